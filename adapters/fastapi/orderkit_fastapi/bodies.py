@@ -1,0 +1,249 @@
+"""What goes over the wire: request bodies as the requirements word them, and orders as JSON. Amounts are text in major units."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orderkit.domain.actions import Action
+from orderkit.domain.cart import Cart
+from orderkit.domain.money import to_text
+from orderkit.domain.order import Address, DeliveryPreference, Order, Refund, Service
+from orderkit.domain.shipment import Shipment
+from orderkit.domain.status import payment, word
+from orderkit.ports.store import OrderSummary
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+class ItemBody(BaseModel):
+    """One item of a cart."""
+
+    model_config = _STRICT
+    sku_id: Annotated[str, Field(min_length=1, max_length=200)]
+    quantity: Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
+    price: Annotated[Decimal, Field(ge=0, max_digits=15)]
+    name: Annotated[str, Field(max_length=500)] = ""
+
+
+class AddressBody(BaseModel):
+    """Where it goes."""
+
+    model_config = _STRICT
+    street: Annotated[str, Field(min_length=1, max_length=500)]
+    city: Annotated[str, Field(min_length=1, max_length=200)]
+    zip: Annotated[str, Field(min_length=1, max_length=40)]
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    name: Annotated[str, Field(max_length=200)] = ""
+
+    def address(self) -> Address:
+        """Return it as the domain's value."""
+        return Address(street=self.street, city=self.city, zip=self.zip, country=self.country, name=self.name)
+
+
+class DeliveryBody(BaseModel):
+    """How it should come."""
+
+    model_config = _STRICT
+    service: Literal["standard", "express", "pickup"] = "standard"
+    not_before: date | None = None
+
+    def preference(self) -> DeliveryPreference:
+        """Return it as the domain's value."""
+        return DeliveryPreference(service=Service(self.service), not_before=self.not_before)
+
+
+class OrderBody(BaseModel):
+    """A cart to be ordered."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "items": [{"sku_id": "MUG", "quantity": 2, "price": "12.50"}],
+                "shipping_address": {"street": "Invalidenstr. 1", "city": "Berlin", "zip": "10115", "country": "DE"},
+                "payment_method_id": "pm_visa",
+                "delivery_preference": "standard",
+            }
+        },
+    )
+    items: Annotated[list[ItemBody], Field(min_length=1, max_length=1_000)]
+    shipping_address: AddressBody
+    payment_method_id: Annotated[str, Field(min_length=1, max_length=300)]
+    delivery_preference: Literal["standard", "express", "pickup"] | DeliveryBody = "standard"
+
+    def cart(self, customer: str, currency: str) -> Cart:
+        """Return it as a cart of that customer."""
+        wish = self.delivery_preference
+        delivery = wish.preference() if isinstance(wish, DeliveryBody) else DeliveryPreference(service=Service(wish))
+        cart = Cart(customer=customer, ship_to=self.shipping_address.address(), currency=currency, delivery=delivery)
+        for item in self.items:
+            cart = cart.add(item.sku_id, item.quantity, item.price, name=item.name)
+        return cart
+
+
+class CancelBody(BaseModel):
+    """Why, and what: everything, some items, or one shipment."""
+
+    model_config = _STRICT
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    items: list[CancelItem] | None = None
+    shipment_id: str | None = None
+
+
+class CancelItem(BaseModel):
+    """Units of one SKU to cancel."""
+
+    model_config = _STRICT
+    sku_id: str
+    quantity: Annotated[int, Field(strict=True, gt=0)]
+
+
+class ReturnItemBody(BaseModel):
+    """Units of one SKU to send back."""
+
+    model_config = _STRICT
+    sku_id: str
+    quantity: Annotated[int, Field(strict=True, gt=0)]
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ReturnBody(BaseModel):
+    """What comes back, and how."""
+
+    model_config = _STRICT
+    items: Annotated[list[ReturnItemBody], Field(min_length=1, max_length=1_000)]
+    return_method: Literal["mail", "drop_off", "pickup"] = "mail"
+
+
+class AmendBody(BaseModel):
+    """What changes: the address, or the delivery."""
+
+    model_config = _STRICT
+    shipping_address: AddressBody | None = None
+    delivery_preference: DeliveryBody | None = None
+
+
+class PayBody(BaseModel):
+    """Another way to pay the same order."""
+
+    model_config = _STRICT
+    payment_method_id: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+CancelBody.model_rebuild()
+
+
+# ---- answers
+
+
+def money(minor: int, order: Order) -> str:
+    """Return an amount of the order in major units."""
+    return to_text(minor, order.currency)
+
+
+def placed(order: Order) -> dict[str, Any]:
+    """Return the answer to a placement."""
+    return {
+        "order_id": order.id,
+        "status": word(order) if order.state != "placed" else "payment_pending",
+        "estimated_delivery": _estimated(order),
+        "total": money(order.total_minor, order),
+        "currency": order.currency,
+        "shipments": [
+            {"shipment_id": s.id, "items": _items(order, s), "warehouse": s.warehouse} for s in order.shipments if s.lines
+        ],
+    }
+
+
+def shown(order: Order) -> dict[str, Any]:
+    """Return an order as its owner sees it."""
+    tender = order.payments[-1] if order.payments else None
+    return {
+        "order_id": order.id,
+        "status": word(order),
+        "placed_at": order.placed_at.isoformat(),
+        "version": order.version,
+        "total": money(order.total_minor, order),
+        "currency": order.currency,
+        "items": [
+            {
+                "sku_id": line.sku,
+                "name": line.name,
+                "quantity": line.quantity,
+                "price": money(line.unit_price_minor, order),
+                "units": order.line(line.number).quantities(),
+            }
+            for line in order.facts.lines
+        ],
+        "shipments": [
+            {
+                "shipment_id": s.id,
+                "status": s.state,
+                "items": _items(order, s),
+                "warehouse": s.warehouse,
+                "carrier": s.carrier,
+                "tracking_number": s.tracking_number,
+                "estimated_delivery": s.promise.arrives_until.isoformat() if s.promise else None,
+                "tracking_url": s.tracking_url,
+            }
+            for s in order.shipments
+        ],
+        "payment": {
+            "method": tender.method if tender else None,
+            "amount": money(order.total_minor, order),
+            "captured": money(order.captured_minor, order),
+            "refunded": money(order.refunded_minor, order),
+            "status": payment(order),
+        },
+    }
+
+
+def refunded(order: Order, refund: Refund | None) -> dict[str, Any]:
+    """Return what a command gave back."""
+    return {
+        "refund_amount": money(refund.total_minor if refund else 0, order),
+        "refund_status": refund.state if refund else "none",
+    }
+
+
+def summarized(row: OrderSummary) -> dict[str, Any]:
+    """Return one row of a list."""
+    return {
+        "order_id": row.id,
+        "customer": row.customer,
+        "status": row.status,
+        "payment_status": row.payment_status,
+        "total": to_text(row.total_minor, row.currency),
+        "refunded": to_text(row.refunded_minor, row.currency),
+        "currency": row.currency,
+        "placed_at": row.placed_at.isoformat(),
+        "shipments": row.shipments,
+    }
+
+
+def offered(action: Action) -> dict[str, Any]:
+    """Return one action with its reason or its dry run."""
+    return {
+        "action": action.name,
+        "subject": action.subject,
+        "allowed": action.allowed,
+        "code": action.code,
+        "reason": action.reason,
+        "until": action.until.isoformat() if action.until else None,
+        "units": [{"line": line, "quantity": units} for line, units in action.units],
+        "preview": str(action.preview) if action.preview else None,
+    }
+
+
+def _items(order: Order, shipment: Shipment) -> list[dict[str, Any]]:
+    skus = {line.number: line.sku for line in order.lines}
+    return [{"sku_id": skus[number], "quantity": units} for number, units in shipment.lines]
+
+
+def _estimated(order: Order) -> str | None:
+    days = [s.promise.arrives_until for s in order.shipments if s.promise and s.lines]
+    return max(days).isoformat() if days else None

@@ -1,0 +1,356 @@
+"""The composition root: `open` and `open_async` turn URLs into a shop. Which adapter answers what is decided here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import attrs
+
+from orderkit.domain.allocation import Rules, Warehouse
+from orderkit.domain.order import Order, Policies
+from orderkit.domain.preview import Preview, previewed_commit
+from orderkit.domain.promise import Handling
+from orderkit.errors import FlowMisused, NotAllowed
+from orderkit.ports.effect import All, Effect, Flow, Outside
+from orderkit.ports.settings import Settings
+from orderkit.ports.store import Commit
+from orderkit.runtime.asynchronous import run_async, together
+from orderkit.runtime.batch import run_each, run_many
+from orderkit.runtime.bindings import BATCHED, Handlers, bound, joined
+from orderkit.runtime.lanes import Lanes
+from orderkit.runtime.sync import run_sync
+from orderkit.verb import Command, staged
+from orderkit.verbs import Verbs, Writes
+
+A = TypeVar("A")
+
+PORTS = {
+    "payments": "fakepsp:",
+    "carriers": "fakecarrier:",
+    "bus": "memory:",
+    "cache": None,
+    "search": None,
+    "notifications": "memory:",
+    "documents": "memory:",
+}
+
+
+class _Stopped(BaseException):
+    """A dry run has reached its commit; the flow ends here and nothing was written."""
+
+    def __init__(self, commit: Commit) -> None:
+        self.commit = commit
+
+
+class _Shop:
+    """What a sync and an async shop have in common: settings, adapters, and what was opened here and must be closed here."""
+
+    def __init__(self, settings: Settings, handlers: Handlers, store: Any, owned: Sequence[Any]) -> None:
+        self.settings = settings
+        self.store = store
+        self._handlers = handlers
+        self._owned = tuple(owned)
+        self._closed = False
+
+
+class Plans(Writes):
+    """Every verb as a dry run: what it would do to units, stock, money, and the customer's inbox. Nothing is written."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def preview(self, command: Command[Any]) -> Preview:
+        """Run what a command accepts up to its commit."""
+        try:
+            order = run_sync(command.accepted(), dry(self._handlers))
+        except _Stopped as stopped:
+            return previewed_commit(stopped.commit.before, stopped.commit.after, stopped.commit.record)
+        raise NotAllowed(f"nothing would change on order {order.id}", code="not_allowed")
+
+
+class AsyncPlans(Writes):
+    """The same on an event loop."""
+
+    def __init__(self, shop: AsyncShop) -> None:
+        self._shop = shop
+
+    async def preview_async(self, command: Command[Any]) -> Preview:
+        """Run what a command accepts up to its commit."""
+        try:
+            order = await run_async(command.accepted(), self._shop.dry_answer)
+        except _Stopped as stopped:
+            return previewed_commit(stopped.commit.before, stopped.commit.after, stopped.commit.record)
+        raise NotAllowed(f"nothing would change on order {order.id}", code="not_allowed")
+
+
+def dry(handlers: Handlers) -> Handlers:
+    """Return handlers that stop at a commit and let nothing leave the process."""
+    one = {kind: _refuse if issubclass(kind, Outside) else handler for kind, handler in handlers.one.items()}
+    return Handlers({**one, Commit: _stop})
+
+
+def _stop(effect: Commit) -> Any:
+    raise _Stopped(effect)
+
+
+def _refuse(effect: Effect[Any]) -> Any:
+    raise FlowMisused(f"a dry run cannot do {type(effect).__name__}: it would leave the process")
+
+
+class Shop(_Shop, Verbs):
+    """An order shop for programs without an event loop. Safe to use from many threads."""
+
+    @property
+    def plan(self) -> Plans:
+        """Every verb as a dry run."""
+        return Plans(self._handlers)
+
+    def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
+        """Run a flow; with `tx`, inside the transaction that the host has open there."""
+        return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self.store.joined(tx)))
+
+    def run_many(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> list[A | Exception]:
+        """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order."""
+        return run_many(flows, self._handlers, in_flight=in_flight, largest=self.store.capabilities.batch_max)
+
+    def run_each(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> Iterator[tuple[int, A | Exception]]:
+        """The same for an iterable of any length; yields (position, answer or exception) as flows end."""
+        return run_each(flows, self._handlers, in_flight=in_flight, largest=self.store.capabilities.batch_max)
+
+    def perform(self, command: Command[Any], tx: object | None) -> Order:
+        """Run a verb: all of it, or what it accepts in the host's transaction."""
+        if tx is None:
+            return self.run(command.whole())
+        return staged(self.run(command.accepted(), tx=tx))
+
+    def close(self) -> None:
+        """Close what this shop opened."""
+        if not self._closed:
+            self._closed = True
+            for adapter in self._owned:
+                adapter.close()
+
+    def __enter__(self) -> Shop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncShop(_Shop, Verbs):
+    """An order shop for an event loop: the same verbs, awaited. Concurrent commits travel together."""
+
+    def __init__(self, settings: Settings, handlers: Handlers, store: Any, owned: Sequence[Any]) -> None:
+        super().__init__(settings, handlers, store, owned)
+        self._lanes = Lanes(store)
+
+    @property
+    def plan(self) -> AsyncPlans:
+        """Every verb as a dry run."""
+        return AsyncPlans(self)
+
+    async def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
+        """Run a flow; with `tx`, inside the transaction that the host has open there."""
+        if tx is None:
+            return await run_async(flow, self.answer)
+        store = self.store.joined(tx)
+
+        async def inside(effect: Effect[Any]) -> Any:
+            if isinstance(effect, Outside):
+                raise FlowMisused(f"{type(effect).__name__} leaves the process: it cannot run inside a transaction of the host")
+            return await self._answer(effect, store, None)
+
+        return await run_async(flow, inside)
+
+    async def perform_async(self, command: Command[Any], tx: object | None) -> Order:
+        """Run a verb: all of it, or what it accepts in the host's transaction."""
+        if tx is None:
+            return await self.run(command.whole())
+        return staged(await self.run(command.accepted(), tx=tx))
+
+    async def answer(self, effect: Effect[Any]) -> Any:
+        """Answer one effect."""
+        return await self._answer(effect, self.store, self._lanes)
+
+    async def dry_answer(self, effect: Effect[Any]) -> Any:
+        """Answer one effect of a dry run."""
+        if isinstance(effect, Commit):
+            _stop(effect)
+        if isinstance(effect, Outside):
+            _refuse(effect)
+        return await self.answer(effect)
+
+    async def _answer(self, effect: Effect[Any], store: Any, lanes: Lanes | None) -> Any:
+        kind = type(effect)
+        if isinstance(effect, All):
+            return await together(effect, self.answer)
+        if lanes is not None and (lane := lanes.of(kind)) is not None:
+            return await lane(effect)
+        if kind in BATCHED or kind.__name__ == "Load":
+            answer = (await Lanes.call(store, kind, [effect]))[0]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+        if (method := Lanes.method(store, kind)) is not None:
+            return await method(effect)
+        handler = self._handlers.one.get(kind)
+        if handler is None:
+            return self._handlers.answer(effect)
+        if isinstance(effect, Outside):
+            if kind.__name__ == "Pause":
+                return await asyncio.sleep(effect.seconds)  # type: ignore[attr-defined]
+            return await asyncio.to_thread(handler, effect)
+        return handler(effect)
+
+    async def close(self) -> None:
+        """Close what this shop opened."""
+        if not self._closed:
+            self._closed = True
+            for adapter in self._owned:
+                closing = adapter.close()
+                if isinstance(closing, Awaitable):
+                    await closing
+
+    async def __aenter__(self) -> AsyncShop:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+
+def _settings(
+    settings: Settings | None,
+    warehouses: Iterable[Warehouse],
+    rules: Rules | None,
+    handling: Handling | Mapping[str, Handling] | None,
+    policies: Policies | None,
+) -> Settings:
+    found = settings or Settings()
+    changes: dict[str, Any] = {}
+    if places := {warehouse.id: warehouse for warehouse in warehouses}:
+        changes["warehouses"] = places
+    if rules is not None:
+        changes["rules"] = rules
+    if policies is not None:
+        changes["policies"] = policies
+    if handling is not None:
+        changes["handling"] = {"*": handling} if isinstance(handling, Handling) else dict(handling)
+    return attrs.evolve(found, **changes) if changes else found
+
+
+def _opened(plugins: Any, given: Mapping[str, Any], owned: list[Any]) -> dict[str, Any]:
+    """Open what was given as a URL, and take what was given as an object; only the former is closed with the shop."""
+    ports: dict[str, Any] = {}
+    for name, adapter in given.items():
+        if isinstance(adapter, str):
+            adapter = getattr(plugins, f"open_{name}")(adapter)
+            owned.append(adapter)
+        ports[name] = adapter
+    return ports
+
+
+def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
+    store: Any = "memory:",
+    *,
+    payments: Any = PORTS["payments"],
+    carriers: Any = PORTS["carriers"],
+    bus: Any = PORTS["bus"],
+    cache: Any = None,
+    search: Any = None,
+    notifications: Any = PORTS["notifications"],
+    documents: Any = PORTS["documents"],
+    warehouses: Iterable[Warehouse] = (),
+    rules: Rules | None = None,
+    handling: Handling | Mapping[str, Handling] | None = None,
+    policies: Policies | None = None,
+    settings: Settings | None = None,
+    clock: Any = None,
+    ids: Any = None,
+    plugins: Sequence[object] = (),
+) -> Shop:
+    """Open a shop. Adapters are given as URLs, or as objects that the caller closes.
+
+    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, or a driver is missing.
+    """
+    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
+
+    found, owned = Plugins(*plugins), []
+    ports = _opened(
+        found,
+        {
+            "payments": payments,
+            "carriers": carriers,
+            "bus": bus,
+            "cache": cache,
+            "search": search,
+            "notifications": notifications,
+            "documents": documents,
+        },
+        owned,
+    )
+    if isinstance(store, str):
+        store = found.open_store(store)
+        owned.append(store)
+    chosen = _settings(settings, warehouses, rules, handling, policies)
+    handlers = bound(store_=store, clock_=clock or _clock(), ids=ids or _ids(), settings_=chosen, ports=ports, pause=time.sleep)
+    return Shop(chosen, handlers, store, owned)
+
+
+async def open_async(
+    store: Any = "memory:",
+    *,
+    payments: Any = PORTS["payments"],
+    carriers: Any = PORTS["carriers"],
+    bus: Any = PORTS["bus"],
+    cache: Any = None,
+    search: Any = None,
+    notifications: Any = PORTS["notifications"],
+    documents: Any = PORTS["documents"],
+    warehouses: Iterable[Warehouse] = (),
+    rules: Rules | None = None,
+    handling: Handling | Mapping[str, Handling] | None = None,
+    policies: Policies | None = None,
+    settings: Settings | None = None,
+    clock: Any = None,
+    ids: Any = None,
+    plugins: Sequence[object] = (),
+) -> AsyncShop:
+    """Open a shop on the running event loop; the arguments are those of `open`."""
+    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
+
+    found, owned = Plugins(*plugins), []
+    ports = _opened(
+        found,
+        {
+            "payments": payments,
+            "carriers": carriers,
+            "bus": bus,
+            "cache": cache,
+            "search": search,
+            "notifications": notifications,
+            "documents": documents,
+        },
+        owned,
+    )
+    if isinstance(store, str):
+        store = await asyncio.to_thread(found.open_async_store, store)
+        owned.append(store)
+    chosen = _settings(settings, warehouses, rules, handling, policies)
+    handlers = bound(store_=store, clock_=clock or _clock(), ids=ids or _ids(), settings_=chosen, ports=ports, pause=time.sleep)
+    return AsyncShop(chosen, handlers, store, owned)
+
+
+def _clock() -> Any:
+    from orderkit.runtime.clocks import SystemClock  # noqa: PLC0415  (only where no clock was given)
+
+    return SystemClock()
+
+
+def _ids() -> Any:
+    from orderkit.runtime.clocks import UuidIds  # noqa: PLC0415  (only where no ids were given)
+
+    return UuidIds()

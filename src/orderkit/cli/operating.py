@@ -1,0 +1,140 @@
+"""`orderkit worker`, `migrate`, `doctor`: keep a shop running and find what is wrong with it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from orderkit import OrderQuery, Shop, open
+from orderkit.cli.output import format_option, payments_option, say, store_option, table
+from orderkit.errors import OrderkitError, PortError
+
+
+@click.command()
+@store_option
+@payments_option
+@click.option("--roles", default="sagas,resolver,timers,relay,inbox", show_default=True, help="What to do, with commas.")
+@click.option("--interval", default=0.5, show_default=True, type=click.FloatRange(0.01), help="Seconds to wait when there was nothing to do.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Orders claimed at once.")
+@click.option("--once", is_flag=True, help="Work until nothing is due, then stop.")
+def worker(store: str, payments: str, carriers: str, roles: str, interval: float, limit: int, once: bool) -> None:
+    """Go on with sagas, resolve doubts, run timers, poll carriers, relay events. Stops cleanly at SIGTERM.
+
+    \b
+    Examples:
+      orderkit worker --store sqlite:///shop.db
+      orderkit worker --once --roles sagas,resolver
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    chosen = tuple(role.strip() for role in roles.split(",") if role.strip())
+    unknown = set(chosen) - {"sagas", "resolver", "timers", "relay", "inbox"}
+    if unknown:
+        raise click.BadParameter(f"no such role: {', '.join(sorted(unknown))}", param_hint="--roles")
+    with open(store=store, payments=payments, carriers=carriers) as shop:
+        done, failures = _work(shop, chosen, interval, limit, once, stop.wait, stop.is_set)
+    click.echo(f"worked on {done} things, {failures} of them failed and are due again", err=True)
+
+
+def _work(
+    shop: Shop, roles: tuple[str, ...], interval: float, limit: int, once: bool, wait: Callable[[float], Any], stopped: Callable[[], bool]
+) -> tuple[int, int]:
+    done = failures = 0
+    while not stopped():
+        try:
+            swept = shop.sweep(roles=roles, limit=limit)
+        except PortError as error:  # the store blinked: recovery is continuous, never one shot
+            click.echo(f"warning: {error}", err=True)
+            wait(interval * 4)
+            continue
+        done += swept.claimed + swept.published + swept.messages
+        failures += swept.failed
+        if swept.idle:
+            if once:
+                break
+            wait(interval)
+    return done, failures
+
+
+@click.command()
+@store_option
+@click.option("--print", "print_only", is_flag=True, help="Print the SQL instead of running it.")
+def migrate(store: str, print_only: bool) -> None:
+    """Create or update the store's tables, in a schema of their own.
+
+    \b
+    Examples:
+      orderkit migrate --store postgresql://localhost/shop
+      orderkit migrate --store postgresql://localhost/shop --print
+    """
+    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (loads pluggy)
+
+    statements = Plugins().migrate_store(store, print_only=print_only)
+    if print_only:
+        click.echo("\n".join(statements))
+    else:
+        click.echo("the store is up to date")
+
+
+@click.command()
+@store_option
+@payments_option
+@format_option
+def doctor(store: str, payments: str, carriers: str, form: str) -> None:
+    """Look for problems and say how to solve them; exit status 1 when there is one.
+
+    \b
+    Example:
+      orderkit doctor --store sqlite:///shop.db
+    """
+    findings = _examined(store, payments, carriers)
+    if form == "json":
+        say({"findings": findings})
+    elif findings:
+        table(("id", "severity", "what", "what to do"), [tuple(f.values()) for f in findings])
+    else:
+        click.echo("nothing wrong was found")
+    if any(f["severity"] == "error" for f in findings):
+        raise SystemExit(1)
+
+
+def _finding(name: str, severity: str, what: str, remedy: str) -> dict[str, str]:
+    return {"id": name, "severity": severity, "what": what, "remedy": remedy}
+
+
+def _examined(store: str, payments: str, carriers: str) -> list[dict[str, str]]:
+    try:
+        shop = open(store=store, payments=payments, carriers=carriers)
+    except OrderkitError as error:
+        return [_finding("D001-open", "error", str(error), error.remedy)]
+    with shop:
+        return [*_waiting(shop), *_logs(shop), *_stock(shop)]
+
+
+def _waiting(shop: Shop) -> list[dict[str, str]]:
+    found, cursor = [], None
+    while True:
+        page = shop.orders(OrderQuery(limit=200, cursor=cursor))
+        for row in page.items:
+            if row.parked:
+                found.append(_finding("D010-parked", "error", f"order {row.id} is parked: it failed again and again", f"orderkit order why {row.id}"))
+        cursor = page.cursor
+        if cursor is None or len(found) > 50:
+            return found
+
+
+def _logs(shop: Shop) -> list[dict[str, str]]:
+    page = shop.orders(OrderQuery(limit=200))
+    broken = [row.id for row in page.items if shop.replay(row.id) != shop.order(row.id)]
+    remedy = "Do not edit rows by hand; compare `order timeline` with the order and correct by a command."
+    return [_finding("D020-log", "error", f"the log of order {order_id} does not give its stored state", remedy) for order_id in broken]
+
+
+def _stock(shop: Shop) -> list[dict[str, str]]:
+    wrong = [level for level in shop.stock() if not 0 <= level.reserved <= level.on_hand]
+    return [_finding("D030-stock", "error", f"{s.sku} at {s.warehouse}: {s.reserved} promised of {s.on_hand}", "Count the shelf and put the difference.") for s in wrong]

@@ -1,0 +1,291 @@
+"""`orderkit order …`: find orders, look at one, and act on it after seeing what would happen."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+from orderkit import Order, OrderQuery, Preview, Shop, open
+from orderkit.cli.output import format_option, payments_option, say, store_option, table
+from orderkit.domain.money import to_text
+from orderkit.domain.status import axes, word
+from orderkit.errors import InvalidInput
+
+
+@click.group()
+def order() -> None:
+    """Find orders, look at one, and act on it.
+
+    \b
+    Examples:
+      orderkit order list --status delivered --limit 5
+      orderkit order why 01930f…
+      orderkit order cancel 01930f… --units MUG=1 --reason changed_mind
+    """
+
+
+def _day(text: str | None, option: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(f"{text!r} is no date; write 2026-03-01 or 2026-03-01T12:00:00+00:00", field=option) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _units(texts: tuple[str, ...]) -> dict[str | int, int] | None:
+    units: dict[str | int, int] = {}
+    for text in texts:
+        sku, separator, count = text.rpartition("=")
+        if not separator or not count.isdigit() or not sku:
+            raise InvalidInput(f"{text!r} is not SKU=UNITS", code="invalid_quantity", field="--units")
+        units[sku] = int(count)
+    return units or None
+
+
+@order.command("list")
+@store_option
+@click.option("--customer", help="Whose orders.")
+@click.option("--status", "statuses", multiple=True, help="Only these statuses; may be repeated.")
+@click.option("--sku", help="Orders with this SKU.")
+@click.option("--text", help="Words in names, addresses, ids.")
+@click.option("--placed-from", help="Placed at or after this time (UTC).")
+@click.option("--placed-until", help="Placed before this time (UTC).")
+@click.option("--tracking-number", help="The order with this parcel.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many.")
+@click.option("--cursor", help="Go on after an earlier page.")
+@format_option
+def list_(store: str, form: str, **conditions: Any) -> None:
+    """List orders, newest first.
+
+    \b
+    Example:
+      orderkit order list --sku MUG --placed-from 2026-03-01 --format json
+    """
+    query = OrderQuery(
+        customer=conditions["customer"],
+        statuses=tuple(conditions["statuses"]),
+        sku=conditions["sku"],
+        text=conditions["text"],
+        placed_from=_day(conditions["placed_from"], "--placed-from"),
+        placed_until=_day(conditions["placed_until"], "--placed-until"),
+        tracking_number=conditions["tracking_number"],
+        limit=conditions["limit"],
+        cursor=conditions["cursor"],
+    )
+    with open(store=store) as shop:
+        page = shop.orders(query)
+    if form == "json":
+        return say(page)
+    rows = [
+        (r.id, r.customer, r.status, r.payment_status, f"{to_text(r.total_minor, r.currency)} {r.currency}", f"{r.placed_at:%Y-%m-%d %H:%M}", r.shipments)
+        for r in page.items
+    ]
+    table(("order", "customer", "status", "payment", "total", "placed", "shipments"), rows)
+    if page.cursor:
+        click.echo(f"more: --cursor {page.cursor}")
+
+
+@order.command()
+@click.argument("order_id")
+@store_option
+@format_option
+def show(order_id: str, store: str, form: str) -> None:
+    """Show an order: its lines, shipments, money, and what may be done with it.
+
+    \b
+    Example:
+      orderkit order show 01930f…
+    """
+    with open(store=store) as shop:
+        found, offered = shop.order(order_id), shop.actions(order_id)
+    if form == "json":
+        return say({"order": found, "status": word(found), "axes": axes(found), "actions": offered})
+    _show(found)
+    rows = [(a.name, a.subject, "yes" if a.allowed else f"no: {a.reason}", f"{a.until:%Y-%m-%d %H:%M}" if a.until else "") for a in offered]
+    table(("action", "of", "allowed", "until"), rows, title="\nActions")
+
+
+def _show(found: Order) -> None:
+    amount = lambda minor: f"{to_text(minor, found.currency)} {found.currency}"  # noqa: E731
+    click.echo(f"Order {found.id}  {word(found)}  placed {found.placed_at:%Y-%m-%d %H:%M} UTC by {found.facts.customer}")
+    click.echo(
+        f"Money  total {amount(found.total_minor)}, captured {amount(found.captured_minor)}, "
+        f"refunded {amount(found.refunded_minor)}, credited {amount(found.credited_minor)}"
+    )
+    lines = [
+        (f.number, f.sku, f.name, f.quantity, amount(f.unit_price_minor), ", ".join(f"{q} {b}" for b, q in found.line(f.number).quantities().items()))
+        for f in found.facts.lines
+    ]
+    table(("line", "sku", "name", "units", "price", "where"), lines, title="\nLines")
+    shipments = [
+        (s.id, s.warehouse, s.state, s.units, s.carrier, s.tracking_number, s.promise.arrives_until if s.promise else "") for s in found.shipments
+    ]
+    table(("shipment", "warehouse", "state", "units", "carrier", "tracking", "arrives until"), shipments, title="\nShipments")
+
+
+@order.command()
+@click.argument("order_id")
+@store_option
+@format_option
+def timeline(order_id: str, store: str, form: str) -> None:
+    """Show everything that happened to an order.
+
+    \b
+    Example:
+      orderkit order timeline 01930f…
+    """
+    with open(store=store) as shop:
+        found = shop.timeline(order_id)
+    if form == "json":
+        return say(found)
+    click.echo(str(found))
+
+
+@order.command()
+@click.argument("order_id")
+@store_option
+@format_option
+def why(order_id: str, store: str, form: str) -> None:
+    """Say in a sentence where an order stands and what it waits for.
+
+    \b
+    Example:
+      orderkit order why 01930f…
+    """
+    with open(store=store) as shop:
+        found = shop.why(order_id)
+    if form == "json":
+        return say(found)
+    click.echo(found.text)
+
+
+def _sure(preview: Preview, yes: bool, form: str) -> None:
+    """Show the dry run and ask, unless told not to."""
+    if form == "json":
+        return
+    click.echo(str(preview))
+    if not yes:
+        click.confirm("Do it?", abort=True)
+
+
+def _done(found: Order, form: str) -> None:
+    if form == "json":
+        say({"order_id": found.id, "status": word(found), "axes": axes(found), "refunds": found.refunds, "returns": found.returns})
+    else:
+        click.echo(f"done: {found.id} is {word(found)}, payment {axes(found).payment}")
+
+
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+_dry = click.option("--dry-run", is_flag=True, help="Only show what would happen.")
+_reason = click.option("--reason", required=True, help="Why; it is kept in the log.")
+_key = click.option("--key", help="Idempotency key: a repeat changes nothing.")
+_units_option = click.option("--units", "texts", multiple=True, metavar="SKU=UNITS", help="Only these units; may be repeated.")
+
+
+@order.command()
+@click.argument("order_id")
+@store_option
+@payments_option
+@_units_option
+@click.option("--shipment", help="Only this shipment.")
+@_reason
+@_key
+@_dry
+@_yes
+@format_option
+def cancel(
+    order_id: str, store: str, payments: str, carriers: str, texts: tuple[str, ...], shipment: str | None, reason: str,
+    key: str | None, dry_run: bool, yes: bool, form: str,
+) -> None:  # fmt: skip
+    """Cancel an order, some units, or a shipment, and give the money back.
+
+    \b
+    Example:
+      orderkit order cancel 01930f… --units MUG=1 --reason changed_mind
+    """
+    units = _units(texts)
+    with open(store=store, payments=payments, carriers=carriers) as shop:
+        preview = shop.plan.cancel(order_id, units, reason=reason, shipment=shipment)
+        if _only_shown(preview, dry_run, form):
+            return
+        _sure(preview, yes, form)
+        _done(shop.cancel(order_id, units, reason=reason, shipment=shipment, key=key, actor="staff:cli"), form)
+
+
+def _only_shown(preview: Preview, dry_run: bool, form: str) -> bool:
+    if dry_run:
+        say(preview) if form == "json" else click.echo(str(preview))
+    return dry_run
+
+
+@order.command("return")
+@click.argument("order_id")
+@store_option
+@payments_option
+@_units_option
+@click.option("--receive-at", metavar="WAREHOUSE", help="The goods are here already: receive them at this warehouse.")
+@_reason
+@_key
+@_dry
+@_yes
+@format_option
+def return_(
+    order_id: str, store: str, payments: str, carriers: str, texts: tuple[str, ...], receive_at: str | None, reason: str,
+    key: str | None, dry_run: bool, yes: bool, form: str,
+) -> None:  # fmt: skip
+    """Open a return for delivered units; with --receive-at, receive it too and refund it.
+
+    \b
+    Example:
+      orderkit order return 01930f… --units TEE=1 --reason too_small
+    """
+    units = _units(texts)
+    with open(store=store, payments=payments, carriers=carriers) as shop:
+        units = units or _everything_returnable(shop, order_id)
+        preview = shop.plan.request_return(order_id, units, reason=reason)
+        if _only_shown(preview, dry_run, form):
+            return
+        _sure(preview, yes, form)
+        found = shop.request_return(order_id, units, reason=reason, key=key, actor="staff:cli")
+        if receive_at:
+            found = shop.receive_return(order_id, found.returns[-1].id, None, warehouse=receive_at, actor="staff:cli")
+        _done(found, form)
+
+
+def _everything_returnable(shop: Shop, order_id: str) -> dict[str | int, int]:
+    units: dict[str | int, int] = {line.number: line.returnable for line in shop.order(order_id).lines if line.returnable}
+    if not units:
+        raise InvalidInput(f"nothing of order {order_id} can come back", code="not_returnable", field="--units")
+    return units
+
+
+@order.command()
+@click.argument("order_id")
+@click.argument("amount")
+@store_option
+@payments_option
+@_reason
+@_key
+@_dry
+@_yes
+@format_option
+def refund(
+    order_id: str, amount: str, store: str, payments: str, carriers: str, reason: str, key: str | None, dry_run: bool,
+    yes: bool, form: str,
+) -> None:  # fmt: skip
+    """Give AMOUNT back for good will.
+
+    \b
+    Example:
+      orderkit order refund 01930f… 5.00 --reason late_delivery
+    """
+    with open(store=store, payments=payments, carriers=carriers) as shop:
+        preview = shop.plan.refund(order_id, amount, reason=reason)
+        if _only_shown(preview, dry_run, form):
+            return
+        _sure(preview, yes, form)
+        _done(shop.refund(order_id, amount, reason=reason, key=key, actor="staff:cli"), form)

@@ -1,0 +1,81 @@
+"""How commands speak: tables and colour where a person looks, JSON where a program does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+import attrs
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_STORE = "sqlite:///orderkit.db"
+
+
+def store_option(command: F) -> F:
+    """Add `--store`."""
+    return click.option(
+        "--store", default=DEFAULT_STORE, show_default=True, envvar="ORDERKIT_STORE", help="URL of the store (env ORDERKIT_STORE)."
+    )(command)
+
+
+def payments_option(command: F) -> F:
+    """Add `--payments` and `--carriers`."""
+    command = click.option("--payments", default="fakepsp:", show_default=True, envvar="ORDERKIT_PAYMENTS", help="URL of the provider.")(
+        command
+    )
+    return click.option("--carriers", default="fakecarrier:", show_default=True, envvar="ORDERKIT_CARRIERS", help="URL of the carriers.")(
+        command
+    )
+
+
+def format_option(command: F) -> F:
+    """Add `--format`."""
+    return click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to answer.")(
+        command
+    )
+
+
+def say(value: Any) -> None:
+    """Write a value as JSON."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, sort_keys=True))
+
+
+def plain(value: Any) -> Any:
+    """Return a value as what JSON knows."""
+    if attrs.has(type(value)):
+        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value)) if not field.name.startswith("_")}
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(item) for item in value)
+    if isinstance(value, (datetime, date)):
+        return value.isoformat()
+    if hasattr(value, "name") and hasattr(value, "value"):
+        return value.name.lower() if isinstance(value.value, int) else value.value
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+    """Write a table: ruled and coloured on a terminal, tab-aligned plain text elsewhere."""
+    cells = [[str(cell) if cell is not None else "" for cell in row] for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415  (only where a person looks)
+        from rich.table import Table  # noqa: PLC0415
+
+        shown = Table(*headings, title=title, header_style="bold", title_justify="left")
+        for row in cells:
+            shown.add_row(*row)
+        Console().print(shown)
+        return
+    widths = [max(len(heading), *(len(row[n]) for row in cells)) if cells else len(heading) for n, heading in enumerate(headings)]
+    if title:
+        click.echo(title)
+    for row in [list(headings), *cells]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

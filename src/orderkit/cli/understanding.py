@@ -1,0 +1,129 @@
+"""`orderkit explain`, `diagram`, `adapters`, `allocate`: understand errors, lifecycles, what is installed, and why a plan is what it is."""
+
+from __future__ import annotations
+
+import click
+
+from orderkit import open
+from orderkit.catalogue import CATALOGUE
+from orderkit.cli.output import format_option, say, store_option, table
+from orderkit.domain.allocation import Destination, Supply, plan
+from orderkit.domain.lifecycle import LIFECYCLES
+from orderkit.errors import InvalidInput
+from orderkit.flows.kit import demand_of
+
+
+@click.command()
+@click.argument("code", required=False)
+@format_option
+def explain(code: str | None, form: str) -> None:
+    """Say what an error CODE means: whose fault, whether it was applied, what to do. Without CODE, list all.
+
+    \b
+    Example:
+      orderkit explain cutoff_passed
+    """
+    if code is None:
+        entries = sorted(CATALOGUE.values(), key=lambda e: e.code)
+        return say(entries) if form == "json" else table(("code", "title"), [(e.code, e.title) for e in entries])
+    entry = CATALOGUE.get(code)
+    if entry is None:
+        close = [known for known in CATALOGUE if code.lower() in known]
+        raise InvalidInput(f"no error has the code {code!r}" + (f"; did you mean {', '.join(close)}?" if close else ""), field="code")
+    if form == "json":
+        return say(entry)
+    click.echo(f"{entry.code}: {entry.title}\n")
+    click.echo(f"fault      {entry.fault}\noutcome    {entry.outcome}\nHTTP       {entry.status}\nrepeat     {'yes' if entry.retryable else 'no'}")
+    click.echo(f"what to do {entry.remedy}")
+
+
+@click.command()
+@click.argument("machine", type=click.Choice(sorted(LIFECYCLES)), default="status")
+@click.option("--format", "form", type=click.Choice(["mermaid", "table", "json"]), default="mermaid", show_default=True, help="How to draw.")
+def diagram(machine: str, form: str) -> None:
+    """Draw a lifecycle from its table: order, shipment, payment, operation, refund, return, hold, or the status words.
+
+    \b
+    Example:
+      orderkit diagram shipment
+    """
+    lifecycle = LIFECYCLES[machine]
+    rows = [(source, trigger, dest) for (source, trigger), dest in lifecycle.table.items()]
+    if form == "json":
+        return say({"machine": machine, "initial": lifecycle.initial, "states": dict(lifecycle.states), "transitions": rows})
+    if form == "table":
+        return table(("from", "trigger", "to"), rows)
+    from orderkit.diagrams import mermaid  # noqa: PLC0415  (loads transitions)
+
+    click.echo(mermaid(lifecycle))
+
+
+@click.group()
+def adapters() -> None:
+    """See which adapters are installed."""
+
+
+@adapters.command("list")
+@format_option
+def list_(form: str) -> None:
+    """List the installed adapters by URL scheme.
+
+    \b
+    Example:
+      orderkit adapters list --format json
+    """
+    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (loads pluggy)
+
+    found = Plugins().installed(capabilities=True)
+    if form == "json":
+        return say(found)
+    table(
+        ("scheme", "ports", "distribution", "version", "problem"),
+        [(a.scheme, ", ".join(a.ports), a.distribution, a.version, a.problem) for a in found],
+    )
+
+
+@click.group()
+def allocate() -> None:
+    """Understand how orders are given to warehouses."""
+
+
+@allocate.command("explain")
+@click.argument("order_id")
+@store_option
+@click.option("--what-if", "changes", multiple=True, metavar="WAREHOUSE:SKU=UNITS", help="Pretend that a shelf holds so many units; may be repeated.")
+@click.option("--close", "closed", multiple=True, metavar="WAREHOUSE", help="Pretend that a warehouse is closed.")
+@format_option
+def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[str, ...], form: str) -> None:
+    """Say why an order is split as it is, or would be split now, or if shelves were otherwise.
+
+    \b
+    Example:
+      orderkit allocate explain 01930f… --what-if berlin:MUG=10 --close madrid
+    """
+    with open(store=store) as shop:
+        order, settings = shop.order(order_id), shop.settings
+        skus = {line.sku for line in order.lines}
+        units = {(s.sku, s.warehouse): s.on_hand - s.reserved for s in shop.stock(*sorted(skus))}
+    for shipment in order.shipments:  # what the order itself holds is free for its own plan
+        for number, count in shipment.lines if shipment.waiting else ():
+            place = (order.line(number).sku, shipment.warehouse)
+            units[place] = units.get(place, 0) + count
+    for change in changes:
+        place, _, count = change.rpartition("=")
+        warehouse, _, sku = place.partition(":")
+        if not (warehouse and sku and count.isdigit()):
+            raise InvalidInput(f"{change!r} is not WAREHOUSE:SKU=UNITS", field="--what-if")
+        units[sku, warehouse] = int(count)
+    units = {place: count for place, count in units.items() if place[1] not in closed}
+    places = settings.known(sorted({warehouse for _, warehouse in units}))
+    destination = Destination(country=order.facts.ship_to.country)
+    found = plan(demand_of(order.facts.lines), Supply(units), tuple(places.values()), settings.rules, destination)
+    if form == "json":
+        return say({"order_id": order_id, "shipments": order.shipments, "plan": found, "reasons": found.explain()})
+    click.echo(f"Order {order_id} has " + (", ".join(f"{s.warehouse} ({s.units} units)" for s in order.shipments if s.lines) or "no shipment"))
+    click.echo("With these shelves it would be planned as:")
+    for reason in found.explain():
+        click.echo(f"  {reason}")
+
+

@@ -1,0 +1,171 @@
+"""Every command, as the order stands: whether it would be accepted, why not, until when, and what it would do.
+
+An action is offered exactly when the command is accepted, because it is found by deciding the command and reading the answer. API, CLI,
+console and error bodies all show this one list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import attrs
+
+from orderkit.domain import amending, cancelling
+from orderkit.domain.events import Decision
+from orderkit.domain.holding import goodwill, held, hold_released
+from orderkit.domain.order import Order
+from orderkit.domain.preview import Preview, previewed
+from orderkit.domain.returning import (
+    eligibility,
+    graded_by_default,
+    return_authorized,
+    return_cancelled,
+    return_received,
+    return_requested,
+    return_sent,
+)
+from orderkit.domain.returns import ReturnItem
+from orderkit.domain.shipping import delivered, released, shipped
+from orderkit.errors import NotAllowed, OrderkitError
+
+
+@attrs.frozen(kw_only=True)
+class Action:
+    """One command on one subject (a shipment, a return, a hold; empty for the order).
+
+    `units` says how many of which line at most, where the command takes units; `preview` is its dry run at that most.
+    """
+
+    name: str
+    subject: str = ""
+    allowed: bool
+    code: str | None = None
+    reason: str | None = None
+    until: datetime | None = None
+    units: tuple[tuple[int, int], ...] = ()
+    preview: Preview | None = None
+
+
+def actions(order: Order, now: datetime) -> tuple[Action, ...]:
+    """Return every command that an order like this could ever take, allowed or not."""
+    found = [_pay(order), _cancel(order, now), _cancel_units(order, now), _amend(order, now), *_returns(order, now)]
+    found.append(_tried(order, "hold", lambda: held(order, now, reason="manual")))
+    found += [
+        _tried(order, "release_hold", lambda h=h: hold_released(order, h.id, now), subject=h.id, until=h.until)  # type: ignore[misc]
+        for h in order.active_holds
+    ]
+    for shipment in order.shipments:
+        if shipment.waiting:
+            found.append(_tried(order, "release", lambda s=shipment: released(order, s.id, now), subject=shipment.id))  # type: ignore[misc]
+            found.append(
+                _tried(
+                    order,
+                    "ship",
+                    lambda s=shipment: shipped(order, s.id, now, carrier="any", tracking_number="preview"),  # type: ignore[misc]
+                    subject=shipment.id,
+                )
+            )
+            found.append(
+                _tried(
+                    order,
+                    "cancel_shipment",
+                    lambda s=shipment: cancelling.cancelled(order, now, reason="preview", shipment=s.id),  # type: ignore[misc]
+                    subject=shipment.id,
+                    until=shipment.cutoff_at,
+                )
+            )
+        elif shipment.travelling:
+            found.append(_tried(order, "deliver", lambda s=shipment: delivered(order, s.id, now), subject=shipment.id))  # type: ignore[misc]
+    found.append(_tried(order, "refund", lambda: goodwill(order, max(1, order.paid_minor), now, reason="preview")))
+    return tuple(found)
+
+
+def _tried(
+    order: Order,
+    name: str,
+    decide: Callable[[], Decision],
+    *,
+    subject: str = "",
+    until: datetime | None = None,
+    units: tuple[tuple[int, int], ...] = (),
+) -> Action:
+    try:
+        decision = decide()
+    except OrderkitError as error:
+        return Action(name=name, subject=subject, allowed=False, code=error.code, reason=error.message)
+    return Action(name=name, subject=subject, allowed=True, until=until, units=units, preview=previewed(order, decision))
+
+
+def _pay(order: Order) -> Action:
+    if order.state == "payment_failed" and not any(operation.open for _, operation in order.operations()):
+        return Action(name="pay", allowed=True)
+    code = "action_in_flight" if order.state in ("placed", "payment_pending", "payment_failed") else "nothing_due"
+    return Action(name="pay", allowed=False, code=code, reason=f"the order is {order.state}")
+
+
+def _cancel(order: Order, now: datetime) -> Action:
+    return _tried(
+        order, "cancel", lambda: cancelling.cancelled(order, now, reason="preview"), until=amending.amendable_until(order)
+    )
+
+
+def _cancel_units(order: Order, now: datetime) -> Action:
+    free = tuple(sorted(cancelling.cancellable(order, now).items()))
+    return _tried(
+        order,
+        "cancel_units",
+        lambda: cancelling.cancelled(order, now, reason="preview", units=dict(free)),
+        until=amending.amendable_until(order),
+        units=free,
+    )
+
+
+def _amend(order: Order, now: datetime) -> Action:
+    if (refusal := amending.why_not(order, now)) is not None:
+        return Action(name="amend", allowed=False, code=refusal[0], reason=refusal[1])
+    return Action(name="amend", allowed=True, until=amending.amendable_until(order))
+
+
+def _returns(order: Order, now: datetime) -> list[Action]:
+    lines = [eligibility(order, line.number, now) for line in order.lines]
+    free = [e for e in lines if e.units]
+    items = [ReturnItem(line=e.line, quantity=e.units, reason="preview") for e in free]
+    until = min((e.until for e in free if e.until), default=None)
+    if items:
+        units = tuple((e.line, e.units) for e in free)
+        found = [_tried(order, "request_return", lambda: return_requested(order, items, now), until=until, units=units)]
+    else:
+        why = next((e for e in lines if e.code == "return_window_closed"), lines[0] if lines else None)
+        code, reason = (why.code, why.reason) if why else ("not_returnable", "the order has no lines")
+        found = [Action(name="request_return", allowed=False, code=code, reason=reason)]
+    for found_return in order.returns:
+        rid, outstanding = found_return.id, found_return.outstanding
+        if found_return.state == "requested":
+            found.append(_tried(order, "authorize_return", lambda i=rid: return_authorized(order, i, now), subject=rid))  # type: ignore[misc]
+        if found_return.state == "authorized":
+            found.append(_tried(order, "send_return", lambda i=rid: return_sent(order, i, now), subject=rid))  # type: ignore[misc]
+        if outstanding and found_return.state in ("authorized", "in_transit", "partially_received"):
+            graded = graded_by_default(outstanding)
+            found.append(
+                _tried(
+                    order,
+                    "receive_return",
+                    lambda i=rid, g=graded: return_received(order, i, g, now, warehouse="preview"),  # type: ignore[misc]
+                    subject=rid,
+                    units=tuple(sorted(outstanding.items())),
+                )
+            )
+        if found_return.state in ("requested", "authorized", "in_transit"):
+            found.append(
+                _tried(order, "cancel_return", lambda i=rid: return_cancelled(order, i, reason="preview"), subject=rid)  # type: ignore[misc]
+            )
+    return found
+
+
+def refused(order: Order, name: str, now: datetime) -> NotAllowed | None:
+    """Return the error that the named command would raise now, or nothing when it is allowed."""
+    found = [action for action in actions(order, now) if action.name == name]
+    if not found or any(action.allowed for action in found):
+        return None
+    return NotAllowed(found[0].reason or name, code=found[0].code)

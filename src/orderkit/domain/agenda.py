@@ -1,0 +1,106 @@
+"""What an order waits for, and since when or until when: one agenda for sagas, timers, doubts and polls.
+
+It is a pure function of the order, so nothing can be forgotten by being stored in two places: stores index `due`, one sweep claims what
+is due, and `tasks` says what to do. A crash loses nothing, because the agenda of the stored order is what it was.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import Enum
+
+import attrs
+
+from orderkit.domain.order import Order
+from orderkit.domain.payment import OperationKind
+from orderkit.domain.quantities import Bucket
+
+POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped and silent
+_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
+BACKORDER_AFTER = timedelta(hours=1)
+
+
+class TaskKind(str, Enum):
+    """Kinds of waiting, and with them the worker roles: sagas, resolver, timers."""
+
+    MOVE_MONEY = "move_money"
+    ASK_PAYMENT = "ask_payment"
+    EXPIRE_RESERVATION = "expire_reservation"
+    EXPIRE_AUTHORIZATION = "expire_authorization"
+    RELEASE_SHIPMENT = "release_shipment"
+    TRACK_SHIPMENT = "track_shipment"
+    EXPIRE_RETURN = "expire_return"
+    EXPIRE_HOLD = "expire_hold"
+    ALLOCATE_BACKORDER = "allocate_backorder"
+
+
+ROLES: dict[str, tuple[TaskKind, ...]] = {
+    "sagas": (TaskKind.MOVE_MONEY,),
+    "resolver": (TaskKind.ASK_PAYMENT, TaskKind.EXPIRE_RESERVATION),
+    "timers": (
+        TaskKind.EXPIRE_AUTHORIZATION,
+        TaskKind.RELEASE_SHIPMENT,
+        TaskKind.TRACK_SHIPMENT,
+        TaskKind.EXPIRE_RETURN,
+        TaskKind.EXPIRE_HOLD,
+        TaskKind.ALLOCATE_BACKORDER,
+    ),
+}
+
+
+@attrs.frozen
+class Task:
+    """One thing to do for an order, and when. `subject` is the id of the operation, shipment, return or hold."""
+
+    at: datetime
+    kind: TaskKind
+    subject: str = ""
+
+
+def due(order: Order) -> Task | None:
+    """Return what comes first."""
+    return min(tasks(order), key=lambda task: task.at, default=None)
+
+
+def tasks(order: Order) -> list[Task]:
+    """Return everything that the order waits for. What comes first in the list comes first among equals."""
+    found = _money(order)
+    if order.reserved_until is not None and order.state in ("placed", "payment_pending"):
+        found.append(Task(order.reserved_until, TaskKind.EXPIRE_RESERVATION))
+    if order.state == "confirmed":
+        found += _goods(order)
+    for shipment in order.shipments:
+        if shipment.travelling and shipment.carrier:
+            since = shipment.asked_at or shipment.shipped_at or order.updated_at
+            wait = POLL_AFTER if shipment.state in ("shipped", "out_for_delivery") else timedelta(days=1)
+            found.append(Task(since + wait, TaskKind.TRACK_SHIPMENT, shipment.id))
+    found += [Task(r.expires_at, TaskKind.EXPIRE_RETURN, r.id) for r in order.returns if r.expires_at and r.state in ("authorized", "in_transit")]
+    found += [Task(h.until, TaskKind.EXPIRE_HOLD, h.id) for h in order.active_holds if h.until]
+    return found
+
+
+def _money(order: Order) -> list[Task]:
+    """Each payment's first open operation is due; of those that take money only the first of all, so that a refusal stops the rest."""
+    found: list[Task] = []
+    taking = False
+    for payment in order.payments:
+        operation = next((o for o in payment.operations if o.open), None)
+        if operation is None or (taking and operation.kind in _TAKING):
+            continue
+        taking = taking or operation.kind in _TAKING
+        ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in _TAKING)
+        kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
+        found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
+    for payment in order.payments:
+        if payment.expires_at is not None and payment.state == "authorized" and not any(o.open for o in payment.operations):
+            found.append(Task(payment.expires_at, TaskKind.EXPIRE_AUTHORIZATION, payment.id))
+    return found
+
+
+def _goods(order: Order) -> list[Task]:
+    found: list[Task] = []
+    if not order.active_holds:
+        found += [Task(s.cutoff_at, TaskKind.RELEASE_SHIPMENT, s.id) for s in order.shipments if s.state == "planned" and s.cutoff_at]
+    if any(line[Bucket.BACKORDERED] for line in order.lines):
+        found.append(Task(order.updated_at + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
+    return found

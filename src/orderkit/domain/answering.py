@@ -1,0 +1,189 @@
+"""What a provider's answer means for an order: the payment first, then the saga that waited for it.
+
+Every way in which an answer arrives (the call itself, the resolver's question, a webhook) ends in `answered`. It is total: a repeated
+answer changes nothing, a late one is still booked, and an unknown one only says when to ask again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import attrs
+
+from orderkit.domain import payment as payments
+from orderkit.domain.cancelling import stock_released, units_cancelled
+from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
+from orderkit.domain.order import Order, SagaRun
+from orderkit.domain.payment import Operation, OperationKind, Payment
+from orderkit.domain.quantities import Bucket
+from orderkit.domain.saga import turned, without_run
+from orderkit.domain.settling import settled
+
+ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
+ASK_AGAIN = (1, 5, 30, 120, 600, 3600)  # seconds until the resolver asks again; the last one repeats
+RETRY_AFTER = timedelta(hours=1)  # a refusal of a refund or capture is rarely cured by haste
+
+_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
+_EVENTS = {
+    OperationKind.CHARGE: "payment.captured",
+    OperationKind.AUTHORIZE: "payment.authorized",
+    OperationKind.CAPTURE: "payment.captured",
+    OperationKind.VOID: "authorization.voided",
+    OperationKind.REFUND: "payment.refunded",
+}
+
+
+def confirmed(
+    order: Order, operation_id: str, now: datetime, *, reference: str, expires_at: datetime | None = None
+) -> Decision:
+    """Book that the provider did it; a repeat changes nothing."""
+    payment, operation = order.operation(operation_id)
+    if operation.state == "confirmed":
+        return decided(order)
+    if operation.state == "refused":  # said no, and then the money moved after all: book it, then settle gives it back
+        operation = attrs.evolve(operation, state="unknown")
+        payment = payment.with_operation(operation)
+    after = payments.confirmed(payment, operation, at=now, reference=reference, expires_at=expires_at)
+    data = {"payment": payment.id, "operation": operation.id, "amount_minor": operation.amount_minor, "currency": order.currency}
+    decision = _with_payment(order, after).told(Event(_EVENTS[operation.kind], data))
+    decision = decision.then(_refund_stepped(decision.order, operation))
+    return decision.then(_onward(decision.order, operation, now))
+
+
+def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:
+    """Book that the provider definitely did not do it."""
+    payment, operation = order.operation(operation_id)
+    if not operation.open:
+        return decided(order)
+    if _may_try_again(order, operation, reason):
+        return _with_payment(order, payment.with_operation(_next_attempt(operation, now, reason)))
+    after = payments.refused(payment, operation, at=now, reason=reason)
+    data = {"payment": payment.id, "operation": operation.id, "kind": operation.kind.value, "reason": reason}
+    decision = _with_payment(order, after).told(Event("payment.refused", data))
+    run = _waiting_run(order, operation)
+    if run is not None:
+        return decision.then(_compensated(decision.order, run, reason, now))
+    found = f"{operation.kind.value}_failed:{operation.id}"
+    decision = decision.then(_refund_stepped(decision.order, operation))
+    return decision.then(decided(decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found)))
+
+
+def doubted(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:
+    """Book that nobody knows; the amount and the stock stay held, and the resolver asks later."""
+    payment, operation = order.operation(operation_id)
+    if not operation.open:
+        return decided(order)
+    wait = timedelta(seconds=ASK_AGAIN[min(operation.asked, len(ASK_AGAIN) - 1)])
+    first = operation.state == "pending"
+    decision = _with_payment(order, payments.doubted(payment, operation, next_at=now + wait, reason=reason))
+    if first:
+        decision = decision.told(Event("payment.in_doubt", {"payment": payment.id, "operation": operation.id}))
+    decision = decision.then(_refund_stepped(decision.order, operation))
+    run = _waiting_run(order, operation)
+    if run is not None and run.name == "placement" and ORDER.allows(order.state, "doubt"):
+        return decision.then(decided(decision.order, state=ORDER.step(order.state, "doubt")))
+    return decision
+
+
+# ---- the saga that waited
+
+
+def _onward(order: Order, operation: Operation, now: datetime) -> Decision:
+    run = _waiting_run(order, operation)
+    if run is None:
+        return settled(order, now)
+    if any(o.open and o.saga == run.id for _, o in order.operations()):
+        return decided(order)
+    ended = without_run(order, run)
+    if run.name == "placement":
+        if order.state == "cancelled":  # the customer was faster than the provider
+            decision = decided(order, sagas=ended)
+            return decision.then(settled(decision.order, now))
+        return order_confirmed(attrs.evolve(order, sagas=ended))
+    decision = decided(order, Event("order.amendment_paid", {"saga": run.id}), sagas=ended)
+    return decision.then(settled(decision.order, now))
+
+
+def order_confirmed(order: Order) -> Decision:
+    """The order is paid or safely authorized: its reservation no longer expires."""
+    return decided(
+        order,
+        Event("order.confirmed", {"total_minor": order.total_minor, "currency": order.currency}),
+        state=ORDER.step(order.state, "confirm"),
+        reserved_until=None,
+    )
+
+
+def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Decision:
+    """Undo what the run did, in reverse: tenders give back what they took, stock is released, the order fails or loses the lines."""
+    back = turned(run, reason)
+    decision = _unsent_closed(order, run, now)
+    if run.name == "amendment":
+        added = int(run.id.rsplit("/", 1)[-1])
+        units = {f.number: order.line(f.number).open for f in order.facts.lines if f.amendment == added and order.line(f.number).open}
+        following = units_cancelled(decision.order, units, now, reason=reason, event="order.amendment_failed") if units else decided(order)
+    elif order.state == "cancelled":
+        following = decided(decision.order)
+    else:
+        released = stock_released(decision.order, Bucket.UNALLOCATED)
+        failed = Event("order.payment_failed", {"reason": reason, "total_minor": order.total_minor, "currency": order.currency})
+        state = ORDER.step(order.state, "decline")
+        following = released.then(decided(released.order, failed, state=state, reason=reason, reserved_until=None))
+    decision = decision.then(following)
+    decision = decision.then(decided(decision.order, sagas=without_run(decision.order, back)))
+    return decision.then(settled(decision.order, now))
+
+
+def _unsent_closed(order: Order, run: SagaRun, now: datetime) -> Decision:
+    """Tenders are asked one after the other, so those behind the refused one were never sent: close them."""
+    kept = {payment.id: payment for payment in order.payments}
+    for payment, operation in order.operations():
+        if operation.saga == run.id and operation.state == "pending" and operation.kind in _TAKING:
+            kept[payment.id] = payments.refused(kept[payment.id], operation, at=now, reason="not_attempted")
+    return decided(order, payments=tuple(kept.values()))
+
+
+# ---- small parts
+
+
+def _with_payment(order: Order, payment: Payment) -> Decision:
+    return decided(order, payments=tuple(payment if p.id == payment.id else p for p in order.payments))
+
+
+def _waiting_run(order: Order, operation: Operation) -> SagaRun | None:
+    return next((run for run in order.sagas if run.id == operation.saga and run.direction == "forward"), None)
+
+
+def _may_try_again(order: Order, operation: Operation, reason: str) -> bool:
+    if operation.attempt >= ATTEMPTS_MAX or order.state == "cancelled" and operation.kind in _TAKING:
+        return False
+    return reason == "not_found" or operation.kind not in _TAKING
+
+
+def _next_attempt(operation: Operation, now: datetime, reason: str) -> Operation:
+    """A definite refusal is the only thing that advances the attempt, and with it the provider's key."""
+    refused_first = OPERATION.step(operation.state, "refuse")
+    pause = timedelta(0) if reason == "not_found" else RETRY_AFTER
+    return attrs.evolve(
+        operation,
+        state=OPERATION.step(refused_first, "try_again"),
+        attempt=operation.attempt + 1,
+        asked=0,
+        next_at=now + pause if pause else None,
+        reason=reason,
+    )
+
+
+def _refund_stepped(order: Order, operation: Operation) -> Decision:
+    """Bring the refund that an operation belongs to to where its operations stand."""
+    if operation.refund is None:
+        return decided(order)
+    refund = order.refund(operation.refund)
+    states = {o.state for _, o in order.operations() if o.refund == refund.id}
+    trigger = "fail" if "refused" in states else "doubt" if "unknown" in states else "confirm" if states == {"confirmed"} else None
+    if trigger is None or not REFUND.allows(refund.state, trigger):
+        return decided(order)
+    after = attrs.evolve(refund, state=REFUND.step(refund.state, trigger))
+    events = (Event("refund.completed", {"refund": refund.id, "total_minor": refund.total_minor}),) if trigger == "confirm" else ()
+    return decided(order, *events, refunds=tuple(after if r.id == refund.id else r for r in order.refunds))

@@ -1,0 +1,71 @@
+"""What time alone does to an order: reservations and authorizations run out. Whoever calls has looked at the provider first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+from orderkit.domain import payment as payments
+from orderkit.domain.cancelling import units_cancelled
+from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.order import Order
+from orderkit.domain.payment import OperationKind
+from orderkit.domain.quantities import Bucket
+from orderkit.domain.saga import without_run
+from orderkit.domain.settling import asked, settled
+
+_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
+
+
+def reservation_expired(order: Order, now: datetime) -> Decision:
+    """The payment did not come in time, and the provider said that it never will: the order is cancelled, its stock is free.
+
+    Every operation that would take money is closed as refused; the flow has asked the provider about each first.
+    """
+    kept = {payment.id: payment for payment in order.payments}
+    for payment, operation in order.operations():
+        if operation.open and operation.kind in _TAKING:
+            kept[payment.id] = payments.refused(kept[payment.id], operation, at=now, reason="reservation_expired")
+    sagas = order.sagas
+    if (run := order.saga("placement")) is not None:
+        sagas = without_run(order, run)
+    decision = decided(order, Event("order.reservation_expired", {}), payments=tuple(kept.values()), sagas=sagas)
+    units = {line.number: line.ordered - line[Bucket.CANCELLED] for line in order.lines if line.ordered > line[Bucket.CANCELLED]}
+    decision = decision.then(units_cancelled(decision.order, units, now, reason="reservation_expired"))
+    return decision.then(settled(decision.order, now))
+
+
+def reservation_extended(order: Order, now: datetime) -> Decision:
+    """Nobody knows yet whether the customer paid: the goods stay promised meanwhile."""
+    until = now + order.facts.policies.reservation
+    return decided(order, Event("order.reservation_extended", {"until": until.isoformat()}), reserved_until=until)
+
+
+def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decision:
+    """An authorization ran out: ask for a new one while goods still wait, else let it go."""
+    payment = order.payment(payment_id)
+    if payment.state != "authorized" or payment.expires_at is None or payment.expires_at > now:
+        return decided(order)
+    lost_minor = payment.authorized_minor - payment.captured_minor
+    after = payments.expired(payment)
+    told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
+    missing = min(lost_minor, max(0, order.due_minor - order.paid_minor))
+    if missing and any(line.open for line in order.lines) and payments.PAYMENT.allows(after.state, "authorize"):
+        after = after.with_operation(asked(after, OperationKind.AUTHORIZE, missing, now))
+    return decided(order, told, payments=tuple(after if p.id == payment.id else p for p in order.payments))
+
+
+def finding_noted(order: Order, finding: str) -> Decision:
+    """Something needs a person's eyes; noted once."""
+    if finding in order.findings:
+        return decided(order)
+    return decided(order, Event("order.needs_attention", {"finding": finding}), findings=(*order.findings, finding))
+
+
+def asked_too_often(order: Order, operation_id: str, asked_max: int) -> bool:
+    """Whether the resolver has asked so often that a person should know."""
+    _, operation = order.operation(operation_id)
+    return operation.open and operation.asked >= asked_max
+
+
+__all__ = ["asked_too_often", "authorization_expired", "finding_noted", "reservation_expired", "reservation_extended"]

@@ -1,0 +1,64 @@
+"""Holds, goodwill and findings: what people decide about an order besides its goods."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.lifecycle import HOLD, ORDER
+from orderkit.domain.order import Hold, Order
+from orderkit.domain.settling import granted, settled
+from orderkit.errors import InvalidInput, NotAllowed
+
+HOLD_REASONS = frozenset({"fraud_review", "payment_review", "address_check", "customer_request", "stock_check", "credit_check", "manual"})
+
+
+def held(order: Order, now: datetime, *, reason: str, note: str = "", until: datetime | None = None) -> Decision:
+    """Put the order on hold for one more reason; nothing leaves a warehouse until all are released."""
+    if reason not in HOLD_REASONS:
+        raise InvalidInput(f"{reason!r} is no hold reason; choose one of {', '.join(sorted(HOLD_REASONS))}", field="reason")
+    if until is not None and until <= now:
+        raise InvalidInput("a hold cannot end in the past", field="until")
+    if ORDER.states[order.state].final or not any(line.open for line in order.lines):
+        raise NotAllowed(f"order {order.id} has nothing left to hold", code="not_allowed", facts={"state": order.state})
+    hold = Hold(id=f"{order.id}-H{len(order.holds) + 1}", reason=reason, placed_at=now, note=note, until=until)
+    return decided(order, Event("order.held", {"hold": hold.id, "reason": reason}), holds=(*order.holds, hold))
+
+
+def hold_released(order: Order, hold_id: str, now: datetime, *, trigger: str = "release") -> Decision:
+    """End one hold; `trigger` is `expire` when its time is up."""
+    hold = next((h for h in order.holds if h.id == hold_id), None)
+    if hold is None:
+        raise InvalidInput(f"order {order.id} has no hold {hold_id}", code="not_found", field="hold")
+    after = attrs.evolve(hold, state=HOLD.step(hold.state, trigger), released_at=now)
+    told = Event("order.hold_released", {"hold": hold.id, "reason": hold.reason, "by": trigger})
+    return decided(order, told, holds=tuple(after if h.id == hold_id else h for h in order.holds))
+
+
+def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> Decision:
+    """Give money back for nothing but the customer's good will; no units are credited."""
+    if amount_minor <= 0:
+        raise InvalidInput("a refund gives back more than nothing", code="invalid_money", field="amount")
+    in_flight = any(o.open and o.kind.value == "refund" for _, o in order.operations())
+    if in_flight:
+        raise NotAllowed("a refund of this order is under way", code="action_in_flight", facts={"refunding_minor": order.refunding_minor})
+    if amount_minor > order.paid_minor:
+        raise NotAllowed(
+            f"asked for {amount_minor}, but only {max(0, order.paid_minor)} of the order's money are left (minor units)",
+            code="refund_exceeds_captured",
+            field="amount",
+            facts={"asked_minor": amount_minor, "remaining_minor": max(0, order.paid_minor)},
+        )
+    refund = granted(order, "goodwill", reason, now, units={}, goodwill_minor=amount_minor)
+    told = Event("refund.granted", {"refund": refund.id, "amount_minor": amount_minor, "reason": reason})
+    decision = decided(order, told, refunds=(*order.refunds, refund))
+    return decision.then(settled(decision.order, now))
+
+
+def finding_settled(order: Order, finding: str) -> Decision:
+    """A person looked at it."""
+    if finding not in order.findings:
+        raise InvalidInput(f"order {order.id} has no finding {finding}", code="not_found", field="finding")
+    return decided(order, Event("order.attended", {"finding": finding}), findings=tuple(f for f in order.findings if f != finding))

@@ -1,0 +1,290 @@
+"""The order: immutable facts, and the state that commands change.
+
+`Facts` is what the customer agreed to: it is stored as one document, rewritten only by an amendment, and is the only place with personal
+data. `Order` is the aggregate: units per line, shipments, payments, refunds, returns, holds, saga runs. Old value in, new value out;
+statuses are derived (see `status`). Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from enum import Enum
+
+import attrs
+
+from orderkit.domain.lifecycle import HOLD, ORDER, REFUND
+from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment
+from orderkit.domain.pricing import Prices
+from orderkit.domain.quantities import Line
+from orderkit.domain.refunds import RefundComponent, RefundPolicy
+from orderkit.domain.returns import Return, ReturnPolicy
+from orderkit.domain.shipment import Shipment
+from orderkit.errors import InvalidInput, NotAllowed
+
+LINES_MAX = 1_000  # a cart above this is an import or an attack; each commit must stay one readable unit of work
+
+
+@attrs.frozen(kw_only=True)
+class Address:
+    """Where something goes. `country` is the two-letter code."""
+
+    street: str
+    city: str
+    zip: str
+    country: str
+    name: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        for field in ("street", "city", "zip"):
+            if not getattr(self, field).strip():
+                raise InvalidInput(f"an address needs its {field}", code="invalid_address", field=field)
+        if len(self.country) != 2 or not self.country.isascii() or not self.country.isupper():
+            raise InvalidInput(f"{self.country!r} is no two-letter country code", code="invalid_address", field="country")
+
+
+class Service(str, Enum):
+    """How fast the customer wants it."""
+
+    STANDARD = "standard"
+    EXPRESS = "express"
+    PICKUP = "pickup"
+
+
+@attrs.frozen(kw_only=True)
+class DeliveryPreference:
+    """What the customer wishes of the delivery: a service, and perhaps a day before which it must not come."""
+
+    service: Service = Service.STANDARD
+    not_before: date | None = None
+    note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class OrderLine:
+    """What was ordered on one line, as agreed. `seller` names who sells it where there are several.
+
+    More of the same later is a new line: a line's price never changes. `amendment` counts which amendment added it, 0 for the cart.
+    """
+
+    number: int
+    sku: str
+    quantity: int
+    unit_price_minor: int
+    name: str = ""
+    seller: str | None = None
+    backorder: bool = False
+    tags: frozenset[str] = frozenset()
+    attributes: tuple[tuple[str, str], ...] = ()
+    amendment: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Policies:
+    """The shop's rules as they were when the order was placed; they never change under the customer's feet."""
+
+    capture: CaptureMode = CaptureMode.NOW
+    refund: RefundPolicy = attrs.field(factory=RefundPolicy)
+    returns: ReturnPolicy = attrs.field(factory=ReturnPolicy)
+    reservation: timedelta = timedelta(minutes=30)
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """The document of an order: who, what, where to, at which prices, under which rules."""
+
+    customer: str
+    currency: str
+    ship_to: Address
+    lines: tuple[OrderLine, ...]
+    prices: Prices
+    delivery: DeliveryPreference = attrs.field(factory=DeliveryPreference)
+    policies: Policies = attrs.field(factory=Policies)
+    contact: str = ""
+    reference: str = ""
+
+    def line(self, number: int) -> OrderLine:
+        """Return the line with that number."""
+        for line in self.lines:
+            if line.number == number:
+                return line
+        raise InvalidInput(f"the order has no line {number}", code="unknown_line", field="line")
+
+
+@attrs.frozen(kw_only=True)
+class Refund:
+    """A decision to give value back: what for, how much, exactly. Money moves by the operations that name it.
+
+    `units` are (line number, units) whose value is given back; they count once. `total_minor` may exceed what is paid out, when part of
+    it was never captured.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    granted_at: datetime
+    total_minor: int
+    state: str = REFUND.initial
+    units: tuple[tuple[int, int], ...] = ()
+    components: tuple[RefundComponent, ...] = ()
+    return_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Hold:
+    """A reason to wait. An order may have several; nothing is released to a warehouse while one is active."""
+
+    id: str
+    reason: str
+    placed_at: datetime
+    state: str = HOLD.initial
+    note: str = ""
+    until: datetime | None = None
+    released_at: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SagaRun:
+    """Where a durable sequence stands: definition by name and version, step by name, and the way it goes."""
+
+    id: str
+    name: str
+    version: int
+    step: str
+    started_at: datetime
+    direction: str = "forward"
+    reason: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """An order as it stands. `version` counts its commits; `state` is its own axis, the others are derived."""
+
+    id: str
+    facts: Facts
+    placed_at: datetime
+    updated_at: datetime
+    version: int = 0
+    state: str = ORDER.initial
+    reason: str | None = None
+    reserved_until: datetime | None = None
+    lines: tuple[Line, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+    returns: tuple[Return, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    sagas: tuple[SagaRun, ...] = ()
+    findings: tuple[str, ...] = ()
+
+    # ---- looking up
+
+    def line(self, number: int) -> Line:
+        """Return the units of the line with that number."""
+        for line in self.lines:
+            if line.number == number:
+                return line
+        raise InvalidInput(f"order {self.id} has no line {number}", code="unknown_line", field="line")
+
+    def shipment(self, shipment_id: str) -> Shipment:
+        """Return the shipment with that id."""
+        for shipment in self.shipments:
+            if shipment.id == shipment_id:
+                return shipment
+        raise InvalidInput(f"order {self.id} has no shipment {shipment_id}", code="unknown_line", field="shipment")
+
+    def payment(self, payment_id: str) -> Payment:
+        """Return the payment with that id."""
+        for payment in self.payments:
+            if payment.id == payment_id:
+                return payment
+        raise InvalidInput(f"order {self.id} has no payment {payment_id}", code="unknown_line", field="payment")
+
+    def return_(self, return_id: str) -> Return:
+        """Return the return with that id."""
+        for found in self.returns:
+            if found.id == return_id:
+                return found
+        raise InvalidInput(f"order {self.id} has no return {return_id}", code="unknown_line", field="return")
+
+    def refund(self, refund_id: str) -> Refund:
+        """Return the refund with that id."""
+        for found in self.refunds:
+            if found.id == refund_id:
+                return found
+        raise InvalidInput(f"order {self.id} has no refund {refund_id}", code="unknown_line", field="refund")
+
+    def saga(self, name: str) -> SagaRun | None:
+        """Return the run of the named saga that is under way, if any."""
+        for run in self.sagas:
+            if run.name == name:
+                return run
+        return None
+
+    def operations(self) -> tuple[tuple[Payment, Operation], ...]:
+        """Every operation with its payment, in the order in which they were asked for."""
+        return tuple((payment, operation) for payment in self.payments for operation in payment.operations)
+
+    def operation(self, operation_id: str) -> tuple[Payment, Operation]:
+        """Return the operation with that id, and its payment."""
+        for payment, operation in self.operations():
+            if operation.id == operation_id:
+                return payment, operation
+        raise NotAllowed(f"order {self.id} has no operation {operation_id}", code="illegal_transition")
+
+    # ---- money, in minor units of `currency`
+
+    @property
+    def currency(self) -> str:
+        """The ISO code of every amount of this order."""
+        return self.facts.currency
+
+    @property
+    def total_minor(self) -> int:
+        """What the customer agreed to pay."""
+        return self.facts.prices.total_minor
+
+    @property
+    def credited_minor(self) -> int:
+        """What was given back or given up: cancelled units, returned units, goodwill."""
+        return sum(refund.total_minor for refund in self.refunds)
+
+    @property
+    def due_minor(self) -> int:
+        """What the customer has to have paid in the end."""
+        return self.total_minor - self.credited_minor
+
+    @property
+    def authorized_minor(self) -> int:
+        """What providers hold or have taken."""
+        return sum(payment.authorized_minor for payment in self.payments)
+
+    @property
+    def captured_minor(self) -> int:
+        """What was taken, refunds not counted."""
+        return sum(payment.captured_minor for payment in self.payments)
+
+    @property
+    def refunded_minor(self) -> int:
+        """What was given back and confirmed by a provider."""
+        return sum(payment.refunded_minor for payment in self.payments)
+
+    @property
+    def refunding_minor(self) -> int:
+        """What is on its way back, the answer not yet known."""
+        return sum(payment.open_minor(OperationKind.REFUND) for payment in self.payments)
+
+    @property
+    def paid_minor(self) -> int:
+        """What the shop has, refunds in flight counted as gone."""
+        return self.captured_minor - self.refunded_minor - self.refunding_minor
+
+    # ---- units
+
+    def credited_units(self, line: int) -> int:
+        """How many units of a line have had their value given back."""
+        return sum(units for refund in self.refunds for number, units in refund.units if number == line)
+
+    @property
+    def active_holds(self) -> tuple[Hold, ...]:
+        """The holds that still stop the order."""
+        return tuple(hold for hold in self.holds if hold.state == "active")

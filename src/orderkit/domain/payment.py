@@ -1,0 +1,199 @@
+"""Money as the order sees it: tenders, and the operations asked of a provider.
+
+A `Payment` is one tender of an order at one provider. An `Operation` is one movement of money that we want: it is committed before the
+provider is called, carries its attempt, and keeps one of four states until an answer is known. The provider's key is a function of the
+operation and the attempt, and the attempt advances only on a refusal: what may have happened is asked about, never repeated blindly.
+All amounts are minor units of the order's currency. Nothing here calls anybody.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+
+import attrs
+
+from orderkit.domain.lifecycle import OPERATION, PAYMENT
+from orderkit.errors import NotAllowed
+
+
+class OperationKind(str, Enum):
+    """What a provider is asked to do. `charge` authorizes and captures at once."""
+
+    CHARGE = "charge"
+    AUTHORIZE = "authorize"
+    CAPTURE = "capture"
+    VOID = "void"
+    REFUND = "refund"
+
+
+class CaptureMode(str, Enum):
+    """When the money is taken: with the order, or with each shipment."""
+
+    NOW = "now"
+    PER_SHIPMENT = "per_shipment"
+
+
+@attrs.frozen(kw_only=True)
+class Tender:
+    """How the customer wants to pay a part of the order: a method token, its kind, and an amount (`None`: the rest)."""
+
+    method: str
+    kind: str = "card"
+    amount_minor: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Operation:
+    """One movement of money asked of a provider.
+
+    `saga` is the run that asked for it: a saga compensates only what bears its own id. `refund` and `shipment` say what it is for.
+    """
+
+    id: str
+    kind: OperationKind
+    amount_minor: int
+    requested_at: datetime
+    attempt: int = 1
+    state: str = OPERATION.initial
+    asked: int = 0
+    next_at: datetime | None = None
+    reference: str | None = None
+    reason: str | None = None
+    answered_at: datetime | None = None
+    saga: str | None = None
+    refund: str | None = None
+    shipment: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The idempotency key that the provider gets."""
+        return f"{self.id}/{self.attempt}"
+
+    @property
+    def open(self) -> bool:
+        """Whether the answer is not known yet."""
+        return self.state in ("pending", "unknown")
+
+
+@attrs.frozen(kw_only=True)
+class Payment:
+    """One tender of an order and everything that was asked of its provider."""
+
+    id: str
+    kind: str
+    method: str
+    amount_minor: int
+    state: str = PAYMENT.initial
+    authorized_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    expires_at: datetime | None = None
+    operations: tuple[Operation, ...] = ()
+
+    def open_minor(self, kind: OperationKind) -> int:
+        """The sum of the operations of a kind whose answer is not known."""
+        return sum(o.amount_minor for o in self.operations if o.kind is kind and o.open)
+
+    @property
+    def capturable_minor(self) -> int:
+        """What may still be captured of the authorization, captures in flight counted as done."""
+        if self.state not in ("authorized", "captured"):
+            return 0
+        return self.authorized_minor - self.captured_minor - self.open_minor(OperationKind.CAPTURE)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What may still be refunded of the captures, refunds in flight counted as done."""
+        return self.captured_minor - self.refunded_minor - self.open_minor(OperationKind.REFUND)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether some answer of the provider is unknown."""
+        return any(o.state == "unknown" for o in self.operations)
+
+    def operation(self, operation_id: str) -> Operation:
+        """Return the operation with that id."""
+        for operation in self.operations:
+            if operation.id == operation_id:
+                return operation
+        raise NotAllowed(f"payment {self.id} has no operation {operation_id}", code="illegal_transition")
+
+    def with_operation(self, operation: Operation) -> Payment:
+        """Return the payment with the operation added, or put in the place of the one with its id."""
+        if any(o.id == operation.id for o in self.operations):
+            kept = tuple(operation if o.id == operation.id else o for o in self.operations)
+        else:
+            kept = (*self.operations, operation)
+        return attrs.evolve(self, operations=kept)
+
+
+def requested(payment: Payment, operation: Operation) -> Payment:
+    """Return the payment with the intent on it; asking for more than is there raises and changes nothing."""
+    if operation.amount_minor <= 0:
+        raise NotAllowed("an operation moves more than nothing", code="invalid_money", facts={"asked_minor": operation.amount_minor})
+    if operation.kind is OperationKind.CAPTURE and operation.amount_minor > payment.capturable_minor:
+        raise _over("capture_exceeds_authorized", operation.amount_minor, payment.capturable_minor)
+    if operation.kind is OperationKind.REFUND and operation.amount_minor > payment.refundable_minor:
+        raise _over("refund_exceeds_captured", operation.amount_minor, payment.refundable_minor)
+    return payment.with_operation(operation)
+
+
+def confirmed(payment: Payment, operation: Operation, *, at: datetime, reference: str, expires_at: datetime | None = None) -> Payment:
+    """Return the payment after the provider did what the operation asked."""
+    done = attrs.evolve(operation, state=OPERATION.step(operation.state, "confirm"), reference=reference, answered_at=at, next_at=None)
+    after = payment.with_operation(done)
+    amount = operation.amount_minor
+    match operation.kind:
+        case OperationKind.CHARGE:
+            return attrs.evolve(
+                after,
+                state=PAYMENT.step(payment.state, "capture"),
+                authorized_minor=payment.authorized_minor + amount,
+                captured_minor=payment.captured_minor + amount,
+            )
+        case OperationKind.AUTHORIZE:
+            state = PAYMENT.step(payment.state, "authorize")
+            return attrs.evolve(after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at)
+        case OperationKind.CAPTURE:
+            return attrs.evolve(after, state=PAYMENT.step(payment.state, "capture"), captured_minor=payment.captured_minor + amount)
+        case OperationKind.VOID:
+            state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "void")
+            return attrs.evolve(after, state=state, authorized_minor=payment.captured_minor, expires_at=None)
+        case OperationKind.REFUND:
+            refunded = payment.refunded_minor + amount
+            state = PAYMENT.step(payment.state, "refund" if refunded == payment.captured_minor else "refund_part")
+            return attrs.evolve(after, state=state, refunded_minor=refunded)
+
+
+def refused(payment: Payment, operation: Operation, *, at: datetime, reason: str) -> Payment:
+    """Return the payment after the provider definitely did not do what the operation asked."""
+    state = OPERATION.step(operation.state, "refuse")
+    after = payment.with_operation(attrs.evolve(operation, state=state, reason=reason, answered_at=at, next_at=None))
+    if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "decline"):
+        return attrs.evolve(after, state=PAYMENT.step(payment.state, "decline"))
+    return after
+
+
+def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason: str) -> Payment:
+    """Return the payment when nobody knows what the provider did: the amount stays held until `next_at` and beyond."""
+    doubt = attrs.evolve(operation, state=OPERATION.step(operation.state, "doubt"), asked=operation.asked + 1, next_at=next_at, reason=reason)
+    after = payment.with_operation(doubt)
+    if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "doubt"):
+        return attrs.evolve(after, state=PAYMENT.step(payment.state, "doubt"))
+    return after
+
+
+def expired(payment: Payment) -> Payment:
+    """Return the payment after its authorization ran out; what was captured stays captured."""
+    if payment.captured_minor:
+        return attrs.evolve(payment, authorized_minor=payment.captured_minor, expires_at=None)
+    return attrs.evolve(payment, state=PAYMENT.step(payment.state, "expire"), authorized_minor=0, expires_at=None)
+
+
+def _over(code: str, asked_minor: int, remaining_minor: int) -> NotAllowed:
+    return NotAllowed(
+        f"asked for {asked_minor}, but only {remaining_minor} are left (minor units)",
+        code=code,
+        facts={"asked_minor": asked_minor, "remaining_minor": remaining_minor},
+    )

@@ -1,0 +1,55 @@
+"""When a warehouse begins to work on a shipment, and when the customer may expect it.
+
+The cutoff is the point of no return: before it the customer may cancel or change, after it the warehouse is asked. It is the first
+processing hour of a working day that leaves the customer at least `grace` to think again. All times are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+import attrs
+
+from orderkit.domain.order import DeliveryPreference, Service
+from orderkit.domain.shipment import Promise
+
+_TRANSIT_DAYS: dict[Service, tuple[int, int]] = {Service.EXPRESS: (1, 1), Service.STANDARD: (1, 3), Service.PICKUP: (0, 1)}
+
+
+@attrs.frozen(kw_only=True)
+class Handling:
+    """How warehouses work: at which hour of which days they begin, and how long a customer has at least to change an order."""
+
+    cutoff: time = time(15, 0)
+    workdays: frozenset[int] = frozenset(range(5))
+    holidays: frozenset[date] = frozenset()
+    grace: timedelta = timedelta(minutes=30)
+
+    def works_on(self, day: date) -> bool:
+        """Whether the warehouse works on that day."""
+        return day.weekday() in self.workdays and day not in self.holidays
+
+    def cutoff_after(self, at: datetime) -> datetime:
+        """Return the first cutoff that leaves the customer the grace."""
+        earliest = at + self.grace
+        moment = datetime.combine(earliest.date(), self.cutoff, tzinfo=at.tzinfo)
+        if moment < earliest:
+            moment += timedelta(days=1)
+        while not self.works_on(moment.date()):
+            moment += timedelta(days=1)
+        return moment
+
+
+def promised(at: datetime, handling: Handling, delivery: DeliveryPreference, lead_days: int) -> tuple[datetime, Promise]:
+    """Return the cutoff and the promise of a shipment ordered at that time; a wish for a later day moves both."""
+    fastest, slowest = _TRANSIT_DAYS[delivery.service]
+    days = (fastest + lead_days, slowest + lead_days)
+    cutoff = handling.cutoff_after(at)
+    if delivery.not_before is not None:
+        latest_start = datetime.combine(delivery.not_before - timedelta(days=days[0]), handling.cutoff, tzinfo=at.tzinfo)
+        while latest_start > cutoff and not handling.works_on(latest_start.date()):
+            latest_start -= timedelta(days=1)
+        cutoff = max(cutoff, latest_start)
+    ships_by = cutoff + timedelta(hours=8)
+    first = max(cutoff.date() + timedelta(days=days[0]), delivery.not_before or date.min)
+    return cutoff, Promise(ships_by=ships_by, arrives_from=first, arrives_until=first + timedelta(days=days[1] - days[0]))

@@ -1,0 +1,215 @@
+"""Money follows the goods: from what is due and what was taken, which operations are missing.
+
+One rule serves every command. What the shop has (captured, less refunded, less refunds under way) must come to equal what is due (the
+agreed total, less everything credited). A surplus is refunded over the tenders; an authorization that nothing needs any more is voided;
+a refund decision is sent when its operations are asked for, and done when they are confirmed, or at once when nothing was taken yet.
+While an answer is unknown its amount is held: it is neither taken for granted nor moved a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import attrs
+
+from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.lifecycle import REFUND
+from orderkit.domain.order import Order, Refund
+from orderkit.domain.payment import Operation, OperationKind, Payment, requested
+from orderkit.domain.pricing import units_value
+from orderkit.domain.refunds import Grading, RefundComponent, TenderBalance, quote, spread
+
+_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
+
+
+def settled(order: Order, now: datetime) -> Decision:
+    """Return the operations that bring the money in line with what is due, and the refunds that they belong to."""
+    if order.state in ("placed", "payment_pending"):
+        return decided(order)
+    decision = _paid_out(order, now)
+    return decision.then(_voided(decision.order, now))
+
+
+def _paid_out(order: Order, now: datetime) -> Decision:
+    """Ask for the refunds that make the surplus vanish; call a refund done when nothing of it was ever taken."""
+    granted = [refund for refund in order.refunds if refund.state == REFUND.initial]
+    surplus = order.paid_minor - wanted_minor(order)
+    if surplus <= 0:
+        if not granted or _taking(order):
+            return decided(order)
+        released = {r.id: attrs.evolve(r, state=REFUND.step(r.state, "release")) for r in granted}
+        return decided(order, refunds=tuple(released.get(r.id, r) for r in order.refunds))
+    payments = {payment.id: payment for payment in order.payments}
+    refunds = {refund.id: refund for refund in order.refunds}
+    events: list[Event] = []
+    rest = min(surplus, sum(p.refundable_minor for p in order.payments))
+    for refund, amount in _shares(granted, rest):
+        for payment_id, part in spread(amount, _balances(payments.values()), order.facts.policies.refund.tender_order):
+            payment = payments[payment_id]
+            operation = asked(payment, OperationKind.REFUND, part, now, refund=refund.id if refund else None)
+            payments[payment_id] = requested(payment, operation)
+            events.append(Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund}))
+        if refund:
+            refunds[refund.id] = attrs.evolve(refund, state=REFUND.step(refund.state, "send"))
+    return decided(
+        order,
+        *events,
+        payments=tuple(payments[p.id] for p in order.payments),
+        refunds=tuple(refunds[r.id] for r in order.refunds),
+    )
+
+
+def wanted_minor(order: Order) -> int:
+    """What the shop should have of the customer's money: what is due, and nothing of an order whose payment failed."""
+    return 0 if order.state == "payment_failed" else order.due_minor
+
+
+def _shares(granted: Sequence[Refund], total_minor: int) -> list[tuple[Refund | None, int]]:
+    """Spread what is paid out over the decisions that wait for it; what is left over belongs to none (paid too much)."""
+    shares: list[tuple[Refund | None, int]] = []
+    for refund in granted:
+        if share := min(refund.total_minor, total_minor):
+            shares.append((refund, share))
+            total_minor -= share
+    if total_minor:
+        shares.append((None, total_minor))
+    return shares
+
+
+def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
+    return [TenderBalance(p.id, p.kind, p.refundable_minor) for p in payments if p.refundable_minor > 0]
+
+
+def _voided(order: Order, now: datetime) -> Decision:
+    """Give up authorizations that nothing on the order needs any more."""
+    if order.paid_minor < wanted_minor(order) or _taking(order):
+        return decided(order)
+    payments = tuple(
+        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now))
+        if p.capturable_minor > 0 and not p.open_minor(OperationKind.VOID)
+        else p
+        for p in order.payments
+    )
+    events = [
+        Event("authorization.void_requested", {"payment": new.id, "operation": new.operations[-1].id})
+        for old, new in zip(order.payments, payments, strict=True)
+        if old is not new
+    ]
+    return decided(order, *events, payments=payments) if events else decided(order)
+
+
+def _taking(order: Order) -> bool:
+    return any(o.open and o.kind in _TAKING for _, o in order.operations())
+
+
+def asked(
+    payment: Payment,
+    kind: OperationKind,
+    amount_minor: int,
+    now: datetime,
+    *,
+    saga: str | None = None,
+    refund: str | None = None,
+    shipment: str | None = None,
+) -> Operation:
+    """Return a new operation on the payment, as an intent."""
+    return Operation(
+        id=f"{payment.id}.{len(payment.operations) + 1}",
+        kind=kind,
+        amount_minor=amount_minor,
+        requested_at=now,
+        saga=saga,
+        refund=refund,
+        shipment=shipment,
+    )
+
+
+def granted(
+    order: Order,
+    kind: str,
+    reason: str,
+    now: datetime,
+    *,
+    units: Mapping[int, int],
+    grades: Mapping[int, Grading] | None = None,
+    goodwill_minor: int = 0,
+    deduction_minor: int = 0,
+    return_id: str | None = None,
+) -> Refund:
+    """Return the refund decision for these units: the value of each, exactly, under the order's own policy.
+
+    `grades` gives basis points of value by line for what came back less than whole; `deduction_minor` is kept besides, as agreed with the
+    customer. What was given back before for good will is not given twice. The preview of a refund is this same call.
+    """
+    components = _quoted(order, kind, units, grades, goodwill_minor, return_id)
+    for name, kept in (("deduction", deduction_minor), ("given_before", None)):
+        total = _counted(components)
+        kept = max(0, total - order.due_minor) if kept is None else min(kept, total)
+        if kept:
+            components = (*components, RefundComponent(kind=name, amount_minor=-kept))
+    return Refund(
+        id=f"{order.id}-F{len(order.refunds) + 1}",
+        kind=kind,
+        reason=reason,
+        granted_at=now,
+        total_minor=_counted(components),
+        units=tuple(sorted(units.items())),
+        components=components,
+        return_id=return_id,
+    )
+
+
+def _counted(components: tuple[RefundComponent, ...]) -> int:
+    return sum(part.amount_minor for part in components if not part.informational)
+
+
+def _quoted(
+    order: Order,
+    kind: str,
+    units: Mapping[int, int],
+    grades: Mapping[int, Grading] | None,
+    goodwill_minor: int,
+    return_id: str | None,
+) -> tuple[RefundComponent, ...]:
+    already = _credited(order)
+    gone = all(already.get(line.number, 0) + units.get(line.number, 0) >= line.ordered for line in order.lines)
+    policy = order.facts.policies.refund
+    earlier = [(refund, part) for refund in order.refunds for part in refund.components]
+    return quote(
+        order.facts.prices,
+        {number: (already.get(number, 0), count) for number, count in units.items()},
+        policy.for_cancellation() if kind in ("cancellation", "lost") else policy,
+        grades=grades,
+        everything_gone=gone,
+        shipping_already_refunded_minor=sum(part.amount_minor for _, part in earlier if part.kind == "shipping"),
+        goodwill_minor=goodwill_minor,
+        label_already_charged_minor=-sum(p.amount_minor for r, p in earlier if p.kind == "label_cost" and r.return_id == return_id),
+    ).components
+
+
+def _credited(order: Order) -> dict[int, int]:
+    """Units by line whose value was given back before."""
+    counts: dict[int, int] = {}
+    for refund in order.refunds:
+        for number, count in refund.units:
+            counts[number] = counts.get(number, 0) + count
+    return counts
+
+
+def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
+    """Return what the units of a shipment are worth, so that the shipments of an order add up to what is due, exactly.
+
+    The last units take what is left, which includes every part that rounding or an earlier shipment did not take.
+    """
+    remaining = order.due_minor - order.paid_minor - sum(p.open_minor(OperationKind.CAPTURE) for p in order.payments)
+    if all(line.open == lines.get(line.number, 0) for line in order.lines):
+        return max(0, remaining)
+    prices = {price.line: price for price in order.facts.prices.lines}
+    value = 0
+    for number, count in lines.items():
+        price, line = prices[number], order.line(number)
+        before = line.left + order.credited_units(number)
+        whole = price.total_minor
+        value += units_value(whole, price.quantity, min(before, price.quantity - count), count)
+    return max(0, min(value, remaining))

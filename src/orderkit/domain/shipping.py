@@ -1,0 +1,237 @@
+"""Shipping: release to the warehouse, dispatch, what carriers say, and what goes wrong on the way.
+
+Stock follows the units: a dispatch takes them off the shelf, a short shelf corrects it, a refusal frees its promise. Capture per shipment is
+asked for when the goods leave. A carrier's scans only ever move a shipment forward (`shipment.folded`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import attrs
+
+from orderkit.domain.allocation import Plan, Warehouse
+from orderkit.domain.cancelling import shrunk
+from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.lifecycle import ORDER, SHIPMENT
+from orderkit.domain.order import Order
+from orderkit.domain.payment import CaptureMode, OperationKind, requested
+from orderkit.domain.placing import reserved
+from orderkit.domain.promise import Handling
+from orderkit.domain.quantities import Bucket, Move
+from orderkit.domain.settling import asked, granted, settled, shipment_value
+from orderkit.domain.shipment import CarrierStatus, Scan, Shipment, folded
+from orderkit.errors import InvalidInput, NotAllowed
+
+
+def released(order: Order, shipment_id: str, now: datetime) -> Decision:
+    """Hand a planned shipment to its warehouse: from now on it is the warehouse that may say no."""
+    shipment = _ready(order, shipment_id)
+    after = attrs.evolve(shipment, state=SHIPMENT.step(shipment.state, "release"), released_at=now)
+    moves = [Move(number, Bucket.RESERVED, Bucket.RELEASED, count, shipment.id) for number, count in shipment.lines]
+    told = Event("shipment.released", {"shipment": shipment.id, "warehouse": shipment.warehouse})
+    return decided(order, told, moves=moves, shipments=_with(order, after))
+
+
+def shipped(
+    order: Order,
+    shipment_id: str,
+    now: datetime,
+    *,
+    carrier: str,
+    tracking_number: str,
+    tracking_url: str = "",
+    label_url: str = "",
+) -> Decision:
+    """The shipment leaves its warehouse; under capture per shipment its value is asked for."""
+    shipment = _ready(order, shipment_id)
+    after = attrs.evolve(
+        shipment,
+        state=SHIPMENT.step(shipment.state, "ship"),
+        carrier=carrier,
+        tracking_number=tracking_number,
+        tracking_url=tracking_url or None,
+        label_url=label_url or None,
+        released_at=shipment.released_at or now,
+        shipped_at=now,
+        asked_at=now,
+    )
+    skus = {line.number: line.sku for line in order.lines}
+    moves: list[Move] = []
+    if shipment.state == "planned":
+        moves += [Move(number, Bucket.RESERVED, Bucket.RELEASED, count, shipment.id) for number, count in shipment.lines]
+    moves += [Move(number, Bucket.RELEASED, Bucket.SHIPPED, count, shipment.id) for number, count in shipment.lines]
+    stock = [StockMove(skus[n], shipment.warehouse, on_hand=-count, reserved=-count) for n, count in shipment.lines]
+    told = Event("shipment.shipped", {"shipment": shipment.id, "warehouse": shipment.warehouse, "carrier": carrier, "tracking_number": tracking_number})
+    capture = _captured(order, shipment, now)
+    return capture.then(decided(capture.order, told, moves=moves, stock=stock, shipments=_with(order, after)))
+
+
+def _captured(order: Order, shipment: Shipment, now: datetime) -> Decision:
+    """Ask for what the goods in the shipment are worth, from the tenders that are authorized, in turn."""
+    if order.facts.policies.capture is not CaptureMode.PER_SHIPMENT:
+        return decided(order)
+    wanted = shipment_value(order, dict(shipment.lines))
+    payments, events = [], []
+    for payment in order.payments:
+        part = min(wanted, payment.capturable_minor)
+        if part > 0:
+            operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment.id)
+            payment = requested(payment, operation)
+            events.append(Event("capture.requested", {"operation": operation.id, "amount_minor": part, "shipment": shipment.id}))
+            wanted -= part
+        payments.append(payment)
+    findings = order.findings
+    if wanted:
+        findings = (*findings, f"capture_short:{shipment.id}")
+        events.append(Event("order.needs_attention", {"finding": findings[-1], "missing_minor": wanted}))
+    return decided(order, *events, payments=tuple(payments), findings=findings)
+
+
+def tracked(order: Order, shipment_id: str, scans: Iterable[Scan], now: datetime) -> Decision:
+    """Fold what the carrier said into the shipment; what is old or repeated changes nothing but the time of asking."""
+    shipment = order.shipment(shipment_id)
+    if not shipment.travelling and shipment.state != "delivered":
+        raise NotAllowed(f"shipment {shipment.id} is {shipment.state}: no carrier has it", code="illegal_transition")
+    known = {scan.id for scan in shipment.scans}
+    fresh = sorted((s for s in {scan.id: scan for scan in scans}.values() if s.id not in known), key=lambda s: (s.at, s.id))
+    all_scans = shipment.scans + tuple(fresh)
+    status = folded(all_scans)
+    after = attrs.evolve(shipment, scans=all_scans, carrier_status=status, asked_at=now)
+    if status is shipment.carrier_status:
+        return decided(order, shipments=_with(order, after))
+    at = max((s.at for s in all_scans if s.status is status), default=now)
+    return _carried_on(order, after, status, at, now)
+
+
+def delivered(order: Order, shipment_id: str, now: datetime) -> Decision:
+    """The shipment arrived, said by somebody else than its carrier."""
+    shipment = order.shipment(shipment_id)
+    SHIPMENT.step(shipment.state, "deliver")
+    scan = Scan(id=f"{shipment.id}/delivered", status=CarrierStatus.DELIVERED, at=now)
+    return tracked(order, shipment_id, [scan], now)
+
+
+def _carried_on(order: Order, shipment: Shipment, status: CarrierStatus, at: datetime, now: datetime) -> Decision:
+    """Move the units as the carrier's new status says."""
+    data = {"shipment": shipment.id, "carrier_status": status.value, "at": at.isoformat()}
+    trigger = {
+        CarrierStatus.DELIVERED: "deliver",
+        CarrierStatus.OUT_FOR_DELIVERY: "go_out",
+        CarrierStatus.LOST: "lose",
+        CarrierStatus.RETURN_TO_SENDER: "turn_back",
+    }.get(status)
+    if trigger is None or not SHIPMENT.allows(shipment.state, trigger):
+        return decided(order, Event("shipment.tracked", data), shipments=_with(order, shipment))
+    was_lost = shipment.state == "lost"
+    after = attrs.evolve(shipment, state=SHIPMENT.step(shipment.state, trigger))
+    if trigger == "go_out":
+        return decided(order, Event("shipment.out_for_delivery", data), shipments=_with(order, after))
+    if trigger == "turn_back":
+        found = f"returned_to_sender:{shipment.id}"
+        return decided(
+            order, Event("shipment.returned_to_sender", data), shipments=_with(order, after), findings=(*order.findings, found)
+        )
+    if trigger == "deliver":
+        source = Bucket.LOST if was_lost else Bucket.SHIPPED
+        moves = [Move(number, source, Bucket.DELIVERED, count, shipment.id) for number, count in shipment.lines]
+        arrived = attrs.evolve(after, delivered_at=at)
+        return decided(order, Event("shipment.delivered", data), moves=moves, shipments=_with(order, arrived))
+    return _lost(order, after, data, now)
+
+
+def _lost(order: Order, shipment: Shipment, data: Mapping[str, str], now: datetime) -> Decision:
+    """The carrier lost it: the units are lost, and their value is credited at once."""
+    moves = [Move(number, Bucket.SHIPPED, Bucket.LOST, count, shipment.id) for number, count in shipment.lines]
+    credited = {n: min(count, order.line(n).ordered - order.credited_units(n)) for n, count in shipment.lines}
+    units = {number: count for number, count in credited.items() if count}
+    decision = decided(order, Event("shipment.lost", data), moves=moves, shipments=_with(order, shipment))
+    if not units:
+        return decision
+    refund = granted(decision.order, "lost", "lost_in_transit", now, units=units)
+    decision = decision.then(decided(decision.order, refunds=(*order.refunds, refund)))
+    return decision.then(settled(decision.order, now))
+
+
+def refused(
+    order: Order,
+    shipment_id: str,
+    now: datetime,
+    *,
+    reason: str,
+    plan: Plan,
+    warehouses: Mapping[str, Warehouse],
+    handling: Mapping[str, Handling],
+    missing: Mapping[int, int] | None = None,
+) -> Decision:
+    """The warehouse cannot send the shipment, or a part of it: those units go elsewhere as planned, wait, or are cancelled.
+
+    `missing` are units by line that are not on the shelf after all (a short pick): they are counted off its stock. Without it the whole
+    shipment is refused and the goods stay where they are.
+    """
+    shipment = order.shipment(shipment_id)
+    if not shipment.waiting:
+        raise NotAllowed(f"shipment {shipment.id} is {shipment.state}", code="already_shipped", facts={"state": shipment.state})
+    gone = dict(missing or shipment.lines)
+    held = dict(shipment.lines)
+    for number, count in gone.items():
+        if not 0 < count <= held.get(number, 0):
+            raise InvalidInput(f"shipment {shipment.id} holds {held.get(number, 0)} of line {number}", code="invalid_quantity", field="missing")
+    skus = {line.number: line.sku for line in order.lines}
+    source = Bucket.RELEASED if shipment.state == "released" else Bucket.RESERVED
+    off_shelf = -1 if missing else 0
+    stock = [StockMove(skus[n], shipment.warehouse, on_hand=off_shelf * q, reserved=-q) for n, q in gone.items()]
+    taken = [Move(n, source, Bucket.BACKORDERED, q, shipment.id) for n, q in gone.items()]
+    shipments = shrunk(order.shipments, taken)
+    shipments = tuple(attrs.evolve(s, reason=reason) if s.id == shipment.id else s for s in shipments)
+    told = Event("shipment.short" if missing else "shipment.refused", {"shipment": shipment.id, "reason": reason, "units": {str(n): q for n, q in gone.items()}})
+    decision = decided(order, told, moves=taken, stock=stock, shipments=shipments)
+    again = reserved(decision.order, plan, now, warehouses=warehouses, handling=handling, source=Bucket.BACKORDERED)
+    decision = decision.then(again)
+    return decision.then(_rest_cancelled(decision.order, plan, now, reason))
+
+
+def _rest_cancelled(order: Order, plan: Plan, now: datetime, reason: str) -> Decision:
+    """What could be found nowhere and may not wait is cancelled and credited."""
+    units: dict[int, int] = {}
+    for short in plan.short:
+        units[short.line] = units.get(short.line, 0) + short.asked - short.available if short.asked > short.available else units.get(short.line, 0)
+    units = {number: min(count, order.line(number)[Bucket.BACKORDERED]) for number, count in units.items() if count}
+    if not any(units.values()):
+        return decided(order)
+    moves = [Move(number, Bucket.BACKORDERED, Bucket.CANCELLED, count) for number, count in units.items() if count]
+    refund = granted(order, "cancellation", reason, now, units={n: q for n, q in units.items() if q})
+    told = Event("order.units_cancelled", {"units": {str(n): q for n, q in units.items() if q}, "reason": reason, "credited_minor": refund.total_minor})
+    decision = decided(order, told, moves=moves, refunds=(*order.refunds, refund))
+    if all(line.ordered == line[Bucket.CANCELLED] for line in decision.order.lines):
+        state = ORDER.step(order.state, "cancel")
+        decision = decision.then(decided(decision.order, Event("order.cancelled", {"reason": reason}), state=state, reason=reason))
+    return decision.then(settled(decision.order, now))
+
+
+def reallocated(
+    order: Order, plan: Plan, now: datetime, *, warehouses: Mapping[str, Warehouse], handling: Mapping[str, Handling]
+) -> Decision:
+    """Stock has come for units that waited: they are reserved as planned."""
+    decision = reserved(order, plan, now, warehouses=warehouses, handling=handling, source=Bucket.BACKORDERED)
+    units = {str(number): count for parcel in plan.parcels for number, count in parcel.lines}
+    return decision.told(Event("line.allocated", {"units": units})) if units else decision
+
+
+def _ready(order: Order, shipment_id: str) -> Shipment:
+    """Return the shipment if nothing stops it from leaving."""
+    shipment = order.shipment(shipment_id)
+    if order.state != "confirmed":
+        raise NotAllowed(f"order {order.id} is {order.state}: nothing leaves before it is confirmed", code="not_allowed", facts={"state": order.state})
+    if order.active_holds:
+        reasons = [hold.reason for hold in order.active_holds]
+        raise NotAllowed(f"order {order.id} is on hold: {', '.join(reasons)}", code="order_on_hold", facts={"holds": reasons})
+    if not shipment.waiting:
+        code = "already_cancelled" if shipment.state == "cancelled" else "already_shipped"
+        raise NotAllowed(f"shipment {shipment.id} is {shipment.state}", code=code, facts={"shipment": shipment.id, "state": shipment.state})
+    return shipment
+
+
+def _with(order: Order, shipment: Shipment) -> tuple[Shipment, ...]:
+    return tuple(shipment if s.id == shipment.id else s for s in order.shipments)

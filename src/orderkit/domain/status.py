@@ -1,0 +1,111 @@
+"""Every status of an order, derived: the axes, and the single word of the requirements.
+
+These are pure functions of the quantities and the money, and the only place that computes them; stores keep the results for search.
+A small table in the tests says what each mix of units reads as, and the STATUS lifecycle says which change of word is legal.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from orderkit.domain.order import Order
+from orderkit.domain.quantities import Bucket
+
+
+@attrs.frozen
+class Axes:
+    """The independent statuses: what happens to the order, the goods, the money, the returns, and whether it is on hold."""
+
+    lifecycle: str
+    fulfillment: str
+    payment: str
+    returns: str
+    on_hold: bool
+
+
+def word(order: Order) -> str:
+    """Return the order's status as one word of the STATUS lifecycle."""
+    if order.state != "confirmed":
+        return order.state
+    unallocated, backordered, reserved, released, shipped, delivered, lost, _ = _totals(order)
+    open_units, left = unallocated + backordered + reserved + released, shipped + delivered + lost
+    if not left:
+        if not open_units:
+            return "cancelled"
+        return "processing" if released else "payment_confirmed"
+    if returned := _returned(order):
+        return "returned" if not open_units and returned >= shipped + delivered else "partially_returned"
+    if open_units:
+        return "partially_shipped"
+    if delivered and not shipped:
+        return "delivered"
+    states = {shipment.state for shipment in order.shipments}
+    return "out_for_delivery" if "out_for_delivery" in states and "shipped" not in states else "shipped"
+
+
+def axes(order: Order) -> Axes:
+    """Return all axes of the order."""
+    return Axes(
+        lifecycle=order.state,
+        fulfillment=fulfillment(order),
+        payment=payment(order),
+        returns=returns(order),
+        on_hold=bool(order.active_holds),
+    )
+
+
+def fulfillment(order: Order) -> str:
+    """Return unfulfilled, backordered, in_progress, partially_fulfilled, fulfilled, or none when nothing is left to fulfill."""
+    unallocated, backordered, reserved, released, shipped, delivered, lost, _ = _totals(order)
+    if shipped + delivered + lost:
+        return "partially_fulfilled" if unallocated + backordered + reserved + released else "fulfilled"
+    if released:
+        return "in_progress"
+    if reserved or unallocated:
+        return "unfulfilled"
+    return "backordered" if backordered else "none"
+
+
+def payment(order: Order) -> str:
+    """Return where the money stands: pending, authorized, (partially_)paid, overpaid, (partially_)refunded, in_doubt, failed or voided."""
+    if any(p.in_doubt for p in order.payments):
+        return "in_doubt"
+    captured, refunded = order.captured_minor, order.refunded_minor
+    if captured:
+        if refunded:
+            return "refunded" if refunded == captured else "partially_refunded"
+        if order.paid_minor > order.due_minor:
+            return "overpaid"
+        return "paid" if order.paid_minor >= order.due_minor else "partially_paid"
+    if order.authorized_minor:
+        return "authorized"
+    if not order.due_minor and order.state == "confirmed":
+        return "paid"
+    states = {p.state for p in order.payments}
+    if order.state == "payment_failed" or states == {"declined"}:
+        return "failed"
+    if states and states <= {"voided", "declined", "expired"}:
+        return "voided"
+    return "pending"
+
+
+def returns(order: Order) -> str:
+    """Return none, requested, partially_returned or returned."""
+    if returned := _returned(order):
+        left = sum(line.left - line[Bucket.LOST] for line in order.lines)
+        return "returned" if returned >= left else "partially_returned"
+    return "requested" if any(r.state in ("requested", "authorized", "in_transit") for r in order.returns) else "none"
+
+
+def _totals(order: Order) -> list[int]:
+    if len(order.lines) == 1:
+        return list(order.lines[0].buckets[:8])
+    return [sum(column) for column in zip(*(line.buckets[:8] for line in order.lines), strict=True)] or [0] * 8
+
+
+def _returned(order: Order) -> int:
+    """Units that came back for good; what was sent back to the customer again does not count."""
+    if not order.returns:
+        return 0
+    first, last = Bucket.RETURN_RECEIVED, Bucket.SENT_BACK
+    return sum(sum(line.buckets[first:last]) for line in order.lines)

@@ -1,0 +1,202 @@
+"""Go on with an order: whatever its agenda says is due, one task after the other. Sagas, timers and the resolver are this one function.
+
+Every task is safe to repeat. A provider is called under a key that a repeat shares; its answer is decided on the order as it is then, so two
+workers that both got the answer book it once.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from orderkit.domain import answering, expiring, returning, shipping
+from orderkit.domain.agenda import Task, TaskKind, tasks
+from orderkit.domain.allocation import Demand
+from orderkit.domain.events import Decision, decided
+from orderkit.domain.holding import hold_released
+from orderkit.domain.order import Order
+from orderkit.domain.payment import OperationKind
+from orderkit.domain.quantities import Bucket
+from orderkit.errors import NotAllowed
+from orderkit.flows.kit import Caller, Decide, changed, loaded, replanned
+from orderkit.ports.carriers import TrackParcel
+from orderkit.ports.clock import Now, Pause
+from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, Refused, Unknown
+from orderkit.ports.settings import ReadSettings
+
+STEPS_MAX = 100  # an order has a handful of operations; more steps in a row than this is a loop
+
+_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
+
+
+async def advance(order_id: str, caller: Caller) -> Order:
+    """Do everything that is due for the order now, and return it."""
+    return await advanced(await loaded(order_id), caller)
+
+
+async def advanced(order: Order, caller: Caller) -> Order:
+    """The same for an order at hand."""
+    for _ in range(STEPS_MAX):
+        now = await Now()
+        task = next((task for task in sorted(tasks(order), key=_when) if task.at <= now), None)
+        if task is None:
+            return order
+        before = order.version
+        order = await performed(order, task, now, caller)
+        if order.version == before:
+            return order
+    return order
+
+
+def _when(task: Task) -> datetime:
+    return task.at
+
+
+async def performed(order: Order, task: Task, now: datetime, caller: Caller) -> Order:
+    """Do one task of the agenda."""
+    match task.kind:
+        case TaskKind.MOVE_MONEY:
+            return await _move_money(order, task.subject, now, caller)
+        case TaskKind.ASK_PAYMENT:
+            return await _ask_payment(order, task.subject, now, caller)
+        case TaskKind.EXPIRE_RESERVATION:
+            return await _expire_reservation(order, now, caller)
+        case TaskKind.TRACK_SHIPMENT:
+            return await _track(order, task.subject, now, caller)
+        case TaskKind.ALLOCATE_BACKORDER:
+            return await _allocate(order, caller)
+        case _:
+            return await changed(order.id, task.kind.value, _timed(task), caller)
+
+
+def _timed(task: Task) -> Decide:
+    """The tasks that only time decides, and that call nobody."""
+
+    def decide(order: Order, now: datetime) -> Decision:
+        if not any(t.kind is task.kind and t.subject == task.subject and t.at <= now for t in tasks(order)):
+            return decided(order)
+        match task.kind:
+            case TaskKind.EXPIRE_AUTHORIZATION:
+                return expiring.authorization_expired(order, task.subject, now)
+            case TaskKind.RELEASE_SHIPMENT:
+                return shipping.released(order, task.subject, now)
+            case TaskKind.EXPIRE_RETURN:
+                return returning.return_expired(order, task.subject)
+            case TaskKind.EXPIRE_HOLD:
+                return hold_released(order, task.subject, now, trigger="expire")
+            case _:
+                raise NotAllowed(f"no timer for {task.kind.value}", code="internal")
+
+    return decide
+
+
+async def _move_money(order: Order, operation_id: str, now: datetime, caller: Caller) -> Order:
+    payment, operation = order.operation(operation_id)
+    answer = await MoveMoney(
+        key=operation.key,
+        kind=operation.kind,
+        payment=payment.id,
+        method=payment.method,
+        tender=payment.kind,
+        amount_minor=operation.amount_minor,
+        currency=order.currency,
+        order_id=order.id,
+        at=now,
+    )
+    return await booked(order.id, operation_id, operation.attempt, answer, caller)
+
+
+async def _ask_payment(order: Order, operation_id: str, now: datetime, caller: Caller) -> Order:
+    payment, operation = order.operation(operation_id)
+    answer = await AskPayment(key=operation.key, payment=payment.id, at=now)
+    settings = await ReadSettings()
+    if isinstance(answer, Unknown) and operation.asked + 1 >= settings.doubts_max:
+        order = await changed(order.id, "doubt", lambda o, _: expiring.finding_noted(o, f"payment_in_doubt:{operation_id}"), caller)
+    return await booked(order.id, operation_id, operation.attempt, answer, caller)
+
+
+async def booked(order_id: str, operation_id: str, attempt: int, answer: PaymentAnswer, caller: Caller) -> Order:
+    """Book a provider's answer to one attempt of an operation on the order as it is now; a repeat changes nothing."""
+
+    def decide(order: Order, now: datetime) -> Decision:
+        _, operation = order.operation(operation_id)
+        match answer:
+            case Confirmed(reference, expires_at):
+                return answering.confirmed(order, operation_id, now, reference=reference, expires_at=expires_at)
+            case Refused(reason) if operation.attempt == attempt:
+                return answering.refused(order, operation_id, now, reason=reason)
+            case Unknown(reason) if operation.attempt == attempt:
+                return answering.doubted(order, operation_id, now, reason=reason)
+            case _:  # an answer to an attempt that is over
+                return decided(order)
+
+    return await changed(order_id, "book_answer", decide, caller)
+
+
+async def _expire_reservation(order: Order, now: datetime, caller: Caller) -> Order:
+    """Ask about every payment that may have come through before the goods are given up."""
+    for payment, operation in order.operations():
+        if not operation.open or operation.kind not in _TAKING:
+            continue
+        answer = await AskPayment(key=operation.key, payment=payment.id, at=now)
+        if isinstance(answer, Confirmed):
+            return await booked(order.id, operation.id, operation.attempt, answer, caller)
+        if isinstance(answer, Unknown):
+            return await changed(order.id, "extend_reservation", _extended, caller)
+    return await changed(order.id, "expire_reservation", _expired, caller)
+
+
+def _extended(order: Order, now: datetime) -> Decision:
+    return expiring.reservation_extended(order, now) if _ran_out(order, now) else decided(order)
+
+
+def _expired(order: Order, now: datetime) -> Decision:
+    return expiring.reservation_expired(order, now) if _ran_out(order, now) else decided(order)
+
+
+def _ran_out(order: Order, now: datetime) -> bool:
+    return order.state in ("placed", "payment_pending") and order.reserved_until is not None and order.reserved_until <= now
+
+
+async def _track(order: Order, shipment_id: str, now: datetime, caller: Caller) -> Order:
+    shipment = order.shipment(shipment_id)
+    scans = await TrackParcel(carrier=shipment.carrier or "", tracking_number=shipment.tracking_number or "", at=now)
+
+    def decide(current: Order, at: datetime) -> Decision:
+        if not current.shipment(shipment_id).travelling:
+            return decided(current)
+        return shipping.tracked(current, shipment_id, scans, at)
+
+    return await changed(order.id, "track", decide, caller)
+
+
+async def _allocate(order: Order, caller: Caller) -> Order:
+    def demands(current: Order) -> tuple[Demand, ...]:
+        lines = {line.number: line for line in current.facts.lines}
+        return tuple(
+            Demand(line=x.number, sku=x.sku, quantity=x[Bucket.BACKORDERED], seller=lines[x.number].seller, backorder=True, tags=lines[x.number].tags)
+            for x in current.lines
+            if x[Bucket.BACKORDERED]
+        )
+
+    return await replanned(
+        order.id,
+        "allocate_backorder",
+        demands,
+        lambda current, now, plan, settings: shipping.reallocated(
+            current, plan, now, warehouses=settings.known({p.warehouse for p in plan.parcels}), handling=settings.handling
+        ),
+        caller,
+        partial="backorder",
+    )
+
+
+async def answered_by_the_winner(order: Order) -> Order:
+    """Another request with the same key is at work: wait for its first final answer, then say how the order stands."""
+    settings = await ReadSettings()
+    waited, pause = 0.0, 0.005
+    while order.state == "placed" and waited < settings.answer_within.total_seconds():
+        await Pause(pause)
+        waited += pause
+        pause = min(pause * 1.5, 0.1)
+        order = await loaded(order.id)
+    return order

@@ -1,0 +1,247 @@
+"""What every flow needs: who is asking, load-decide-commit with its retries, and planning against the supply of the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+from orderkit.domain.agenda import due
+from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
+from orderkit.domain.cart import fingerprint
+from orderkit.domain.events import Decision, Record, Stamp, sealed
+from orderkit.domain.order import Facts, Order, OrderLine
+from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
+from orderkit.ports.clock import Now
+from orderkit.ports.settings import ReadSettings, Settings
+from orderkit.ports.store import (
+    Commit,
+    CommitAnswer,
+    Committed,
+    DuplicateKey,
+    FindKey,
+    KeyClaim,
+    Lease,
+    LeaseLost,
+    Load,
+    OutOfStock,
+    ReadSupply,
+    VersionConflict,
+)
+
+KEY_LENGTH_MAX = 255  # what every proxy and header passes on
+
+Decide: TypeAlias = Callable[[Order, datetime], Decision]
+DecideWithPlan: TypeAlias = Callable[[Order, datetime, Plan, Settings], Decision]
+
+
+@attrs.frozen(kw_only=True)
+class Caller:
+    """Who asks, on behalf of which principal, with which idempotency key and correlation id.
+
+    A caller that goes on with the order itself keeps workers off it for a moment (`goes_on`); a worker holds a lease.
+    """
+
+    actor: str = "host"
+    principal: str = "shop"
+    key: str | None = None
+    correlation: str = ""
+    lease: Lease | None = None
+    goes_on: bool = True
+
+    def stamp(self, command: str, at: datetime, reason: str = "") -> Stamp:
+        """Return the stamp of a commit by this caller."""
+        return Stamp(at=at, actor=self.actor, command=command, reason=reason, correlation=self.correlation or self.key or "")
+
+    def claim(self, operation: str, *request: object) -> KeyClaim | None:
+        """Return the claim of the caller's key for a request, if there is a key."""
+        if self.key is None:
+            return None
+        return KeyClaim(
+            principal=self.principal, operation=operation, key=checked_key(self.key), fingerprint=fingerprint(operation, *request)
+        )
+
+
+WORKER = Caller(actor="worker", goes_on=False)
+
+
+def checked_key(key: str) -> str:
+    """Return the key if it can be used as an idempotency key."""
+    if not isinstance(key, str) or not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable() or key.isspace():
+        raise InvalidInput("an idempotency key has 1 to 255 visible characters", code="invalid_key", field="key")
+    return key
+
+
+async def loaded(order_id: str) -> Order:
+    """Return the order, or raise `NotFound`."""
+    order = await Load(order_id)
+    if order is None:
+        raise NotFound(f"no order {order_id!r}", code="order_not_found", field="order_id")
+    return order
+
+
+async def committed(
+    before: Order | None,
+    decision: Decision,
+    stamp: Stamp,
+    *,
+    key: KeyClaim | None = None,
+    lease: Lease | None = None,
+    not_due_before: datetime | None = None,
+) -> tuple[Order, CommitAnswer]:
+    """Seal the decision and commit it; the answer says whether the returned order is now the stored one."""
+    after, record = sealed(decision, before, stamp)
+    return after, await Commit(**_written(before, after, record, key, lease, not_due_before))
+
+
+def _written(
+    before: Order | None,
+    after: Order,
+    record: Record,
+    key: KeyClaim | None,
+    lease: Lease | None,
+    not_due_before: datetime | None,
+) -> dict[str, object]:
+    task = due(after)
+    at = task.at if task else None
+    if at is not None and not_due_before is not None and at < not_due_before:
+        at = not_due_before
+    return {
+        "before": before,
+        "after": after,
+        "record": record,
+        "key": key,
+        "due_at": at,
+        "due_for": task.kind.value if task else None,
+        "lease": lease,
+    }
+
+
+async def changed(
+    order_id: str,
+    command: str,
+    decide: Decide,
+    caller: Caller,
+    *,
+    reason: str = "",
+    request: tuple[object, ...] = (),
+) -> Order:
+    """Load the order, decide, commit; decide again when somebody else was faster. A repeated key answers with the order as it is."""
+    settings = await ReadSettings()
+    claim = caller.claim(command, order_id, *request)
+    for _ in range(settings.retry_max):
+        order = await loaded(order_id)
+        now = await Now()
+        try:
+            decision = decide(order, now)
+        except NotAllowed:
+            if claim is not None and (known := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+                return await replayed(known, claim)
+            raise
+        if decision.order is order and not decision.events:
+            return order
+        stamp = caller.stamp(command, now, reason)
+        later = now + settings.handover_after if caller.goes_on else None
+        after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
+        match answer:
+            case Committed():
+                return after
+            case DuplicateKey():
+                return await replayed(answer, claim)
+            case LeaseLost():
+                raise Conflict(f"another worker has order {order_id}", code="lease_lost")
+            case OutOfStock(short):
+                raise NotAllowed(
+                    "the stock that this needs is not there",
+                    code="not_allowed",
+                    facts={"short": [{"sku": sku, "warehouse": place} for sku, place in short]},
+                )
+            case VersionConflict():
+                continue
+    raise Conflict(f"order {order_id} changed again and again", facts={"order_id": order_id})
+
+
+async def replanned(
+    order_id: str,
+    command: str,
+    demands: Callable[[Order], tuple[Demand, ...]],
+    decide: DecideWithPlan,
+    caller: Caller,
+    *,
+    partial: str = "cancel",
+    avoid: frozenset[str] = frozenset(),
+    reason: str = "",
+    request: tuple[object, ...] = (),
+) -> Order:
+    """The same for a decision that needs a plan: when a shelf was emptied meanwhile, read the supply and plan again."""
+    settings = await ReadSettings()
+    claim = caller.claim(command, order_id, *request)
+    for _ in range(settings.retry_max):
+        order = await loaded(order_id)
+        now = await Now()
+        found = await planned(order.facts, demands(order), settings, partial=partial, avoid=avoid)
+        decision = decide(order, now, found, settings)
+        if decision.order is order and not decision.events:
+            return order
+        later = now + settings.handover_after if caller.goes_on else None
+        stamp = caller.stamp(command, now, reason)
+        after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
+        match answer:
+            case Committed():
+                return after
+            case DuplicateKey():
+                return await replayed(answer, claim)
+            case LeaseLost():
+                raise Conflict(f"another worker has order {order_id}", code="lease_lost")
+            case OutOfStock() | VersionConflict():
+                continue
+    raise Conflict(f"order {order_id} or its stock changed again and again", code="stock_contended", facts={"order_id": order_id})
+
+
+async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:
+    """Return the order that a repeated key stands for; another request under the same key is refused."""
+    if claim is not None and known.fingerprint != claim.fingerprint:
+        raise KeyReused(
+            f"the key {claim.key!r} was used for another request",
+            field="key",
+            facts={"order_id": known.order_id, "operation": claim.operation},
+        )
+    return await loaded(known.order_id)
+
+
+def demand_of(lines: tuple[OrderLine, ...]) -> tuple[Demand, ...]:
+    """Return what the planner is asked for these lines."""
+    return tuple(
+        Demand(line=line.number, sku=line.sku, quantity=line.quantity, seller=line.seller, backorder=line.backorder, tags=line.tags)
+        for line in lines
+    )
+
+
+async def planned(
+    facts: Facts, demands: tuple[Demand, ...], settings: Settings, *, partial: str | None = None, avoid: frozenset[str] = frozenset()
+) -> Plan:
+    """Plan the demands against what is available now, without the warehouses to avoid; an unknown SKU is an error, not a shortage."""
+    skus = tuple(sorted({demand.sku for demand in demands}))
+    units = {place: count for place, count in (await ReadSupply(skus)).items() if place[1] not in avoid}
+    if unknown := set(skus) - {sku for sku, _ in units}:
+        if not avoid:
+            first = min(unknown)
+            raise InvalidInput(f"{first!r} is stocked nowhere", code="unknown_sku", field="sku", facts={"skus": sorted(unknown)})
+    return planning(facts, demands, units, settings, partial=partial)
+
+
+def planning(
+    facts: Facts,
+    demands: tuple[Demand, ...],
+    units: Mapping[tuple[str, str], int],
+    settings: Settings,
+    *,
+    partial: str | None = None,
+) -> Plan:
+    """The plan itself, from supply already read."""
+    rules = settings.rules if partial is None else attrs.evolve(settings.rules, partial=partial)
+    warehouses = settings.known(sorted({warehouse for _, warehouse in units}))
+    destination = Destination(country=facts.ship_to.country)
+    return plan(demands, Supply(units), tuple(warehouses.values()), rules, destination)

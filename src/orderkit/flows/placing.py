@@ -1,0 +1,109 @@
+"""Place an order, and pay one again: the part that is accepted in one commit, then the saga that goes on from it.
+
+`accept` awaits only what the store answers, so it can run in a transaction of the host; whoever runs it goes on with `advance`, or leaves that
+to a worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import attrs
+
+from orderkit.domain.cart import Cart
+from orderkit.domain.money import to_minor
+from orderkit.domain.order import Order
+from orderkit.domain.payment import Tender
+from orderkit.domain.placing import divided, paid_again, placed
+from orderkit.errors import Conflict
+from orderkit.flows.advancing import advanced, answered_by_the_winner
+from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed
+from orderkit.ports.clock import NewId, Now
+from orderkit.ports.settings import ReadSettings
+from orderkit.ports.store import Committed, DuplicateKey, FindKey, OutOfStock
+
+PayWith = str | Tender | Sequence[Tender]
+
+
+@attrs.frozen
+class Accepted:
+    """The order is durable, or will be with the host's COMMIT; `replayed` says that an earlier request with the key made it."""
+
+    order: Order
+    replayed: bool = False
+
+
+def tenders_of(pay_with: PayWith) -> tuple[Tender, ...]:
+    """Return the tenders that a host's word for them means: a method token pays everything."""
+    if isinstance(pay_with, str):
+        return (Tender(method=pay_with),)
+    return (pay_with,) if isinstance(pay_with, Tender) else tuple(pay_with)
+
+
+def tender(method: str, amount: str | int | Decimal | None = None, *, kind: str = "card", currency: str = "EUR") -> Tender:
+    """Return a tender over an amount in major units, or over the rest."""
+    return Tender(method=method, kind=kind, amount_minor=None if amount is None else to_minor(amount, currency))
+
+
+async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
+    """Plan, reserve, and make the order durable with its payment intents; nothing outside is called."""
+    settings = await ReadSettings()
+    tenders = tenders_of(pay_with)
+    claim = caller.claim("place", cart, tenders)
+    facts = cart.facts(settings.policies)
+    divided(tenders, facts.prices.total_minor) if facts.prices.total_minor else None
+    order_id = await NewId()
+    for _ in range(settings.retry_max):
+        now = await Now()
+        plan = await planned(facts, demand_of(facts.lines), settings)
+        warehouses = settings.known({parcel.warehouse for parcel in plan.parcels})
+        decision = placed(order_id, facts, plan, tenders, now, warehouses=warehouses, handling=settings.handling)
+        later = now + settings.handover_after if caller.goes_on else None
+        order, answer = await committed(None, decision, caller.stamp("place", now), key=claim, not_due_before=later)
+        match answer:
+            case Committed():
+                return Accepted(order)
+            case DuplicateKey():
+                return Accepted(await replayed(answer, claim), replayed=True)
+            case OutOfStock():  # somebody took the shelf between the look and the commit: look again
+                if claim is not None and (known := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+                    return Accepted(await replayed(known, claim), replayed=True)
+                continue
+            case _:
+                continue
+    raise Conflict("the stock changed again and again while the order was placed", code="stock_contended")
+
+
+async def place(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
+    """Place the order and take it to its first answer: confirmed, failed, cancelled for lack of stock, or in doubt."""
+    accepted = await accept(cart, pay_with, caller)
+    if accepted.replayed:
+        return Accepted(await answered_by_the_winner(accepted.order), replayed=True)
+    return Accepted(await advanced(accepted.order, caller))
+
+
+async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
+    """Reserve again and make the new payment intents durable on an order whose payment failed."""
+    tenders = tenders_of(pay_with)
+    return await replanned(
+        order_id,
+        "pay",
+        lambda order: demand_of(order.facts.lines),
+        lambda order, now, plan, settings: paid_again(
+            order,
+            plan,
+            tenders,
+            now,
+            warehouses=settings.known({parcel.warehouse for parcel in plan.parcels}),
+            handling=settings.handling,
+        ),
+        caller,
+        partial="refuse",
+        request=(tenders,),
+    )
+
+
+async def pay(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
+    """Pay an order whose first payment failed."""
+    return await advanced(await accept_payment(order_id, pay_with, caller), caller)

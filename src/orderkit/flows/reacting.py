@@ -1,0 +1,79 @@
+"""What follows from a published record beside the order itself: messages, invoice, search document, cache entries.
+
+Nothing here decides anything, and everything may happen again: each effect names what it is for, so a repeat is recognized by whoever gets
+it. The embedded shop reacts in its relay; with a broker the same function is what its consumers run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orderkit.domain.events import Record
+from orderkit.domain.messages import messages_of
+from orderkit.domain.money import to_text
+from orderkit.domain.order import Order
+from orderkit.domain.status import axes, word
+from orderkit.ports.cache import Forget, Remember
+from orderkit.ports.documents import MakeDocument
+from orderkit.ports.notifications import Notify
+from orderkit.ports.search import Index
+from orderkit.ports.store import Load
+
+STATUS_SECONDS = 300
+_INVOICED = "order.confirmed"
+_CREDITED = "refund.completed"
+
+
+async def react(record: Record) -> None:
+    """Do everything that follows from one record."""
+    order = await Load(record.order_id)
+    if order is None:
+        return
+    types = {event.type for event in record.events}
+    if _INVOICED in types:
+        await MakeDocument(id=f"{order.id}-invoice", kind="invoice", order=order)
+    for event in record.events:
+        if event.type == _CREDITED:
+            await MakeDocument(id=f"{event.data['refund']}-memo", kind="credit_memo", order=order)
+    recipient = order.facts.contact or order.facts.customer
+    for template, channel in messages_of(record):
+        await Notify(
+            id=f"{record.id}/{template}/{channel}", channel=channel, recipient=recipient, template=template, data=_told(order, record)
+        )
+    await Index((document(order),))
+    await Remember({f"order_status:{order.id}": word(order)}, STATUS_SECONDS)
+    if record.version == 1:
+        await Forget((f"user_orders:{order.facts.customer}",))
+
+
+def _told(order: Order, record: Record) -> Mapping[str, Any]:
+    return {
+        "order_id": order.id,
+        "status": record.to_status,
+        "total": to_text(order.total_minor, order.currency),
+        "currency": order.currency,
+        "tracking": [s.tracking_number for s in order.shipments if s.tracking_number],
+    }
+
+
+def document(order: Order) -> Mapping[str, Any]:
+    """Return the denormalized document that the search index keeps of an order."""
+    facts = order.facts
+    return {
+        "id": order.id,
+        "version": order.version,
+        "customer": facts.customer,
+        "status": word(order),
+        "payment_status": axes(order).payment,
+        "currency": order.currency,
+        "total_minor": order.total_minor,
+        "placed_at": order.placed_at.isoformat(),
+        "shipped_at": min((s.shipped_at.isoformat() for s in order.shipments if s.shipped_at), default=None),
+        "skus": [line.sku for line in facts.lines],
+        "names": [line.name for line in facts.lines],
+        "address": " ".join((facts.ship_to.name, facts.ship_to.street, facts.ship_to.zip, facts.ship_to.city, facts.ship_to.country)),
+        "country": facts.ship_to.country,
+        "tracking_numbers": [s.tracking_number for s in order.shipments if s.tracking_number],
+        "warehouses": sorted({s.warehouse for s in order.shipments}),
+    }

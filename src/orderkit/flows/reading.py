@@ -1,0 +1,197 @@
+"""Questions: an order, its timeline, what it waits for, what may be done with it, and lists of orders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from orderkit.domain.actions import Action, actions
+from orderkit.domain.agenda import Task, due
+from orderkit.domain.cart import Cart, CartLine
+from orderkit.domain.events import Record, replayed
+from orderkit.domain.order import Order
+from orderkit.domain.returns import Return
+from orderkit.domain.settling import granted
+from orderkit.domain.status import Axes, axes, word
+from orderkit.flows.kit import loaded
+from orderkit.ports.clock import Now
+from orderkit.ports.store import FindOrders, OrderQuery, Page, ReadRecords, ReadStock, StockLevel
+
+
+@attrs.frozen
+class Entry:
+    """One line of a timeline: what happened, when, by whom, why."""
+
+    at: datetime
+    actor: str
+    event: str
+    text: str
+    status: str
+    reason: str = ""
+
+
+@attrs.frozen
+class Timeline:
+    """Everything that happened to an order, oldest first. `str()` of it is readable text."""
+
+    order_id: str
+    entries: tuple[Entry, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{e.at:%Y-%m-%d %H:%M:%S}  {e.event:<28} {e.text}  [{e.actor}{': ' + e.reason if e.reason else ''}]" for e in self.entries
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Why:
+    """Where an order stands, what it waits for, and what to do. `text` is one paragraph of plain words."""
+
+    order_id: str
+    status: str
+    axes: Axes
+    progress: str
+    waits_for: Task | None
+    findings: tuple[str, ...]
+    text: str
+
+
+async def order(order_id: str) -> Order:
+    """Return the order as the primary store has it."""
+    return await loaded(order_id)
+
+
+async def records(order_id: str) -> tuple[Record, ...]:
+    """Return the log of the order."""
+    await loaded(order_id)
+    return await ReadRecords(order_id)
+
+
+async def timeline(order_id: str) -> Timeline:
+    """Return what happened to the order."""
+    found = await records(order_id)
+    return Timeline(order_id, tuple(entry for record in found for entry in _entries(record)))
+
+
+def _entries(record: Record) -> list[Entry]:
+    stamp = record.stamp
+    return [
+        Entry(stamp.at, stamp.actor, event.type, _said(dict(event.data)), record.to_status, stamp.reason)
+        for event in record.events
+    ]
+
+
+def _said(data: dict[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.items() if not isinstance(value, (list, dict)))
+
+
+async def offered(order_id: str) -> tuple[Action, ...]:
+    """Return every command with whether, why not, until when, and its dry run."""
+    return actions(await loaded(order_id), await Now())
+
+
+async def why(order_id: str) -> Why:
+    """Say why the order stands where it stands."""
+    found, now = await loaded(order_id), await Now()
+    task = due(found)
+    progress = _progress(found, task, now)
+    return Why(
+        order_id=order_id,
+        status=word(found),
+        axes=axes(found),
+        progress=progress,
+        waits_for=task,
+        findings=found.findings,
+        text=_explained(found, task, progress, now),
+    )
+
+
+def _progress(found: Order, task: Task | None, now: datetime) -> str:
+    if found.findings:
+        return "stuck"
+    doubts = [o for _, o in found.operations() if o.open and (o.asked or o.attempt > 1)]
+    if doubts:
+        return "retrying"
+    if found.active_holds:
+        return "waiting"
+    if task is None:
+        return "done"
+    return "moving" if task.at <= now else "waiting"
+
+
+_WAITS = {
+    "move_money": "the payment provider is about to be called",
+    "ask_payment": "the payment provider's answer is not known; it is asked again",
+    "expire_reservation": "the payment has to come before the reservation ends",
+    "expire_authorization": "the authorization holds until then",
+    "release_shipment": "the warehouse begins to work on it",
+    "track_shipment": "the carrier is asked where the parcel is",
+    "expire_return": "the returned goods have to arrive",
+    "expire_hold": "the hold ends by itself",
+    "allocate_backorder": "stock is looked for again",
+}
+
+
+def _explained(found: Order, task: Task | None, progress: str, now: datetime) -> str:
+    parts = [f"{found.id} is {word(found).replace('_', ' ')}."]
+    if found.reason:
+        parts.append(f"Reason: {found.reason}.")
+    parts += [f"On hold since {h.placed_at:%Y-%m-%d %H:%M} ({h.reason}); release the hold to go on." for h in found.active_holds]
+    if found.findings:
+        parts.append("Somebody has to look at: " + ", ".join(found.findings) + ".")
+    if task is not None:
+        when = "now" if task.at <= now else f"at {task.at:%Y-%m-%d %H:%M} UTC"
+        parts.append(f"Next, {when}: {_WAITS[task.kind.value]}" + (f" ({task.subject})." if task.subject else "."))
+    elif progress == "done":
+        parts.append("It waits for nothing.")
+    return " ".join(parts)
+
+
+async def orders(query: OrderQuery) -> Page:
+    """Return a page of orders, newest first."""
+    return await FindOrders(query)
+
+
+async def stock(*skus: str) -> tuple[StockLevel, ...]:
+    """Return stock levels of some SKUs, or of all."""
+    return await ReadStock(skus)
+
+
+async def replay(order_id: str) -> Order:
+    """Return the order that its log tells; it equals the stored one, or the log is broken."""
+    found = await loaded(order_id)
+    return replayed(await ReadRecords(order_id), found.facts)
+
+
+async def cart_of(order_id: str) -> Cart:
+    """Return a cart with the lines of an earlier order, to be ordered again at the prices of then; the host prices it anew if it likes."""
+    facts = (await loaded(order_id)).facts
+    cart = Cart(
+        customer=facts.customer,
+        ship_to=facts.ship_to,
+        currency=facts.currency,
+        delivery=attrs.evolve(facts.delivery, not_before=None),
+        contact=facts.contact,
+    )
+    lines = tuple(
+        CartLine(
+            sku=line.sku,
+            quantity=line.quantity,
+            unit_price_minor=line.unit_price_minor,
+            name=line.name,
+            seller=line.seller,
+            backorder=line.backorder,
+            tags=line.tags,
+            attributes=line.attributes,
+        )
+        for line in facts.lines
+    )
+    return attrs.evolve(cart, lines=lines)
+
+
+def expected_refund(order: Order, found: Return) -> int:
+    """Return what a return will give back (minor units) when all of it arrives whole; execution uses the same function."""
+    if not (units := found.outstanding):
+        return 0
+    return granted(order, "return", "expected", order.updated_at, units=units, return_id=found.id).total_minor

@@ -1,0 +1,194 @@
+"""Returns: open one with its label, receive its parcels, end it early."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from orderkit.domain import returning
+from orderkit.domain.events import Decision, decided
+from orderkit.domain.order import Order
+from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
+from orderkit.flows.advancing import advanced
+from orderkit.flows.changing import Units, by_line
+from orderkit.flows.kit import Caller, changed
+from orderkit.ports.carriers import Booked, BookParcel
+from orderkit.ports.clock import Now
+from orderkit.ports.documents import MakeDocument
+
+
+async def accept_return(
+    order_id: str,
+    units: Units,
+    caller: Caller,
+    *,
+    reason: str,
+    method: str = "mail",
+    reasons: Mapping[str | int, str] | None = None,
+    enforce_window: bool = True,
+) -> Order:
+    """Open a return for units by SKU or line number; `reasons` may differ from line to line."""
+
+    def decide(order: Order, now: datetime) -> Decision:
+        free = {line.number: line.returnable for line in order.lines}
+        chosen = by_line(order, units, free=free)
+        skus = {line.number: line.sku for line in order.lines}
+        why = reasons or {}
+        items = [ReturnItem(line=n, quantity=q, reason=why.get(n) or why.get(skus[n]) or reason) for n, q in chosen.items()]
+        return returning.return_requested(order, items, now, method=method, enforce_window=enforce_window)
+
+    return await changed(order_id, "request_return", decide, caller, reason=reason, request=(units, reason, method, reasons))
+
+
+async def request_return(
+    order_id: str,
+    units: Units,
+    caller: Caller,
+    *,
+    reason: str,
+    method: str = "mail",
+    reasons: Mapping[str | int, str] | None = None,
+    enforce_window: bool = True,
+) -> Order:
+    """Open a return and print its label, when it is authorized."""
+    order = await accept_return(
+        order_id, units, caller, reason=reason, method=method, reasons=reasons, enforce_window=enforce_window
+    )
+    return await labelled(order, order.returns[-1], caller)
+
+
+async def labelled(order: Order, found: Return, caller: Caller) -> Order:
+    """Get a label for the way back, unless there is one; without a label the customer can still send the goods."""
+    if found.label_url is not None or found.state != "authorized" or found.method != "mail":
+        return order
+    warehouse = next((s.warehouse for s in order.shipments if s.delivered_at is not None), "")
+    answer = await BookParcel(
+        key=found.id,
+        carrier=None,
+        warehouse=warehouse,
+        address=order.facts.ship_to,
+        service="standard",
+        units=sum(item.quantity for item in found.items),
+        at=await Now(),
+        back=True,
+    )
+    number = answer.tracking_number if isinstance(answer, Booked) else None
+    url = answer.label_url if isinstance(answer, Booked) else await MakeDocument(id=found.id, kind="return_label", order=order)
+    if not url:
+        return order
+
+    def decide(current: Order, _: datetime) -> Decision:
+        if current.return_(found.id).label_url is not None:
+            return decided(current)
+        return returning.return_labelled(current, found.id, label_url=url, tracking_number=number)
+
+    return await changed(order.id, "label_return", decide, caller)
+
+
+async def accept_authorization(order_id: str, return_id: str, caller: Caller) -> Order:
+    """A person says yes."""
+    return await changed(
+        order_id, "authorize_return", lambda order, now: returning.return_authorized(order, return_id, now), caller, request=(return_id,)
+    )
+
+
+async def authorize_return(order_id: str, return_id: str, caller: Caller) -> Order:
+    """The same, and the label is printed."""
+    order = await accept_authorization(order_id, return_id, caller)
+    return await labelled(order, order.return_(return_id), caller)
+
+
+async def decline_return(order_id: str, return_id: str, caller: Caller, *, reason: str) -> Order:
+    """A person says no."""
+    return await changed(
+        order_id,
+        "decline_return",
+        lambda order, _: returning.return_declined(order, return_id, reason=reason),
+        caller,
+        reason=reason,
+        request=(return_id, reason),
+    )
+
+
+async def send_return(order_id: str, return_id: str, caller: Caller) -> Order:
+    """The parcel is on its way back."""
+    return await changed(
+        order_id, "send_return", lambda order, now: returning.return_sent(order, return_id, now), caller, request=(return_id,)
+    )
+
+
+async def cancel_return(order_id: str, return_id: str, caller: Caller, *, reason: str) -> Order:
+    """The customer keeps it after all."""
+    return await changed(
+        order_id,
+        "cancel_return",
+        lambda order, _: returning.return_cancelled(order, return_id, reason=reason),
+        caller,
+        reason=reason,
+        request=(return_id, reason),
+    )
+
+
+async def close_return(order_id: str, return_id: str, caller: Caller, *, reason: str) -> Order:
+    """The rest of a return will not come."""
+    return await changed(
+        order_id,
+        "close_return",
+        lambda order, _: returning.return_closed(order, return_id, reason=reason),
+        caller,
+        reason=reason,
+        request=(return_id, reason),
+    )
+
+
+async def accept_receipt(
+    order_id: str,
+    return_id: str,
+    arrived: Units | Sequence[Graded] | None,
+    caller: Caller,
+    *,
+    warehouse: str,
+    grade: Grade = Grade.LIKE_NEW,
+    reason: str = "returned",
+    deduction_minor: int = 0,
+) -> Order:
+    """Book a receipt: units by SKU or line of one grade, units already graded, or everything that is outstanding."""
+
+    def decide(order: Order, now: datetime) -> Decision:
+        outstanding = order.return_(return_id).outstanding
+        if arrived is None:
+            graded: Sequence[Graded] = returning.graded_by_default(outstanding, grade)
+        elif isinstance(arrived, Mapping):
+            graded = returning.graded_by_default(by_line(order, arrived, free=outstanding), grade)
+        else:
+            graded = arrived
+        return returning.return_received(
+            order, return_id, graded, now, warehouse=warehouse, reason=reason, deduction_minor=deduction_minor
+        )
+
+    return await changed(
+        order_id,
+        "receive_return",
+        decide,
+        caller,
+        reason=reason,
+        request=(return_id, arrived, warehouse, grade, deduction_minor),
+    )
+
+
+async def receive_return(
+    order_id: str,
+    return_id: str,
+    arrived: Units | Sequence[Graded] | None,
+    caller: Caller,
+    *,
+    warehouse: str,
+    grade: Grade = Grade.LIKE_NEW,
+    reason: str = "returned",
+    deduction_minor: int = 0,
+) -> Order:
+    """Receive a parcel of a return and give back what it is worth."""
+    order = await accept_receipt(
+        order_id, return_id, arrived, caller, warehouse=warehouse, grade=grade, reason=reason, deduction_minor=deduction_minor
+    )
+    return await advanced(order, caller)

@@ -1,0 +1,21 @@
+"""Goods arrive at warehouses, or are counted off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orderkit.errors import InvalidInput
+from orderkit.flows.kit import Caller
+from orderkit.ports.clock import NewId, Now
+from orderkit.ports.store import PutStock
+
+
+async def put_stock(sku: str, units: Mapping[str, int], caller: Caller, *, reason: str = "received") -> None:
+    """Add units of a SKU by warehouse; with a key, a repeat changes nothing. Negative counts take off what was not there after all."""
+    for warehouse, quantity in units.items():
+        if isinstance(quantity, bool) or not isinstance(quantity, int):
+            raise InvalidInput(f"{quantity!r} is no number of units", code="invalid_quantity", field="quantity")
+        if not sku.strip() or not warehouse.strip():
+            raise InvalidInput("stock has a SKU and a warehouse", field="sku")
+        name = f"{caller.key}/{sku}/{warehouse}" if caller.key else await NewId()
+        await PutStock(name, sku, warehouse, quantity, reason, await Now())

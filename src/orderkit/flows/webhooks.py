@@ -1,0 +1,84 @@
+"""What providers and carriers tell us unasked. A message is kept first, then matched; what matches nothing yet waits and is tried again.
+
+Messages name our own references, so an early one (before our commit), a repeated one and a late one all end in the same booking. A message
+is never believed about money: it is the reason to ask the provider.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.errors import InvalidInput, NotAllowed, NotFound
+from orderkit.flows.advancing import advanced, booked
+from orderkit.flows.fulfilling import track
+from orderkit.flows.kit import Caller, loaded
+from orderkit.ports.clock import Now
+from orderkit.ports.payments import AskPayment, Unknown
+from orderkit.ports.store import FindOrders, KeepMessage, Message, OrderQuery, SettleMessage, TakeMessages
+
+TRIES_MAX = 12
+TRY_AGAIN = timedelta(seconds=5)
+
+
+async def receive_message(message: Message, caller: Caller) -> bool:
+    """Keep a message and try it at once; the answer says whether it was new."""
+    fresh = await KeepMessage(message)
+    if fresh:
+        await apply_message(message, caller)
+    return fresh
+
+
+async def sweep_messages(caller: Caller, *, limit: int = 100) -> int:
+    """Try the messages that wait again."""
+    waiting = await TakeMessages(await Now(), limit)
+    for message in waiting:
+        await apply_message(message, caller)
+    return len(waiting)
+
+
+async def apply_message(message: Message, caller: Caller) -> bool:
+    """Apply one message; what matches nothing waits, longer each time, until it is given to a person."""
+    now = await Now()
+    try:
+        applied = await (_payment(message, caller, now) if message.kind.startswith("payment.") else _shipment(message, caller))
+    except (NotFound, InvalidInput, NotAllowed) as error:
+        applied, note = False, str(error)
+    else:
+        note = "" if applied else "the provider does not know yet"
+    if applied or message.attempts + 1 >= TRIES_MAX:
+        await SettleMessage(message.source, message.id, None, note)
+    else:
+        await SettleMessage(message.source, message.id, now + TRY_AGAIN * 2**message.attempts, note)
+    return applied
+
+
+async def _payment(message: Message, caller: Caller, now: datetime) -> bool:
+    """Ask the provider about the operation that the message names (`<order>-P<n>.<m>/<attempt>`), and book its answer."""
+    operation_id, _, attempt = message.reference.partition("/")
+    order = await loaded(operation_id.rsplit("-P", 1)[0])
+    payment, operation = order.operation(operation_id)
+    if operation.state == "confirmed" or str(operation.attempt) != attempt:
+        return True
+    answer = await AskPayment(key=message.reference, payment=payment.id, at=now)
+    if isinstance(answer, Unknown):
+        return False
+    await advanced(await booked(order.id, operation_id, operation.attempt, answer, caller), caller)
+    return True
+
+
+async def _shipment(message: Message, caller: Caller) -> bool:
+    """Fold a carrier's scan into the shipment with that tracking number."""
+    page = await FindOrders(OrderQuery(tracking_number=message.reference, limit=1))
+    if not page.items:
+        raise NotFound(f"no shipment has the tracking number {message.reference!r}")
+    order = await loaded(page.items[0].id)
+    shipment = next(s for s in order.shipments if s.tracking_number == message.reference)
+    scan = Scan(
+        id=message.id,
+        status=CarrierStatus(message.data.get("status", "unknown")),
+        at=datetime.fromisoformat(str(message.data["at"])) if "at" in message.data else message.received_at,
+        place=str(message.data["place"]) if message.data.get("place") else None,
+    )
+    await track(order.id, shipment.id, [scan], caller)
+    return True

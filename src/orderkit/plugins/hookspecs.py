@@ -1,0 +1,99 @@
+"""The hooks by which adapters come in: one for each port, the first answer wins.
+
+A hook returns `None` for a URL that is not its own. An adapter is a module with functions marked `@hookimpl`, and an entry point of the
+group `orderkit` whose name is the URL's scheme:
+
+    [project.entry-points.orderkit]
+    dynamodb = "orderkit_dynamodb.plugin"
+
+A hook opens what the URL names and imports its driver only then; a missing driver is an `ImportError`, which becomes a message with
+the command that installs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pluggy
+
+from orderkit.plugins.url import Url
+from orderkit.ports.bus import EventBus
+from orderkit.ports.cache import Cache
+from orderkit.ports.carriers import AsyncCarriers, Carriers
+from orderkit.ports.documents import Documents
+from orderkit.ports.notifications import Notifications
+from orderkit.ports.payments import AsyncPayments, Payments
+from orderkit.ports.search import SearchIndex
+from orderkit.ports.store import AsyncStore, Store
+
+GROUP = "orderkit"
+
+hookspec = pluggy.HookspecMarker(GROUP)
+hookimpl = pluggy.HookimplMarker(GROUP)
+"""Marks a function of an adapter's plugin module as the implementation of the hook of that name."""
+
+
+@hookspec(firstresult=True)
+def open_store(url: Url) -> Store | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the store that the URL names."""
+
+
+@hookspec(firstresult=True)
+def open_async_store(url: Url) -> AsyncStore | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the store that the URL names, for an event loop. An adapter without this hook serves event loops from threads."""
+
+
+@hookspec(firstresult=True)
+def open_payments(url: Url) -> Payments | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the payment provider that the URL names."""
+
+
+@hookspec(firstresult=True)
+def open_async_payments(url: Url) -> AsyncPayments | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the payment provider that the URL names, for an event loop."""
+
+
+@hookspec(firstresult=True)
+def open_carriers(url: Url) -> Carriers | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the carriers that the URL names."""
+
+
+@hookspec(firstresult=True)
+def open_async_carriers(url: Url) -> AsyncCarriers | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the carriers that the URL names, for an event loop."""
+
+
+@hookspec(firstresult=True)
+def open_bus(url: Url) -> EventBus | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the event bus that the URL names."""
+
+
+@hookspec(firstresult=True)
+def open_cache(url: Url) -> Cache | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the cache that the URL names."""
+
+
+@hookspec(firstresult=True)
+def open_search(url: Url) -> SearchIndex | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the search index that the URL names."""
+
+
+@hookspec(firstresult=True)
+def open_notifications(url: Url) -> Notifications | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the channel of notifications that the URL names."""
+
+
+@hookspec(firstresult=True)
+def open_documents(url: Url) -> Documents | None:  # type: ignore[empty-body]  # a specification has no body
+    """Open the document store that the URL names."""
+
+
+@hookspec(firstresult=True)
+def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:  # type: ignore[empty-body]  # a specification has no body
+    """Say what the adapter can do under that scheme, by port (`store`, `payments`, …), without opening anything."""
+
+
+@hookspec(firstresult=True)
+def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:  # type: ignore[empty-body]  # a specification has no body
+    """Create or update the tables of the store that the URL names; return the SQL. With `print_only` nothing is run."""

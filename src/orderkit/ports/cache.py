@@ -1,0 +1,41 @@
+"""The cache: hints only. Losing it costs time, never correctness, so its failures are swallowed by whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+from orderkit.ports.effect import Outside
+
+
+@attrs.frozen
+class Remember(Outside[None]):
+    """Keep these entries for `seconds`."""
+
+    entries: Mapping[str, str]
+    seconds: int
+
+
+@attrs.frozen
+class Recall(Outside["str | None"]):
+    """The entry under that key, if it is still there."""
+
+    key: str
+
+
+@attrs.frozen
+class Forget(Outside[None]):
+    """Drop these entries."""
+
+    keys: tuple[str, ...]
+
+
+class Cache(Protocol):
+    """What a cache adapter fulfils."""
+
+    def remember(self, asked: Remember) -> None: ...
+    def recall(self, asked: Recall) -> str | None: ...
+    def forget(self, asked: Forget) -> None: ...
+    def close(self) -> None: ...

@@ -1,0 +1,90 @@
+"""Carriers: book a parcel (label, tracking number), cancel it, ask where it is, and print a label for the way back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from orderkit.domain.order import Address
+from orderkit.domain.shipment import Scan
+from orderkit.ports.effect import Outside
+from orderkit.ports.payments import Refused, Unknown
+
+
+@attrs.frozen(kw_only=True)
+class Booked:
+    """The carrier expects the parcel."""
+
+    carrier: str
+    tracking_number: str
+    tracking_url: str
+    label_url: str
+
+
+CarrierAnswer: TypeAlias = "Booked | Refused | Unknown"
+
+
+@attrs.frozen(kw_only=True)
+class BookParcel(Outside[CarrierAnswer]):
+    """Book one parcel under our own key, once however often it is asked. `back` books the customer's way to the warehouse."""
+
+    key: str
+    carrier: str | None
+    warehouse: str
+    address: Address
+    service: str
+    units: int
+    at: datetime
+    back: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class CancelParcel(Outside["Booked | Refused | Unknown"]):
+    """Void the label of a parcel that has not been picked up."""
+
+    key: str
+    carrier: str
+    tracking_number: str
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class TrackParcel(Outside["tuple[Scan, ...]"]):
+    """Everything that the carrier has said of a parcel until `at`."""
+
+    carrier: str
+    tracking_number: str
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class CarrierCapabilities:
+    """What a carrier adapter can do."""
+
+    cancel: bool = True
+    return_labels: bool = True
+    webhooks: bool = False
+
+
+class Carriers(Protocol):
+    """What a carrier adapter fulfils. One adapter may stand for several carriers."""
+
+    capabilities: CarrierCapabilities
+
+    def book_parcel(self, asked: BookParcel) -> CarrierAnswer: ...
+    def cancel_parcel(self, asked: CancelParcel) -> CarrierAnswer: ...
+    def track_parcel(self, asked: TrackParcel) -> tuple[Scan, ...]: ...
+    def close(self) -> None: ...
+
+
+class AsyncCarriers(Protocol):
+    """The same for an event loop."""
+
+    capabilities: CarrierCapabilities
+
+    async def book_parcel(self, asked: BookParcel) -> CarrierAnswer: ...
+    async def cancel_parcel(self, asked: CancelParcel) -> CarrierAnswer: ...
+    async def track_parcel(self, asked: TrackParcel) -> tuple[Scan, ...]: ...
+    async def close(self) -> None: ...

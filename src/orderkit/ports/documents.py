@@ -1,0 +1,37 @@
+"""Documents: invoices, credit memos, labels. Made from an order, kept under a name, never changed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from orderkit.domain.order import Order
+from orderkit.ports.effect import Outside
+
+
+@attrs.frozen(kw_only=True)
+class MakeDocument(Outside[str]):
+    """Make a document of that kind (`invoice`, `credit_memo`, `return_label`) for the order and answer its URL.
+
+    The same `id` gives the same document again.
+    """
+
+    id: str
+    kind: str
+    order: Order
+
+
+@attrs.frozen
+class ReadDocument(Outside["bytes | None"]):
+    """The bytes of the document with that URL."""
+
+    url: str
+
+
+class Documents(Protocol):
+    """What a document adapter fulfils."""
+
+    def make_document(self, asked: MakeDocument) -> str: ...
+    def read_document(self, asked: ReadDocument) -> bytes | None: ...
+    def close(self) -> None: ...

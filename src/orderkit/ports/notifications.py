@@ -1,0 +1,28 @@
+"""Notifications: a message to a customer, once per id, over a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from orderkit.ports.effect import Outside
+
+
+@attrs.frozen(kw_only=True)
+class Notify(Outside[None]):
+    """Tell the customer. `id` makes a repeat visible to the channel; `template` names the text, `data` fills it."""
+
+    id: str
+    channel: str
+    recipient: str
+    template: str
+    data: Mapping[str, Any]
+
+
+class Notifications(Protocol):
+    """What a notification adapter fulfils."""
+
+    def notify(self, asked: Notify) -> None: ...
+    def close(self) -> None: ...

@@ -1,0 +1,94 @@
+"""Payment providers. Every answer has three values; an undeclared exception of an adapter counts as `Unknown`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from orderkit.domain.payment import OperationKind
+from orderkit.ports.effect import Outside
+
+
+@attrs.frozen
+class Confirmed:
+    """The provider did it; `reference` is its own name for what it did. An authorization may carry an expiry."""
+
+    reference: str
+    expires_at: datetime | None = None
+
+
+@attrs.frozen
+class Refused:
+    """The provider definitely did not do it, and why: `declined`, `insufficient_funds`, `not_found`, …"""
+
+    reason: str
+
+
+@attrs.frozen
+class Unknown:
+    """Nobody knows whether it happened. The amount stays held until somebody does."""
+
+    reason: str = "no answer"
+
+
+PaymentAnswer: TypeAlias = "Confirmed | Refused | Unknown"
+
+
+@attrs.frozen(kw_only=True)
+class MoveMoney(Outside[PaymentAnswer]):
+    """Do this once per key, however often it is asked. Amount in minor units of `currency`.
+
+    `payment` names the tender at our side; captures, voids and refunds refer to it.
+    """
+
+    key: str
+    kind: OperationKind
+    payment: str
+    method: str
+    tender: str
+    amount_minor: int
+    currency: str
+    order_id: str
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class AskPayment(Outside[PaymentAnswer]):
+    """What became of the operation with that key? `Refused("not_found")` means: definitely never happened, nor will it."""
+
+    key: str
+    payment: str
+    at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class PaymentCapabilities:
+    """What a provider can do; the contract suite tests what is claimed, and that what is not claimed is refused."""
+
+    authorize: bool = True
+    several_captures: bool = True
+    partial_refund: bool = True
+    tenders: frozenset[str] = frozenset({"card"})
+    webhooks: bool = False
+
+
+class Payments(Protocol):
+    """What a payment adapter fulfils."""
+
+    capabilities: PaymentCapabilities
+
+    def move_money(self, asked: MoveMoney) -> PaymentAnswer: ...
+    def ask_payment(self, asked: AskPayment) -> PaymentAnswer: ...
+    def close(self) -> None: ...
+
+
+class AsyncPayments(Protocol):
+    """The same for an event loop."""
+
+    capabilities: PaymentCapabilities
+
+    async def move_money(self, asked: MoveMoney) -> PaymentAnswer: ...
+    async def ask_payment(self, asked: AskPayment) -> PaymentAnswer: ...
+    async def close(self) -> None: ...

@@ -1,0 +1,355 @@
+"""The store: orders, their log and stock in one place, because one commit spans them.
+
+`Commit` is the atomic write, whole: the order before and after, the record, guarded stock moves, the idempotency key. A store applies
+all of it or nothing, and answers which. Because it is a value, many travel in one transaction with an answer each. Stores never decide:
+they compare versions, hold guards and keep what they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias
+
+import attrs
+
+from orderkit.domain.events import Record, StockMove
+from orderkit.domain.order import Order
+from orderkit.errors import OrderkitError
+from orderkit.ports.effect import Inside
+
+
+@attrs.frozen(kw_only=True)
+class KeyClaim:
+    """An idempotency key with the fingerprint of its request. Scope: principal and operation."""
+
+    principal: str
+    operation: str
+    key: str
+    fingerprint: str
+
+
+@attrs.frozen(kw_only=True)
+class Lease:
+    """A worker's right to an order until a time of the store's own clock. Every write checks the token.
+
+    A commit ends the lease and resets the attempts, unless it leaves something to do at once (`due_at` not after the record's time): then the
+    worker keeps the order for its next step.
+    """
+
+    order_id: str
+    token: int
+    attempts: int = 1
+
+
+# ---- answers to a commit
+
+
+@attrs.frozen
+class Committed:
+    """All of it is durable."""
+
+    version: int
+
+
+@attrs.frozen
+class VersionConflict:
+    """The stored order is not the one that the decision was made from. Nothing was written."""
+
+    stored_version: int
+
+
+@attrs.frozen
+class DuplicateKey:
+    """The key was claimed before. Nothing was written; `order_id` is what it stands for."""
+
+    order_id: str
+    fingerprint: str
+
+
+@attrs.frozen
+class OutOfStock:
+    """A guard held: the stock moves would take more than there is. Nothing was written. Items are (sku, warehouse)."""
+
+    short: tuple[tuple[str, str], ...]
+
+
+@attrs.frozen
+class LeaseLost:
+    """Another worker has taken the order over. Nothing was written."""
+
+
+CommitAnswer: TypeAlias = "Committed | VersionConflict | DuplicateKey | OutOfStock | LeaseLost"
+
+
+# ---- effects
+
+
+@attrs.frozen(kw_only=True)
+class Commit(Inside[CommitAnswer]):
+    """The atomic write as a value. `before` is `None` for a new order; `due_at` and `due_for` index what the order waits for."""
+
+    before: Order | None
+    after: Order
+    record: Record
+    key: KeyClaim | None = None
+    due_at: datetime | None = None
+    due_for: str | None = None
+    lease: Lease | None = None
+
+    @property
+    def stock(self) -> tuple[StockMove, ...]:
+        """The guarded stock moves, one for each SKU and warehouse, sorted."""
+        return self.record.stock
+
+
+@attrs.frozen
+class Load(Inside["Order | None"]):
+    """The order with that id as the primary has it, or nothing."""
+
+    order_id: str
+
+
+@attrs.frozen
+class FindKey(Inside["DuplicateKey | None"]):
+    """What an idempotency key stands for, if it was claimed."""
+
+    principal: str
+    operation: str
+    key: str
+
+
+@attrs.frozen
+class ReadSupply(Inside[Mapping[tuple[str, str], int]]):
+    """Units available (on hand less reserved) by SKU and warehouse, for the SKUs asked; no row means not stocked there."""
+
+    skus: tuple[str, ...]
+
+
+@attrs.frozen
+class StockLevel:
+    """One SKU at one warehouse: on the shelf, promised of it, and ever received (initial stock and deliveries, restocked returns not)."""
+
+    sku: str
+    warehouse: str
+    on_hand: int
+    reserved: int
+    received: int
+
+
+@attrs.frozen
+class ReadStock(Inside[tuple[StockLevel, ...]]):
+    """The stock levels of the SKUs asked, or of all."""
+
+    skus: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class PutStock(Inside[None]):
+    """Goods arrive or are counted off: `quantity` is added to what is on hand, guarded so that promises stay covered.
+
+    `id` makes a repeat visible: the same id is applied once.
+    """
+
+    id: str
+    sku: str
+    warehouse: str
+    quantity: int
+    reason: str
+    at: datetime
+
+
+@attrs.frozen
+class ReadRecords(Inside[tuple[Record, ...]]):
+    """The log of one order, oldest first."""
+
+    order_id: str
+
+
+@attrs.frozen(kw_only=True)
+class OrderQuery:
+    """A search over what is stored. All given conditions hold together; `cursor` goes on after the last page."""
+
+    customer: str | None = None
+    statuses: tuple[str, ...] = ()
+    sku: str | None = None
+    payment_statuses: tuple[str, ...] = ()
+    placed_from: datetime | None = None
+    placed_until: datetime | None = None
+    shipped_from: datetime | None = None
+    shipped_until: datetime | None = None
+    tracking_number: str | None = None
+    text: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+@attrs.frozen
+class OrderSummary:
+    """One row of a list of orders. Money in minor units of `currency`."""
+
+    id: str
+    customer: str
+    status: str
+    payment_status: str
+    currency: str
+    total_minor: int
+    refunded_minor: int
+    placed_at: datetime
+    updated_at: datetime
+    shipments: int
+    due_at: datetime | None = None
+    due_for: str | None = None
+    parked: bool = False
+
+
+@attrs.frozen
+class Page:
+    """Orders, newest first, and the cursor of the next page, if there is one."""
+
+    items: tuple[OrderSummary, ...]
+    cursor: str | None = None
+
+
+@attrs.frozen
+class FindOrders(Inside[Page]):
+    """A page of orders."""
+
+    query: OrderQuery
+
+
+@attrs.frozen
+class ClaimDue(Inside[tuple[Lease, ...]]):
+    """Take up to `limit` orders that are due by `now` and that nobody holds, for `lease_seconds` of the store's own clock.
+
+    `kinds` restricts to what they are due for. The attempt is counted here; an order claimed more than `attempts_max` times without a
+    commit in between is parked with a finding instead of handed out.
+    """
+
+    now: datetime
+    limit: int
+    lease_seconds: float = 30.0
+    kinds: tuple[str, ...] = ()
+    attempts_max: int = 20
+
+
+@attrs.frozen
+class GiveUp(Inside[None]):
+    """Hand a claimed order back unchanged; it is due again at `retry_at`. `error` is kept for whoever looks."""
+
+    lease: Lease
+    retry_at: datetime
+    error: str
+
+
+@attrs.frozen
+class TakeOutbox(Inside[tuple[Record, ...]]):
+    """Up to `limit` records that no relay has published, oldest first within each order, claimed for `lease_seconds`."""
+
+    limit: int
+    lease_seconds: float = 30.0
+
+
+@attrs.frozen
+class MarkPublished(Inside[None]):
+    """These records (order id, version) are published."""
+
+    ids: tuple[tuple[str, int], ...]
+
+
+@attrs.frozen(kw_only=True)
+class Message:
+    """A raw message from outside: a webhook. `id` is the sender's own, unique for `source`; a repeat is recognized by it."""
+
+    source: str
+    id: str
+    kind: str
+    reference: str
+    data: Mapping[str, Any]
+    received_at: datetime
+    attempts: int = 0
+
+
+@attrs.frozen
+class KeepMessage(Inside[bool]):
+    """Keep a message in the inbox; the answer says whether it is new."""
+
+    message: Message
+
+
+@attrs.frozen
+class TakeMessages(Inside[tuple[Message, ...]]):
+    """Up to `limit` kept messages that wait and are due by `now`, oldest first."""
+
+    now: datetime
+    limit: int
+
+
+@attrs.frozen
+class SettleMessage(Inside[None]):
+    """A message is applied (`retry_at` is nothing), or waits until `retry_at` because it matches nothing yet."""
+
+    source: str
+    id: str
+    retry_at: datetime | None = None
+    note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class StoreCapabilities:
+    """What a store can do beyond the contract; the contract suite and the runtime read it."""
+
+    durable: bool = False
+    concurrent_writers: bool = False
+    joins_host_transaction: bool = False
+    batch_max: int = 256
+
+
+class Store(Protocol):
+    """What a store adapter fulfils. Every `…_many` answers each element for itself, in order, in one transaction.
+
+    Methods raise `PortError` (`store_unavailable`: not applied; `commit_unknown`: the outcome of COMMIT is not known) when the store
+    cannot be reached; they never raise for one element of many: an error of one element is its answer.
+    """
+
+    capabilities: StoreCapabilities
+
+    def commit_many(self, commits: Sequence[Commit]) -> list[CommitAnswer]: ...
+    def load_many(self, order_ids: Sequence[str]) -> list[Order | None]: ...
+    def find_keys(self, keys: Sequence[FindKey]) -> list[DuplicateKey | None]: ...
+    def read_supply_many(self, asked: Sequence[ReadSupply]) -> list[Mapping[tuple[str, str], int]]: ...
+    def read_stock(self, asked: ReadStock) -> tuple[StockLevel, ...]: ...
+    def put_stock_many(self, puts: Sequence[PutStock]) -> list[OrderkitError | None]: ...
+    def read_records(self, asked: ReadRecords) -> tuple[Record, ...]: ...
+    def find_orders(self, asked: FindOrders) -> Page: ...
+    def claim_due(self, asked: ClaimDue) -> tuple[Lease, ...]: ...
+    def give_up(self, asked: GiveUp) -> None: ...
+    def take_outbox(self, asked: TakeOutbox) -> tuple[Record, ...]: ...
+    def mark_published(self, asked: MarkPublished) -> None: ...
+    def keep_message(self, asked: KeepMessage) -> bool: ...
+    def take_messages(self, asked: TakeMessages) -> tuple[Message, ...]: ...
+    def settle_message(self, asked: SettleMessage) -> None: ...
+    def close(self) -> None: ...
+
+
+class AsyncStore(Protocol):
+    """The same for an event loop. A store whose work is only computation may be used in both worlds through `runtime`."""
+
+    capabilities: StoreCapabilities
+
+    async def commit_many(self, commits: Sequence[Commit]) -> list[CommitAnswer]: ...
+    async def load_many(self, order_ids: Sequence[str]) -> list[Order | None]: ...
+    async def find_keys(self, keys: Sequence[FindKey]) -> list[DuplicateKey | None]: ...
+    async def read_supply_many(self, asked: Sequence[ReadSupply]) -> list[Mapping[tuple[str, str], int]]: ...
+    async def read_stock(self, asked: ReadStock) -> tuple[StockLevel, ...]: ...
+    async def put_stock_many(self, puts: Sequence[PutStock]) -> list[OrderkitError | None]: ...
+    async def read_records(self, asked: ReadRecords) -> tuple[Record, ...]: ...
+    async def find_orders(self, asked: FindOrders) -> Page: ...
+    async def claim_due(self, asked: ClaimDue) -> tuple[Lease, ...]: ...
+    async def give_up(self, asked: GiveUp) -> None: ...
+    async def take_outbox(self, asked: TakeOutbox) -> tuple[Record, ...]: ...
+    async def mark_published(self, asked: MarkPublished) -> None: ...
+    async def keep_message(self, asked: KeepMessage) -> bool: ...
+    async def take_messages(self, asked: TakeMessages) -> tuple[Message, ...]: ...
+    async def settle_message(self, asked: SettleMessage) -> None: ...
+    async def close(self) -> None: ...

@@ -1,0 +1,132 @@
+"""What a verb is: declared once, and bound to the sync shop, the async shop or the dry run.
+
+A `Verb` is a descriptor: the same declaration is `shop.cancel(…) -> Order` on a `Shop`, an awaitable of it on an `AsyncShop`, and a `Preview` on
+`shop.plan`. It is two parts: what is *accepted* in one commit, which may join a transaction of the host (`tx=`), and what follows once that is
+durable. This module knows no verb in particular.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+import attrs
+
+from orderkit.domain.order import Order
+from orderkit.domain.preview import Preview
+from orderkit.ports.effect import Flow
+
+P = ParamSpec("P")
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
+
+
+@attrs.frozen
+class Staged(Order):
+    """An order as it will be when the host's transaction commits; until then nothing has happened, and no provider was called."""
+
+
+def staged(order: Order) -> Staged:
+    """Return the order marked as not yet applied."""
+    return Staged(**{field.name: getattr(order, field.name) for field in attrs.fields(Order)})
+
+
+@attrs.frozen
+class Command(Generic[A]):
+    """A verb at work: what is accepted in one commit, the order that gives, and what follows."""
+
+    accept: Flow[A]
+    order_of: Callable[[A], Order]
+    follow: Callable[[A], Flow[Order]]
+
+    async def whole(self) -> Order:
+        """Accept, then go on."""
+        return await self.follow(await self.accept)
+
+    async def accepted(self) -> Order:
+        """Accept only."""
+        return self.order_of(await self.accept)
+
+
+class SyncRuns(Protocol):
+    """A shop without an event loop."""
+
+    def perform(self, command: Command[Any], tx: object | None) -> Order: ...
+    def run(self, flow: Flow[A]) -> A: ...
+
+
+class AsyncRuns(Protocol):
+    """A shop on an event loop."""
+
+    async def perform_async(self, command: Command[Any], tx: object | None) -> Order: ...
+    async def run(self, flow: Flow[A]) -> A: ...
+
+
+class Previews(Protocol):
+    """The dry run of a shop."""
+
+    def preview(self, command: Command[Any]) -> Preview: ...
+
+
+class AsyncPreviews(Protocol):
+    """The dry run of an async shop."""
+
+    async def preview_async(self, command: Command[Any]) -> Preview: ...
+
+
+class Verb(Generic[P]):
+    """A write: declared as a function from its arguments to a `Command`, bound to whatever runs it."""
+
+    def __init__(self, build: Callable[P, Command[Any]]) -> None:
+        self._build = build
+        functools.update_wrapper(self, build)
+
+    @overload
+    def __get__(self, shop: None, owner: type) -> Verb[P]: ...
+    @overload
+    def __get__(self, shop: SyncRuns, owner: type) -> Callable[P, Order]: ...
+    @overload
+    def __get__(self, shop: AsyncRuns, owner: type) -> Callable[P, Awaitable[Order]]: ...
+    @overload
+    def __get__(self, shop: Previews, owner: type) -> Callable[P, Preview]: ...
+    @overload
+    def __get__(self, shop: AsyncPreviews, owner: type) -> Callable[P, Awaitable[Preview]]: ...
+    def __get__(self, shop: Any, owner: type) -> Any:
+        if shop is None:
+            return self
+        act = next((getattr(shop, name) for name in ("perform", "perform_async") if hasattr(shop, name)), None)
+
+        @functools.wraps(self._build)
+        def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
+            tx = kwargs.get("tx")
+            if act is not None:
+                return act(self._build(*args, **kwargs), tx)
+            dry = shop.preview if hasattr(shop, "preview") else shop.preview_async
+            return dry(self._build(*args, **kwargs))
+
+        return bound
+
+
+class Query(Generic[P, A_co]):
+    """A question, or a piece of housekeeping: declared as a function from its arguments to a flow."""
+
+    def __init__(self, build: Callable[P, Flow[A_co]]) -> None:
+        self._build = build
+        functools.update_wrapper(self, build)
+
+    @overload
+    def __get__(self, shop: None, owner: type) -> Query[P, A_co]: ...
+    @overload
+    def __get__(self, shop: SyncRuns, owner: type) -> Callable[P, A_co]: ...
+    @overload
+    def __get__(self, shop: AsyncRuns, owner: type) -> Callable[P, Awaitable[A_co]]: ...
+    def __get__(self, shop: Any, owner: type) -> Any:
+        if shop is None:
+            return self
+
+        @functools.wraps(self._build)
+        def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return shop.run(self._build(*args, **kwargs))
+
+        return bound
