@@ -93,7 +93,7 @@ def a_world(stock: Mapping[str, Mapping[str, int]] | None = None, **options: obj
     """Open a shop in memory at noon of a working day, with stock by SKU and warehouse."""
     clock, bank, van, store = VirtualClock(NOON), Bank(), Van(), MemoryStore()
     shop = orderkit.open(store, payments=bank, carriers=van, bus=None, notifications=None, documents=None, clock=clock, ids=SeededIds(), **options)  # type: ignore[arg-type]
-    for sku, units in (stock or {"MUG": {"berlin": 5, "madrid": 3}, "TEE": {"madrid": 4}}).items():
+    for sku, units in ({"MUG": {"berlin": 5, "madrid": 3}, "TEE": {"madrid": 4}} if stock is None else stock).items():
         shop.put_stock(sku, units)
     return World(shop, clock, bank, van, store)
 

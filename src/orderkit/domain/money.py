@@ -50,7 +50,7 @@ def exponent(currency: str) -> int:
     try:
         return EXPONENTS[currency]
     except (KeyError, TypeError):
-        meant = currency.strip().upper() if isinstance(currency, str) else ""
+        meant = str(currency).strip().upper()
         hint = f"; {meant!r} is" if meant in EXPONENTS else ""
         raise InvalidInput(
             f"{currency!r} is no ISO 4217 currency code{hint}", code="unknown_currency", field="currency"
@@ -155,21 +155,23 @@ class Money:
         return tuple(Money(part, self.currency) for part in split(self.minor, weights))
 
     def __add__(self, other: Money) -> Money:
-        return Money(self.minor + self._same(other), self.currency) if isinstance(other, Money) else NotImplemented
+        return Money(self.minor + self._same(other), self.currency)
 
     def __sub__(self, other: Money) -> Money:
-        return Money(self.minor - self._same(other), self.currency) if isinstance(other, Money) else NotImplemented
+        return Money(self.minor - self._same(other), self.currency)
 
     def __neg__(self) -> Money:
         return Money(-self.minor, self.currency)
 
     def __lt__(self, other: Money) -> bool:
-        return self.minor < self._same(other) if isinstance(other, Money) else NotImplemented
+        return self.minor < self._same(other)
 
     def __str__(self) -> str:
         return f"{to_text(self.minor, self.currency)} {self.currency}"
 
-    def _same(self, other: Money) -> int:
+    def _same(self, other: object) -> int:
+        if not isinstance(other, Money):
+            raise InvalidInput(f"{other!r} has no currency; make it Money first", code="invalid_money", field="minor")
         if other.currency != self.currency:
             raise InvalidInput(
                 f"{self} and {other} are of two currencies",

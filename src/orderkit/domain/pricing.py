@@ -54,7 +54,7 @@ class Charge:
 
 @attrs.frozen(kw_only=True)
 class LineOffer:
-    """What the host asks for a line. Discount and tax are for all its units; the tax is that of the discounted price."""
+    """What the host asks for a line. Discount and tax are for all its units; the tax is of the discounted price."""
 
     line: int
     sku: str
@@ -193,9 +193,8 @@ class Prices:
 
     def line(self, number: int) -> LinePrice:
         """Return the price of the line with that number."""
-        if (
-            0 < number <= len(self.lines) and self.lines[number - 1].line == number
-        ):  # lines are numbered from 1, almost always
+        # lines are numbered from 1, almost always: then a long order is not searched for each of its lines
+        if 0 < number <= len(self.lines) and self.lines[number - 1].line == number:
             return self.lines[number - 1]
         for price in self.lines:
             if price.line == number:
@@ -253,9 +252,8 @@ def freeze(
     shares: list[tuple[tuple[str, int], ...]] = [()] * len(lines)
     for discount in discounts:
         _take_off(discount, numbers, left, shares)
-    payable = [_payable(offer, value, tax_included) for offer, value in zip(lines, left, strict=True)]
-    shipping = _charged("shipping", charges, payable, tax_included)
-    fee = _charged("fee", charges, payable, tax_included)
+    payable = [_payable(offer, value, tax_included=tax_included) for offer, value in zip(lines, left, strict=True)]
+    shipping, fee = _charged(charges, payable, tax_included=tax_included)
     if sum(gross) + sum(payable) + sum(shipping) + sum(fee) > MINOR_MAX:
         raise InvalidInput(
             "the total is beyond what 64 bits hold", code="invalid_money", field="total", facts={"minor_max": MINOR_MAX}
@@ -286,7 +284,7 @@ def _after_own_discount(offer: LineOffer, gross: int) -> int:
 def _take_off(
     discount: Discount, numbers: list[int], left: list[int], shares: list[tuple[tuple[str, int], ...]]
 ) -> None:
-    """Take a discount off what the lines have left. No share exceeds what its line has left: the sum does not either."""
+    """Take a discount off what the lines have left. No share exceeds what its line has left, as the sum does not."""
     chosen = range(len(numbers)) if discount.lines is None else _positions(discount, discount.lines, numbers)
     weights = [left[i] for i in chosen]
     if discount.amount_minor > (eligible := sum(weights)):
@@ -307,7 +305,7 @@ def _positions(discount: Discount, wanted: Collection[int], numbers: list[int]) 
     return [i for i, number in enumerate(numbers) if number in wanted]
 
 
-def _payable(offer: LineOffer, left: int, tax_included: bool) -> int:
+def _payable(offer: LineOffer, left: int, *, tax_included: bool) -> int:
     if not tax_included:
         return left + offer.tax_minor
     if offer.tax_minor > left:
@@ -320,9 +318,9 @@ def _payable(offer: LineOffer, left: int, tax_included: bool) -> int:
     return left
 
 
-def _charged(kind: str, charges: Sequence[Charge], payable: list[int], tax_included: bool) -> list[int]:
-    """Return each line's share of the charges of one kind. Each is split by itself: none moves another's cents."""
-    totals = [0] * len(payable)
+def _charged(charges: Sequence[Charge], payable: list[int], *, tax_included: bool) -> tuple[list[int], list[int]]:
+    """Return each line's shares of shipping and of fees. Each charge is split by itself: none moves another's cents."""
+    shipping, fee = [0] * len(payable), [0] * len(payable)
     for charge in charges:
         if tax_included and charge.tax_minor > charge.amount_minor:
             raise InvalidInput(
@@ -330,10 +328,11 @@ def _charged(kind: str, charges: Sequence[Charge], payable: list[int], tax_inclu
                 code="invalid_money",
                 field="charges",
             )
-        if charge.kind == kind:
-            amount = charge.amount_minor if tax_included else charge.amount_minor + charge.tax_minor
-            totals = [total + part for total, part in zip(totals, split(amount, payable), strict=True)]
-    return totals
+        totals = shipping if charge.kind == "shipping" else fee
+        amount = charge.amount_minor if tax_included else charge.amount_minor + charge.tax_minor
+        for i, part in enumerate(split(amount, payable)):
+            totals[i] += part
+    return shipping, fee
 
 
 def _whole(minor: int, what: str, field: str) -> None:

@@ -10,12 +10,12 @@ Nothing here knows of returns, providers or the state of an order: how many unit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
+from enum import StrEnum
 
 import attrs
 
 from orderkit.domain.money import split
-from orderkit.domain.pricing import LinePrice, Prices
+from orderkit.domain.pricing import LinePrice, Prices, units_value
 from orderkit.errors import InvalidInput, NotAllowed
 
 WHOLE = 10_000  # basis points of an undiminished value
@@ -24,7 +24,7 @@ Grading = int | Sequence[tuple[int, int]]
 """Basis points of value for all the units of a line, or (units, basis points) for each part of them, in order."""
 
 
-class ShippingPolicy(str, Enum):
+class ShippingPolicy(StrEnum):
     """When shipping goes back: never; with each unit its share; all with the last unit; all with the first."""
 
     NONE = "none"
@@ -33,7 +33,7 @@ class ShippingPolicy(str, Enum):
     FULL = "full"
 
 
-class TenderOrder(str, Enum):
+class TenderOrder(StrEnum):
     """Which tender is refunded first. Where a kind goes first or last, the others follow from the newest to the oldest.
 
     `store_credit` refunds tenders of store credit first; giving credit in the place of a card's money is a new tender,
@@ -99,8 +99,8 @@ class RefundComponent:
     """One part of a refund: item, tax, shipping, fee, restocking_fee, label_cost, goodwill; what is kept is below zero.
 
     An `informational` component says what an item's amount contains and does not count: tax that the prices include.
-    Where tax comes on top, an item is what is payable less that tax: where its exact net is below one minor unit, it may
-    come to -1.
+    Where tax comes on top, an item is what is payable less that tax: where its exact net is below one minor unit, it
+    may come to -1.
     """
 
     kind: str
@@ -215,16 +215,18 @@ def _line(
         start += units
     kept = min(payable, policy.restocking_fee_minor_per_unit * count + payable * policy.restocking_fee_percent // 100)
 
-    def part(kind: str, amount_minor: int, *, informational: bool = False) -> RefundComponent:
-        return RefundComponent(
-            kind=kind, amount_minor=amount_minor, line=price.line, quantity=count, informational=informational
-        )
-
+    fee = units_value(price.fee_minor, price.quantity, already, count)
+    item = payable if tax_included else payable - tax
     return [
-        part("item", payable if tax_included else payable - tax),
-        part("tax", tax, informational=tax_included),
-        part("fee", price.value_of(already, count).fee_minor),
-        part("restocking_fee", -kept),
+        RefundComponent(
+            kind=kind,
+            amount_minor=amount,
+            line=price.line,
+            quantity=count,
+            informational=kind == "tax" and tax_included,
+        )
+        for kind, amount in (("item", item), ("tax", tax), ("fee", fee), ("restocking_fee", -kept))
+        if amount or kind == "item"
     ]
 
 
@@ -242,7 +244,8 @@ def _shipping(
     components = []
     if policy is ShippingPolicy.PRO_RATA:
         for number, (already, count) in units.items():
-            share = min(prices.line(number).value_of(already, count).shipping_minor, left)
+            price = prices.line(number)
+            share = min(units_value(price.shipping_minor, price.quantity, already, count), left)
             left -= share
             components.append(RefundComponent(kind="shipping", amount_minor=share, line=number, quantity=count))
     return components

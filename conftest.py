@@ -1,0 +1,34 @@
+"""For every test of the repository, those of the adapters too: profiles, servers, and the documents whose snippets run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+pytest_plugins = ("tests.profiles", "tests.servers")
+
+
+def _enter_folder(namespace: dict[str, Any]) -> None:
+    """A document's snippets may write files; they do it in a folder of their own."""
+    namespace["__home__"] = Path.cwd()
+    namespace["__folder__"] = tempfile.mkdtemp(prefix="orderkit-docs-")
+    os.chdir(namespace["__folder__"])
+
+
+def _leave_folder(namespace: dict[str, Any]) -> None:
+    os.chdir(namespace["__home__"])
+    shutil.rmtree(namespace["__folder__"], ignore_errors=True)
+
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "docs/*.md", "docs/**/*.md", "adapters/*/README.md"],
+    setup=_enter_folder,
+    teardown=_leave_folder,
+).pytest()
