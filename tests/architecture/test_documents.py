@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.generate import PAGES
+from tests.architecture.pages import PAGES
 from tests.architecture.tree import ROOT, files, name, tree
 
 ADRS = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
@@ -18,7 +18,7 @@ LINES_MAX = 70
 
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_a_generated_page_is_what_the_code_says_today(page: str) -> None:
-    """The page equals its generation; `python -m docs.generate` renews it."""
+    """The page equals its generation; `python -m tests.architecture.pages` renews it."""
     stored = (ROOT / page).read_text(encoding="utf-8")
 
     assert PAGES[page](stored) == stored

@@ -145,6 +145,17 @@ def test_a_request_that_never_arrived_is_tried_again_under_a_new_key() -> None:
     assert [call.key.rsplit("/", 1)[1] for call in world.bank.calls] == ["1", "2"]
 
 
+def test_several_tenders_pay_one_keyed_order() -> None:
+    """The key of the request is spent by the placement; every answer after it is booked."""
+    world = a_world()
+    tenders = [Tender(method="gift_1", kind="gift_card", amount_minor=1000), Tender(method="pm_visa")]
+
+    order = world.shop.place(a_cart(), tenders, key="k-1")
+
+    assert word(order) == "payment_confirmed"
+    assert [payment.captured_minor for payment in order.payments] == [1000, 4750]
+
+
 def test_a_declined_card_gives_the_gift_card_back() -> None:
     """Tenders are asked in turn, what the shop keeps itself first; a refusal gives back what was taken."""
     world = a_world()

@@ -103,7 +103,7 @@ def test_what_is_no_exact_amount_is_refused(amount: Any, currency: Any, code: st
 def test_an_error_names_the_field_that_the_caller_names() -> None:
     """A cart that reads a price says so in the error."""
     with pytest.raises(InvalidInput) as refused:
-        to_minor(0.1, "EUR", field="price")
+        to_minor(0.1, "EUR", field="price")  # type: ignore[arg-type]
 
     assert (refused.value.field, 'write it as text: "12.50"' in refused.value.message) == ("price", True)
 

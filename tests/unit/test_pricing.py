@@ -16,6 +16,12 @@ TEE = LineOffer(line=2, sku="TEE", quantity=1, unit_price_minor=2000, tax_minor=
 CAP = LineOffer(line=3, sku="CAP", quantity=2, unit_price_minor=999, discount_minor=98, tax_minor=303)
 
 
+def offer(**changed: Any) -> LineOffer:
+    """Return an offer with some fields changed."""
+    fields: dict[str, Any] = {"line": 1, "sku": "MUG", "quantity": 3, "unit_price_minor": 1250}
+    return LineOffer(**fields | changed)
+
+
 def test_prices_without_extras_are_quantity_times_price() -> None:
     """The usual cart: nothing to split."""
     prices = freeze((MUG, TEE), (), (), tax_included=True)
@@ -49,9 +55,7 @@ def test_the_sums_of_an_order_with_tax_included_add_up() -> None:
 
 def test_the_sums_of_an_order_with_tax_on_top_add_up() -> None:
     """Tax of lines is payable on top of them, tax of charges on top of those."""
-    prices = freeze(
-        (MUG, TEE), (), (Charge("express", 1000, 200), Charge("wrap", 100, 20, "fee")), tax_included=False
-    )
+    prices = freeze((MUG, TEE), (), (Charge("express", 1000, 200), Charge("wrap", 100, 20, "fee")), tax_included=False)
 
     assert (
         [p.payable_minor for p in prices.lines],
@@ -81,7 +85,8 @@ def test_a_discount_on_named_lines_leaves_the_others_alone() -> None:
 
 def test_a_second_discount_is_shared_by_what_the_first_left() -> None:
     """A line that is free already bears nothing more, and a share of nothing is not named."""
-    prices = freeze((MUG, TEE), (Discount("FREE TEE", 2000, (2,)), Discount("WELCOME", 750)), (), tax_included=True)
+    free = offer(line=2, sku="TEE", quantity=1, unit_price_minor=2000)
+    prices = freeze((MUG, free), (Discount("FREE TEE", 2000, (2,)), Discount("WELCOME", 750)), (), tax_included=True)
 
     assert [(p.payable_minor, p.shares) for p in prices.lines] == [
         (3000, (("WELCOME", 750),)),
@@ -99,17 +104,15 @@ def test_charges_are_shared_equally_when_nothing_is_payable() -> None:
         tax_included=True,
     )
 
-    assert ([p.shipping_minor for p in prices.lines], [p.shipping_minor for p in free.lines]) == ([327, 174], [251, 250])
+    assert ([p.shipping_minor for p in prices.lines], [p.shipping_minor for p in free.lines]) == (
+        [327, 174],
+        [251, 250],
+    )
 
 
 def test_no_lines_have_no_prices() -> None:
     """An empty offer is worth nothing."""
     assert freeze((), (), (), tax_included=True) == Prices(tax_included=True, lines=())
-
-
-def offer(**changed: Any) -> LineOffer:
-    """Return an offer with some fields changed."""
-    return LineOffer(**{"line": 1, "sku": "MUG", "quantity": 3, "unit_price_minor": 1250} | changed)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +133,10 @@ def offer(**changed: Any) -> LineOffer:
         (lambda: freeze((), (), (Charge("X", 1),), tax_included=True), "empty_cart"),
         (lambda: freeze((offer(discount_minor=3751),), (), (), tax_included=True), "discount_too_large"),
         (lambda: freeze((MUG, TEE), (Discount("X", 2001, (2,)),), (), tax_included=True), "discount_too_large"),
-        (lambda: freeze((MUG,), (Discount("X", 3000), Discount("Y", 751)), (), tax_included=True), "discount_too_large"),
+        (
+            lambda: freeze((MUG,), (Discount("X", 3000), Discount("Y", 751)), (), tax_included=True),
+            "discount_too_large",
+        ),
         (lambda: freeze((MUG,), (Discount("X", 1, ()),), (), tax_included=True), "discount_too_large"),
         (lambda: freeze((MUG,), (Discount("X", 1, (1, 9)),), (), tax_included=True), "unknown_line"),
         (lambda: freeze((offer(tax_minor=3751),), (), (), tax_included=True), "invalid_money"),

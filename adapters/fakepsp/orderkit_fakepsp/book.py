@@ -62,8 +62,12 @@ CREATE TABLE IF NOT EXISTS account (
     expires_at INTEGER,
     CHECK (0 <= refunded_minor AND refunded_minor <= captured_minor AND captured_minor <= authorized_minor)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS account_of_method ON account (method) WHERE method LIKE 'gift/_%' ESCAPE '/' OR method LIKE 'credit/_%' ESCAPE '/';
-CREATE TABLE IF NOT EXISTS issue (method TEXT NOT NULL, currency TEXT NOT NULL, amount_minor INTEGER NOT NULL CHECK (amount_minor > 0)) STRICT;
+CREATE INDEX IF NOT EXISTS account_of_method ON account (method);
+CREATE TABLE IF NOT EXISTS issue (
+    method TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor > 0)
+) STRICT;
 CREATE INDEX IF NOT EXISTS issue_of_method ON issue (method);
 CREATE TABLE IF NOT EXISTS outage (begins_at INTEGER NOT NULL, ends_at INTEGER NOT NULL) STRICT;
 """
@@ -107,6 +111,18 @@ class Entry:
     told: int = 0
     tell_at: int | None = None
 
+    @property
+    def operation(self) -> OperationKind:
+        """What was asked for. Raises `LookupError` for a key that never arrived."""
+        if self.kind is None:
+            raise LookupError(self.key)
+        return self.kind
+
+    @property
+    def end(self) -> int:
+        """When it was decided; until then, when it was asked for."""
+        return self.at if self.ended_at is None else self.ended_at
+
 
 @attrs.frozen(kw_only=True)
 class Account:
@@ -129,16 +145,23 @@ class Account:
 _ENTRY = tuple(field.name for field in attrs.fields(Entry))
 _ACCOUNT = tuple(field.name for field in attrs.fields(Account))
 _KIND = _ENTRY.index("kind")
-_SELECT_ENTRY = f"SELECT {', '.join(_ENTRY)} FROM entry"
-_SELECT_ACCOUNT = f"SELECT {', '.join(_ACCOUNT)} FROM account"
-_PUT_ENTRY = (
-    f"INSERT INTO entry ({', '.join(_ENTRY)}) VALUES ({', '.join('?' * len(_ENTRY))}) ON CONFLICT (key) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _ENTRY if name != "key")
-)
-_PUT_ACCOUNT = (
-    f"INSERT INTO account ({', '.join(_ACCOUNT)}) VALUES ({', '.join('?' * len(_ACCOUNT))}) ON CONFLICT (payment) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _ACCOUNT if name != "payment")
-)
+
+
+def _select(table: str, columns: tuple[str, ...]) -> str:
+    return f"SELECT {', '.join(columns)} FROM {table}"  # noqa: S608  # the names are those of this module
+
+
+def _upsert(table: str, columns: tuple[str, ...], key: str) -> str:
+    marks = ", ".join("?" * len(columns))
+    changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
+    names = ", ".join(columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {changed}"  # noqa: S608  # likewise
+
+
+_SELECT_ENTRY = _select("entry", _ENTRY)
+_SELECT_ACCOUNT = _select("account", _ACCOUNT)
+_PUT_ENTRY = _upsert("entry", _ENTRY, "key")
+_PUT_ACCOUNT = _upsert("account", _ACCOUNT, "payment")
 
 
 class Book:
@@ -171,7 +194,9 @@ class Book:
         with self.writing():
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, VERSION):
-                raise PortError(f"the provider's book is of version {version}, this is version {VERSION}", code="book_unreadable")
+                raise PortError(
+                    f"the provider's book is of version {version}, this is version {VERSION}", code="book_unreadable"
+                )
             for statement in _TABLES.split(";"):
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -182,11 +207,12 @@ class Book:
         while True:
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
-                return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
                     raise
                 time.sleep(0.01)
+            else:
+                return
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -225,7 +251,9 @@ class Book:
 
     def entries(self, payment: str) -> tuple[Entry, ...]:
         """Return everything about a payment, oldest first."""
-        return tuple(map(_entry, self._connection.execute(f"{_SELECT_ENTRY} WHERE payment = ? ORDER BY number", (payment,))))
+        return tuple(
+            map(_entry, self._connection.execute(f"{_SELECT_ENTRY} WHERE payment = ? ORDER BY number", (payment,)))
+        )
 
     def put_entry(self, entry: Entry) -> None:
         """Write an entry, in the place of the one with its key."""
@@ -252,12 +280,16 @@ class Book:
 
     def to_settle(self, at: int, limit: int) -> tuple[Entry, ...]:
         """Return pending entries whose time has come."""
-        rows = self._connection.execute(f"{_SELECT_ENTRY} WHERE settles_at <= ? ORDER BY settles_at, number LIMIT ?", (at, limit))
+        rows = self._connection.execute(
+            f"{_SELECT_ENTRY} WHERE settles_at <= ? ORDER BY settles_at, number LIMIT ?", (at, limit)
+        )
         return tuple(map(_entry, rows.fetchall()))
 
     def to_tell(self, at: int, limit: int) -> tuple[Entry, ...]:
         """Return entries with a webhook due, in the order in which they are due."""
-        rows = self._connection.execute(f"{_SELECT_ENTRY} WHERE tell_at <= ? ORDER BY tell_at, number LIMIT ?", (at, limit))
+        rows = self._connection.execute(
+            f"{_SELECT_ENTRY} WHERE tell_at <= ? ORDER BY tell_at, number LIMIT ?", (at, limit)
+        )
         return tuple(map(_entry, rows.fetchall()))
 
     # ---- balances and outages
@@ -268,7 +300,9 @@ class Book:
 
     def issued(self, method: str) -> tuple[str, int] | None:
         """Return the currency of a gift card or store credit and everything that was ever put on it."""
-        row = self._connection.execute("SELECT min(currency), sum(amount_minor) FROM issue WHERE method = ?", (method,)).fetchone()
+        row = self._connection.execute(
+            "SELECT min(currency), sum(amount_minor) FROM issue WHERE method = ?", (method,)
+        ).fetchone()
         return None if row[0] is None else (row[0], row[1])
 
     def add_outage(self, begins_at: int, ends_at: int) -> None:

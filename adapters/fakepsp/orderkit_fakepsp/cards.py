@@ -133,7 +133,9 @@ class FakeCard:
         `FakeCard.script(capture=["timeout", "ok"], refund="pending:2d->refund_failed", webhooks="twice")`
         """
         given = {"authorize": authorize, "capture": capture, "charge": charge, "void": void, "refund": refund}
-        parts = [f"{kind}={','.join([steps] if isinstance(steps, str) else steps)}" for kind, steps in given.items() if steps]
+        parts = [
+            f"{kind}={','.join([steps] if isinstance(steps, str) else steps)}" for kind, steps in given.items() if steps
+        ]
         token = _SCRIPT + ";".join([*parts, f"webhooks={webhooks}"])
         _scripted(token)
         return token

@@ -14,7 +14,15 @@ from datetime import timedelta
 import attrs
 
 from orderkit.domain.payment import OperationKind
-from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Refused, Unknown
+from orderkit.ports.payments import (
+    AskPayment,
+    Confirmed,
+    MoveMoney,
+    PaymentAnswer,
+    PaymentCapabilities,
+    Refused,
+    Unknown,
+)
 from orderkit_fakepsp.book import Account, Book, Entry, instant, microseconds
 from orderkit_fakepsp.cards import ABANDONED, HORIZON, OK, Card, Step, card_of, has_balance
 from orderkit_fakepsp.webhooks import travels
@@ -169,10 +177,9 @@ class Desk:
 
     def _step(self, card: Card, entry: Entry, before: Entry | None) -> Step:
         """Return what this call comes to: by the card's script, else by chance."""
-        assert entry.kind is not None
         if card.scripted:
             used = sum(e.calls for e in self.book.entries(entry.payment) if e.kind is entry.kind)
-            step = card.step(entry.kind, used)
+            step = card.step(entry.operation, used)
             if step != OK:
                 return step
         drawn = self.personality
@@ -231,7 +238,9 @@ class Desk:
         return "authorization_expired" if account.authorized_at(at) < account.authorized_minor else reason
 
     def _pending_refunds(self, entry: Entry) -> int:
-        waiting = (e for e in self.book.entries(entry.payment) if e.state == "pending" and e.kind is OperationKind.REFUND)
+        waiting = (
+            e for e in self.book.entries(entry.payment) if e.state == "pending" and e.kind is OperationKind.REFUND
+        )
         return sum(e.amount_minor for e in waiting if e.key != entry.key)
 
     def _uncovered(self, entry: Entry, at: int) -> str | None:
@@ -263,13 +272,16 @@ class Desk:
         return self.decide(entry, entry.settles_at, entry.settles_as)
 
     def _done(self, entry: Entry, account: Account | None, at: int) -> Entry:
-        assert entry.kind is not None
-        before = account or Account(payment=entry.payment, order_id=entry.order_id, method=entry.method, currency=entry.currency)
+        before = account or Account(
+            payment=entry.payment, order_id=entry.order_id, method=entry.method, currency=entry.currency
+        )
         amount, captured = entry.amount_minor, before.captured_minor
         expires_at: int | None = None
-        match entry.kind:
+        match entry.operation:
             case OperationKind.CHARGE:
-                after = attrs.evolve(before, authorized_minor=captured + amount, captured_minor=captured + amount, expires_at=None)
+                after = attrs.evolve(
+                    before, authorized_minor=captured + amount, captured_minor=captured + amount, expires_at=None
+                )
             case OperationKind.AUTHORIZE:
                 expires_at = at + microseconds_of(self.personality.authorization)
                 after = attrs.evolve(before, authorized_minor=captured + amount, expires_at=expires_at)
@@ -280,7 +292,9 @@ class Desk:
             case OperationKind.REFUND:
                 after = attrs.evolve(before, refunded_minor=before.refunded_minor + amount)
         self.book.put_account(after)
-        return self._ended(attrs.evolve(entry, state="confirmed", reference=_reference(entry), expires_at=expires_at, reason=""), at)
+        return self._ended(
+            attrs.evolve(entry, state="confirmed", reference=_reference(entry), expires_at=expires_at, reason=""), at
+        )
 
     def _not_done(self, entry: Entry, at: int, reason: str) -> Entry:
         return self._ended(attrs.evolve(entry, state="refused", reason=reason), at)
@@ -293,15 +307,22 @@ class Desk:
         self.book.put_entry(ended)
         return ended
 
+    @staticmethod
+    def disputes(entry: Entry) -> bool:
+        """Whether what the provider tells after the first time is of a dispute."""
+        card = card_of(entry.method)
+        return card is not None and card.webhooks == "disputed"
+
     def tell_at(self, entry: Entry) -> int | None:
         """Return when the provider tells of an ended entry next."""
         card = card_of(entry.method) or Card()
-        assert entry.kind is not None and entry.ended_at is not None
         earlier = 0
         if card.webhooks == "shuffled":
-            earlier = sum(e.key != entry.key and e.ended_at is not None and e.ended_at <= entry.ended_at for e in self.book.entries(entry.payment))
-        following = travels(card.webhooks, entry.told, entry.kind, done=entry.state == "confirmed", earlier=earlier)
-        return None if following is None else entry.ended_at + microseconds_of(following[0])
+            others = (e for e in self.book.entries(entry.payment) if e.key != entry.key and e.ended_at is not None)
+            earlier = sum(e.end <= entry.end for e in others)
+        done = entry.state == "confirmed"
+        following = travels(card.webhooks, entry.told, entry.operation, done=done, earlier=earlier)
+        return None if following is None else entry.end + microseconds_of(following)
 
 
 def microseconds_of(length: timedelta) -> int:
@@ -317,8 +338,7 @@ def _answer(entry: Entry) -> PaymentAnswer:
 
 def _reference(entry: Entry) -> str:
     """Return the provider's own name for what it did; it depends on the key only, so a book that is made again gives the same."""
-    assert entry.kind is not None
-    return f"{_PREFIX[entry.kind]}_{hashlib.sha256(entry.key.encode()).hexdigest()[:20]}"
+    return f"{_PREFIX[entry.operation]}_{hashlib.sha256(entry.key.encode()).hexdigest()[:20]}"
 
 
 def _same(entry: Entry, asked: MoveMoney) -> bool:

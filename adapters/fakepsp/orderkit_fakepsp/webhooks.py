@@ -71,8 +71,15 @@ class PaymentEvent:
 
     def message(self, received_at: datetime) -> Message:
         """Return the event as the message that an inbox keeps."""
-        data: dict[str, Any] = {"payment": self.payment, "amount_minor": self.amount_minor, "currency": self.currency, "at": self.at.isoformat()}
-        return Message(source=SOURCE, id=self.id, kind=self.kind, reference=self.reference, data=data, received_at=received_at)
+        data: dict[str, Any] = {
+            "payment": self.payment,
+            "amount_minor": self.amount_minor,
+            "currency": self.currency,
+            "at": self.at.isoformat(),
+        }
+        return Message(
+            source=SOURCE, id=self.id, kind=self.kind, reference=self.reference, data=data, received_at=received_at
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -92,8 +99,8 @@ def event_kind(kind: OperationKind, *, done: bool, disputed: bool = False) -> st
     return (_DONE if done else _NOT_DONE)[kind]
 
 
-def travels(how: str, told: int, kind: OperationKind, *, done: bool, earlier: int) -> tuple[timedelta, bool] | None:
-    """Return how long after its operation delivery number `told` (from 0) travels, and whether it tells of a dispute; `None`: no more.
+def travels(how: str, told: int, kind: OperationKind, *, done: bool, earlier: int) -> timedelta | None:
+    """Return how long after its operation delivery number `told` (from 0) arrives; `None`: there are no more.
 
     `earlier` counts the payment's operations before this one: shuffled events travel the longer the earlier they happened.
     """
@@ -101,15 +108,15 @@ def travels(how: str, told: int, kind: OperationKind, *, done: bool, earlier: in
         case "never":
             return None
         case "first":
-            plan = [(timedelta(0), False)]
+            plan = [timedelta(0)]
         case "twice":
-            plan = [(_SOON, False), (_AGAIN, False)]
+            plan = [_SOON, _AGAIN]
         case "shuffled":
-            plan = [(_SHUFFLED[min(earlier, len(_SHUFFLED) - 1)], False)]
+            plan = [_SHUFFLED[min(earlier, len(_SHUFFLED) - 1)]]
         case "disputed" if done and kind in (OperationKind.CHARGE, OperationKind.CAPTURE):
-            plan = [(_SOON, False), (_DISPUTED, True)]
+            plan = [_SOON, _DISPUTED]
         case _:
-            plan = [(_SOON, False)]
+            plan = [_SOON]
     return plan[told] if told < len(plan) else None
 
 
@@ -119,7 +126,9 @@ def signed(body: bytes, secret: str, at: datetime) -> str:
     return f"t={stamp},v1={_digest(body, secret, stamp)}"
 
 
-def verify(body: bytes, signature: str, *, secret: str, now: datetime | None = None, tolerance: timedelta = TOLERANCE) -> bool:
+def verify(
+    body: bytes, signature: str, *, secret: str, now: datetime | None = None, tolerance: timedelta = TOLERANCE
+) -> bool:
     """Whether the body was signed with the secret, and, given `now`, not longer ago or further ahead than the tolerance."""
     parts = dict(part.partition("=")[::2] for part in signature.split(","))
     stamp, given = parts.get("t", ""), parts.get("v1", "")

@@ -41,6 +41,8 @@ def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> 
     """Give money back for nothing but the customer's good will; no units are credited."""
     if amount_minor <= 0:
         raise InvalidInput("a refund gives back more than nothing", code="invalid_money", field="amount")
+    if order.state in ("placed", "payment_pending"):
+        raise NotAllowed("the payment of this order is not known yet", code="action_in_flight", facts={"state": order.state})
     in_flight = any(o.open and o.kind.value == "refund" for _, o in order.operations())
     if in_flight:
         raise NotAllowed("a refund of this order is under way", code="action_in_flight", facts={"refunding_minor": order.refunding_minor})

@@ -35,6 +35,7 @@ async def advance(order_id: str, caller: Caller) -> Order:
 
 async def advanced(order: Order, caller: Caller) -> Order:
     """The same for an order at hand."""
+    caller = caller.going_on
     for _ in range(STEPS_MAX):
         now = await Now()
         task = next((task for task in sorted(tasks(order), key=_when) if task.at <= now), None)

@@ -63,6 +63,11 @@ class Caller:
             principal=self.principal, operation=operation, key=checked_key(self.key), fingerprint=fingerprint(operation, *request)
         )
 
+    @property
+    def going_on(self) -> Caller:
+        """The same caller for what follows the request: its key is spent, and ties the log together only."""
+        return attrs.evolve(self, key=None, correlation=self.correlation or self.key or "")
+
 
 WORKER = Caller(actor="worker", goes_on=False)
 

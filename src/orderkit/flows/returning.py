@@ -82,7 +82,7 @@ async def labelled(order: Order, found: Return, caller: Caller) -> Order:
             return decided(current)
         return returning.return_labelled(current, found.id, label_url=url, tracking_number=number)
 
-    return await changed(order.id, "label_return", decide, caller)
+    return await changed(order.id, "label_return", decide, caller.going_on)
 
 
 async def accept_authorization(order_id: str, return_id: str, caller: Caller) -> Order:

@@ -1,0 +1,158 @@
+"""`orderkit demo`: a small shop with trouble on purpose, then a slice of real-shaped data replayed and reconciled. No server is needed."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+import orderkit
+from orderkit import Address, Cart, Order, SeededIds, Shop, VirtualClock, Warehouse
+from orderkit.cli.output import table
+from orderkit.domain.money import to_text
+from orderkit.domain.status import axes, word
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+WAREHOUSES = (
+    Warehouse(id="berlin", country="DE", position=(52.52, 13.40)),
+    Warehouse(id="madrid", country="ES", position=(40.42, -3.70), lead_days=2),
+    Warehouse(id="lyon", country="FR", position=(45.76, 4.84), lead_days=2),
+)
+STOCK = {
+    "MUG": {"berlin": 20, "madrid": 10},
+    "TEE": {"madrid": 12, "lyon": 4},
+    "TENT-2P": {"lyon": 3},
+    "LAMP": {"berlin": 2},
+}
+HOMES = {
+    "anna": Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE"),
+    "bruno": Address(name="Bruno Costa", street="Calle Mayor 5", city="Madrid", zip="28013", country="ES"),
+    "chloé": Address(name="Chloé Martin", street="Rue Merci 8", city="Lyon", zip="69002", country="FR"),
+}
+
+
+@click.command()
+@click.option("--store", help="Keep the shop there; default: a temporary file that is deleted.")
+@click.option("--invoices", default=300, show_default=True, type=click.IntRange(1, 100_000), help="Size of the slice that is replayed.")
+@click.option("--seed", default=7, show_default=True, help="Another seed, another slice.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write the replay's report there: .txt, .html or .json.")
+def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> None:
+    """Run a small shop with trouble on purpose, then replay a slice of real-shaped data.
+
+    \b
+    Examples:
+      orderkit demo
+      orderkit demo --store sqlite:///demo.db && orderkit order list --store sqlite:///demo.db
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        _shop(store or f"sqlite:///{folder}/demo.db")
+        _slice(Path(folder), invoices, seed, report)
+    click.echo("\nTry next:")
+    click.echo("  orderkit demo --store sqlite:///demo.db   keep the shop, then: orderkit order list --store sqlite:///demo.db")
+    click.echo("  orderkit explain payment_unknown          what an error means and what to do")
+    click.echo("  orderkit diagram shipment                 a lifecycle, drawn from its table")
+
+
+def _shop(store: str) -> None:
+    clock = VirtualClock(MONDAY)
+    with orderkit.open(store, clock=clock, ids=SeededIds("demo"), warehouses=WAREHOUSES) as shop:
+        for sku, units in STOCK.items():
+            shop.put_stock(sku, units, key=f"demo/{sku}")
+        click.secho("A shop with three warehouses, a fake payment provider and fake carriers\n", bold=True)
+        found = [_told(shop, clock, *step) for step in _STEPS]
+        rows = [(name, o.id[:13], word(o), axes(o).payment, _money(o, o.total_minor), _money(o, o.refunded_minor), len([s for s in o.shipments if s.lines])) for name, o in found]
+        table(("what happened", "order", "status", "payment", "total", "refunded", "parcels"), rows)
+        split = found[1][1]
+        click.secho("\nWhy the second order stands where it stands", bold=True)
+        click.echo(shop.why(split.id).text)
+        click.secho("\nEverything that happened to the last one", bold=True)
+        click.echo(str(shop.timeline(found[-1][1].id)))
+
+
+def _money(order: Order, minor: int) -> str:
+    return f"{to_text(minor, order.currency)} {order.currency}"
+
+
+def _cart(customer: str, *lines: tuple[str, int, str]) -> Cart:
+    cart = Cart(customer=customer, ship_to=HOMES[customer], currency="EUR")
+    for sku, units, price in lines:
+        cart = cart.add(sku, units, price, name=sku.title())
+    return cart.charged("parcel", "4.90")
+
+
+def _delivered(shop: Shop, clock: VirtualClock, order: Order) -> Order:
+    for shipment in order.shipments:
+        if shipment.waiting:
+            order = shop.ship(order.id, shipment.id)
+    clock.advance(days=5)
+    for shipment in order.shipments:
+        if shipment.travelling:
+            order = shop.advance(order.id)
+    return order
+
+
+def _bought(shop: Shop, clock: VirtualClock, key: str) -> Order:
+    return _delivered(shop, clock, shop.place(_cart("anna", ("MUG", 3, "12.50")), "pm_visa", key=key))
+
+
+def _split(shop: Shop, clock: VirtualClock, key: str) -> Order:
+    order = shop.place(_cart("bruno", ("LAMP", 1, "39.00"), ("TENT-2P", 1, "129.00"), ("TEE", 2, "20.00")), "pm_visa", key=key)
+    return shop.ship(order.id, order.shipments[0].id)
+
+
+def _declined(shop: Shop, clock: VirtualClock, key: str) -> Order:
+    order = shop.place(_cart("chloé", ("TEE", 1, "20.00")), "pm_declined", key=key)
+    return shop.pay(order.id, "pm_visa", key=f"{key}/again")
+
+
+def _doubtful(shop: Shop, clock: VirtualClock, key: str) -> Order:
+    order = shop.place(_cart("anna", ("MUG", 1, "12.50")), "pm_timeout_after", key=key)
+    clock.advance(minutes=10)
+    shop.sweep()
+    return shop.order(order.id)
+
+
+def _sold_out(shop: Shop, clock: VirtualClock, key: str) -> Order:
+    return shop.place(_cart("chloé", ("LAMP", 5, "39.00")), "pm_visa", key=key)
+
+
+def _returned(shop: Shop, clock: VirtualClock, key: str) -> Order:
+    order = _delivered(shop, clock, shop.place(_cart("bruno", ("TEE", 3, "20.00")), "pm_visa", key=key))
+    clock.advance(days=2)
+    order = shop.request_return(order.id, {"TEE": 1}, reason="too_small", key=f"{key}/return")
+    clock.advance(days=3)
+    return shop.receive_return(order.id, order.returns[0].id, warehouse="lyon", key=f"{key}/receipt")
+
+
+_STEPS = (
+    ("bought, shipped, delivered", _bought),
+    ("split over warehouses, a part has left", _split),
+    ("declined, then paid by another card", _declined),
+    ("the provider's answer was lost, then found", _doubtful),
+    ("sold out: nothing charged", _sold_out),
+    ("delivered, one of three sent back", _returned),
+)
+
+
+def _told(shop: Shop, clock: VirtualClock, name: str, act) -> tuple[str, Order]:  # type: ignore[no-untyped-def]
+    clock.advance(hours=1)
+    return name, act(shop, clock, f"demo/{act.__name__}")
+
+
+def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:
+    from orderkit.cli.replaying import progress  # noqa: PLC0415  (the second half of the demo)
+    from orderkit.replay.render import rendered  # noqa: PLC0415
+    from orderkit.replay.running import replayed  # noqa: PLC0415
+    from orderkit.replay.sample import write_sample  # noqa: PLC0415
+
+    file = folder / "slice.csv"
+    lines = write_sample(file, invoices=invoices, seed=seed)
+    click.secho(f"\nA slice of real-shaped data: {invoices} sales in {lines} lines, with credit notes and dirt, replayed", bold=True)
+    found = replayed(file, store=f"sqlite:///{folder}/slice.db", progress=progress())
+    click.echo(rendered(found, Path("summary.txt")))
+    if report is not None:
+        report.write_text(rendered(found, report) or "", encoding="utf-8")
+
+

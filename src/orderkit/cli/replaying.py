@@ -1,0 +1,71 @@
+"""`orderkit replay`: a shop's invoices and credit notes, run through the library as orders and returns, and reconciled to the penny."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--store", default="sqlite:///replay.db", show_default=True, envvar="ORDERKIT_STORE", help="URL of the store to fill.")
+@click.option("--report", "reports", multiple=True, type=click.Path(path_type=Path), help="Write the report: .txt, .html or .json; may be repeated.")
+@click.option("--book", type=click.Path(path_type=Path), help="The fake provider's own book; default: beside the store.")
+@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None, quiet: bool) -> None:
+    """Run the invoices in FILE (CSV or parquet) through the library in time order, and reconcile.
+
+    Kill it whenever you like and run it again: it comes to the same end, and a second run changes nothing.
+
+    \b
+    Examples:
+      orderkit replay year.parquet --store sqlite:///year.db --report year.html
+      orderkit replay slice.csv --report slice.json --report slice.txt
+    """
+    from orderkit.replay.render import rendered  # noqa: PLC0415  (only where there is a report)
+    from orderkit.replay.running import replayed  # noqa: PLC0415  (loads the store)
+
+    for path in reports:
+        rendered(None, path)
+    report = replayed(file, store=store, book=book, progress=None if quiet else progress())
+    for path in reports:
+        path.write_text(rendered(report, path) or "", encoding="utf-8")
+    if not quiet:
+        click.echo(rendered(report, Path("summary.txt")))
+    raise SystemExit(0 if report.balanced else 1)
+
+
+def progress():  # type: ignore[no-untyped-def]  # the bar's own type is rich's
+    """Return what shows progress: a bar where a person looks, a line now and then elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+        bar = Progress(
+            TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)
+        )
+        tasks: dict[str, int] = {}
+        bar.start()
+
+        def show(phase: str, done: int, total: int) -> None:
+            if phase not in tasks:
+                tasks[phase] = bar.add_task(phase, total=total or None)
+            bar.update(tasks[phase], completed=done, total=total or None)  # type: ignore[arg-type]
+            if phase == "done":
+                bar.stop()
+
+        return show
+    shown: dict[str, int] = {}
+
+    def tell(phase: str, done: int, total: int) -> None:
+        tenth = done * 10 // total if total else 0
+        if shown.get(phase) != tenth:
+            shown[phase] = tenth
+            click.echo(f"{phase}: {done} of {total}", err=True)
+
+    return tell
+
+

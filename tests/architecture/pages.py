@@ -1,0 +1,144 @@
+"""The pages of the documentation that are generated from the code, and the picture in the README.
+
+    python -m tests.architecture.pages        # renews them; a test holds that they are current
+
+Each page is a function from the stored text to the current one, so that a page may be generated in part, between two marks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import click
+
+from orderkit.catalogue import CATALOGUE, Entry
+from orderkit.cli.main import root
+from orderkit.diagrams import mermaid
+from orderkit.domain.lifecycle import LIFECYCLES, Lifecycle
+from tests.architecture.tree import ROOT
+
+NOTE = "<!-- generated: python -m tests.architecture.pages -->"
+FAULTS = {
+    "caller": "the caller",
+    "nobody": "nobody",
+    "host": "the host",
+    "provider": "a provider or server outside",
+    "installation": "the installation",
+    "library": "orderkit: please report it",
+}
+LIFECYCLE_TEXTS = {
+    "order": "Whether there is an order at all: its money decides.",
+    "shipment": "One parcel, from the plan to the door.",
+    "operation": "One money movement asked of a provider. `unknown` is left only by the provider's own answer.",
+    "payment": "One tender of an order, derived from its operations.",
+    "refund": "Money given back, from the decision to the provider's answer.",
+    "return": "Goods coming back.",
+    "hold": "A reason to stop the goods.",
+    "status": "The single word that customers and indexes see. It is derived from the axes above; the rows say which change of word may be stored.",
+}
+
+
+def errors(_: str) -> str:
+    """Return the page of error codes."""
+    parts = [NOTE, "# Error codes", ERRORS_INTRODUCTION]
+    for fault, whose in FAULTS.items():
+        if entries := [entry for entry in CATALOGUE.values() if entry.fault == fault]:
+            parts.append(f"## Fault of {whose}")
+            parts.append("\n".join(("| Code | Meaning | HTTP | Outcome | What to do |", "|---|---|---|---|---|", *map(_row, entries))))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(entry: Entry) -> str:
+    again = " The same request may be sent again." if entry.retryable else ""
+    return f"| `{entry.code}` | {entry.title} | {entry.status} | `{entry.outcome}` | {entry.remedy}{again} |"
+
+
+ERRORS_INTRODUCTION = """\
+Every error that orderkit raises on purpose is an `OrderkitError` with a stable `code`. The same entry makes the exception, the
+problem+json body, this page and `orderkit explain CODE`.
+
+`outcome` says what happened to the request: `not_applied` (nothing changed), `applied`, or `unknown` (somebody outside may have done it;
+repeat with the same key, never with a new one). HTTP is the status that the FastAPI router answers with."""
+
+
+def lifecycles(_: str) -> str:
+    """Return the page of lifecycles: each table as a picture."""
+    parts = [NOTE, "# Lifecycles", "Drawn by `transitions` from the tables that the library runs on; `orderkit diagram NAME` prints each."]
+    for name, lifecycle in LIFECYCLES.items():
+        parts += [f"## {name}", LIFECYCLE_TEXTS[name], f"```mermaid\n{picture(lifecycle)}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def picture(lifecycle: Lifecycle) -> str:
+    """Return the arrows of a lifecycle, without the colors that a running machine would have."""
+    arrows = [line.strip() for line in mermaid(lifecycle).splitlines() if "-->" in line]
+    first, rest = arrows[-1], arrows[:-1]
+    return "\n".join(("stateDiagram-v2", "  direction LR", *(f"  {arrow}" for arrow in (first, *rest))))
+
+
+def commands(_: str) -> str:
+    """Return the page of the command line."""
+    parts = [NOTE, "# Command line", "Every command has `--help`; every option has an environment variable, `ORDERKIT_` and its path."]
+    for path, command in _commands(root, "orderkit"):
+        parts.append(f"## {path}" if path == "orderkit" else f"### {path}")
+        parts.append(_help(command))
+        if options := [option for option in command.params if isinstance(option, click.Option) and not option.hidden]:
+            parts.append("\n".join(f"- `{', '.join(o.opts + o.secondary_opts)}`: {(o.help or '').rstrip('.')}." for o in options if o.help))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            if (found := command.get_command(context, name)) is not None:
+                yield from _commands(found, f"{path} {name}")
+
+
+def _help(command: click.Command) -> str:
+    """Return a command's help; a paragraph that is laid out by hand becomes a block of code."""
+    paragraphs = re.split(r"\n\s*\n", (command.help or "").strip())
+    return "\n\n".join(_block(part) if part.startswith("\b") else " ".join(part.split()) for part in paragraphs)
+
+
+def _block(part: str) -> str:
+    return "```console\n" + "\n".join(line.strip() for line in part.splitlines()[2:]) + "\n```"
+
+
+def readme(stored: str) -> str:
+    """Return the README with today's picture of the status words."""
+    return between(stored, "lifecycle", f"```mermaid\n{picture(LIFECYCLES['status'])}\n```")
+
+
+def between(stored: str, mark: str, text: str) -> str:
+    """Return the text with what stands between two marks replaced."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    head, found, rest = stored.partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"the marks {begin} and {end} are missing")
+    return f"{head}{begin}\n{text}\n{end}{tail}"
+
+
+PAGES: dict[str, Callable[[str], str]] = {
+    "docs/reference/errors.md": errors,
+    "docs/reference/lifecycles.md": lifecycles,
+    "docs/reference/cli.md": commands,
+    "README.md": readme,
+}
+
+
+def main() -> None:
+    """Write every page that is not current."""
+    for page, generate in PAGES.items():
+        path = ROOT / page
+        stored = path.read_text(encoding="utf-8") if path.exists() else ""
+        if (current := generate(stored)) != stored:
+            path.write_text(current, encoding="utf-8")
+            click.echo(f"renewed {page}")
+
+
+if __name__ == "__main__":
+    main()
