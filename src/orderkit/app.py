@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -15,18 +14,20 @@ from orderkit.domain.order import Order, Policies
 from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
 from orderkit.errors import FlowMisused, NotAllowed
-from orderkit.ports.effect import All, Effect, Flow, Outside
+from orderkit.ports.effect import Effect, Flow, Outside
 from orderkit.ports.settings import Settings
 from orderkit.ports.store import Commit
-from orderkit.runtime.asynchronous import run_async, together
+from orderkit.runtime.admission import Admission
+from orderkit.runtime.asynchronous import AsyncHandlers, bound_async, joined_async, run_async
 from orderkit.runtime.batch import run_each, run_many
-from orderkit.runtime.bindings import BATCHED, Handlers, bound, joined
-from orderkit.runtime.lanes import Lanes
+from orderkit.runtime.bindings import Handlers, bound, joined
+from orderkit.runtime.clocks import SystemClock, UuidIds
 from orderkit.runtime.sync import run_sync
 from orderkit.verb import Command, staged
 from orderkit.verbs import Verbs, Writes
 
 A = TypeVar("A")
+H = TypeVar("H", Handlers, AsyncHandlers)
 
 PORTS = {
     "payments": "fakepsp:",
@@ -46,14 +47,15 @@ class _Stopped(BaseException):
         self.commit = commit
 
 
-class _Shop:
+class _Shop(Generic[H]):
     """What a sync and an async shop have in common: settings, adapters, and what was opened here and must be closed here."""
 
-    def __init__(self, settings: Settings, handlers: Handlers, store: Any, owned: Sequence[Any]) -> None:
+    def __init__(self, settings: Settings, handlers: H, store: Any, owned: Sequence[Any], running_max: int | None) -> None:
         self.settings = settings
         self.store = store
         self._handlers = handlers
         self._owned = tuple(owned)
+        self._admission = Admission(running_max)
         self._closed = False
 
 
@@ -61,39 +63,37 @@ class Plans(Writes):
     """Every verb as a dry run: what it would do to units, stock, money, and the customer's inbox. Nothing is written."""
 
     def __init__(self, handlers: Handlers) -> None:
-        self._handlers = handlers
+        self._handlers = handlers.over({kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop})
 
     def preview(self, command: Command[Any]) -> Preview:
         """Run what a command accepts up to its commit."""
         try:
-            order = run_sync(command.accepted(), dry(self._handlers))
+            order = run_sync(command.accepted(), self._handlers)
         except _Stopped as stopped:
             return previewed_commit(stopped.commit.before, stopped.commit.after, stopped.commit.record)
-        raise NotAllowed(f"nothing would change on order {order.id}", code="not_allowed")
+        raise _unchanged(order)
 
 
 class AsyncPlans(Writes):
     """The same on an event loop."""
 
-    def __init__(self, shop: AsyncShop) -> None:
-        self._shop = shop
+    def __init__(self, handlers: AsyncHandlers) -> None:
+        self._handlers = handlers.over({kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop})
 
     async def preview_async(self, command: Command[Any]) -> Preview:
         """Run what a command accepts up to its commit."""
         try:
-            order = await run_async(command.accepted(), self._shop.dry_answer)
+            order = await run_async(command.accepted(), self._handlers)
         except _Stopped as stopped:
             return previewed_commit(stopped.commit.before, stopped.commit.after, stopped.commit.record)
-        raise NotAllowed(f"nothing would change on order {order.id}", code="not_allowed")
+        raise _unchanged(order)
 
 
-def dry(handlers: Handlers) -> Handlers:
-    """Return handlers that stop at a commit and let nothing leave the process."""
-    one = {kind: _refuse if issubclass(kind, Outside) else handler for kind, handler in handlers.one.items()}
-    return Handlers({**one, Commit: _stop})
+def _unchanged(order: Order) -> NotAllowed:
+    return NotAllowed(f"nothing would change on order {order.id}", code="not_allowed")
 
 
-def _stop(effect: Commit) -> Any:
+def _stop(effect: Any) -> Any:
     raise _Stopped(effect)
 
 
@@ -101,7 +101,7 @@ def _refuse(effect: Effect[Any]) -> Any:
     raise FlowMisused(f"a dry run cannot do {type(effect).__name__}: it would leave the process")
 
 
-class Shop(_Shop, Verbs):
+class Shop(_Shop[Handlers], Verbs):
     """An order shop for programs without an event loop. Safe to use from many threads."""
 
     @property
@@ -111,7 +111,8 @@ class Shop(_Shop, Verbs):
 
     def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there."""
-        return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self.store.joined(tx)))
+        with self._admission:
+            return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self.store.joined(tx)))
 
     def run_many(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> list[A | Exception]:
         """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order."""
@@ -141,70 +142,24 @@ class Shop(_Shop, Verbs):
         self.close()
 
 
-class AsyncShop(_Shop, Verbs):
+class AsyncShop(_Shop[AsyncHandlers], Verbs):
     """An order shop for an event loop: the same verbs, awaited. Concurrent commits travel together."""
-
-    def __init__(self, settings: Settings, handlers: Handlers, store: Any, owned: Sequence[Any]) -> None:
-        super().__init__(settings, handlers, store, owned)
-        self._lanes = Lanes(store)
 
     @property
     def plan(self) -> AsyncPlans:
         """Every verb as a dry run."""
-        return AsyncPlans(self)
+        return AsyncPlans(self._handlers)
 
     async def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there."""
-        if tx is None:
-            return await run_async(flow, self.answer)
-        store = self.store.joined(tx)
-
-        async def inside(effect: Effect[Any]) -> Any:
-            if isinstance(effect, Outside):
-                raise FlowMisused(f"{type(effect).__name__} leaves the process: it cannot run inside a transaction of the host")
-            return await self._answer(effect, store, None)
-
-        return await run_async(flow, inside)
+        with self._admission:
+            return await run_async(flow, self._handlers if tx is None else joined_async(self._handlers, self.store.joined(tx)))
 
     async def perform_async(self, command: Command[Any], tx: object | None) -> Order:
         """Run a verb: all of it, or what it accepts in the host's transaction."""
         if tx is None:
             return await self.run(command.whole())
         return staged(await self.run(command.accepted(), tx=tx))
-
-    async def answer(self, effect: Effect[Any]) -> Any:
-        """Answer one effect."""
-        return await self._answer(effect, self.store, self._lanes)
-
-    async def dry_answer(self, effect: Effect[Any]) -> Any:
-        """Answer one effect of a dry run."""
-        if isinstance(effect, Commit):
-            _stop(effect)
-        if isinstance(effect, Outside):
-            _refuse(effect)
-        return await self.answer(effect)
-
-    async def _answer(self, effect: Effect[Any], store: Any, lanes: Lanes | None) -> Any:
-        kind = type(effect)
-        if isinstance(effect, All):
-            return await together(effect, self.answer)
-        if lanes is not None and (lane := lanes.of(kind)) is not None:
-            return await lane(effect)
-        if kind in BATCHED or kind.__name__ == "Load":
-            answer = (await Lanes.call(store, kind, [effect]))[0]
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-        if (method := Lanes.method(store, kind)) is not None:
-            return await method(effect)
-        handler = self._handlers.one.get(kind)
-        if handler is None:
-            return self._handlers.answer(effect)
-        if isinstance(effect, Outside):
-            if kind.__name__ == "Pause":
-                return await asyncio.sleep(effect.seconds)  # type: ignore[attr-defined]
-            return await asyncio.to_thread(handler, effect)
-        return handler(effect)
 
     async def close(self) -> None:
         """Close what this shop opened."""
@@ -218,7 +173,7 @@ class AsyncShop(_Shop, Verbs):
     async def __aenter__(self) -> AsyncShop:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
 
@@ -271,8 +226,11 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
     clock: Any = None,
     ids: Any = None,
     plugins: Sequence[object] = (),
+    running_max: int | None = None,
 ) -> Shop:
     """Open a shop. Adapters are given as URLs, or as objects that the caller closes.
+
+    `running_max` bounds the flows that run at a time; one more is refused as `Overloaded` before its first effect.
 
     Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, or a driver is missing.
     """
@@ -296,8 +254,8 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
         store = found.open_store(store)
         owned.append(store)
     chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound(store_=store, clock_=clock or _clock(), ids=ids or _ids(), settings_=chosen, ports=ports, pause=time.sleep)
-    return Shop(chosen, handlers, store, owned)
+    handlers = bound(store_=store, clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports, pause=time.sleep)
+    return Shop(chosen, handlers, store, owned, running_max)
 
 
 async def open_async(
@@ -318,6 +276,7 @@ async def open_async(
     clock: Any = None,
     ids: Any = None,
     plugins: Sequence[object] = (),
+    running_max: int | None = None,
 ) -> AsyncShop:
     """Open a shop on the running event loop; the arguments are those of `open`."""
     from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
@@ -340,17 +299,6 @@ async def open_async(
         store = await asyncio.to_thread(found.open_async_store, store)
         owned.append(store)
     chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound(store_=store, clock_=clock or _clock(), ids=ids or _ids(), settings_=chosen, ports=ports, pause=time.sleep)
-    return AsyncShop(chosen, handlers, store, owned)
+    handlers = bound_async(store_=store, clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports)
+    return AsyncShop(chosen, handlers, store, owned, running_max)
 
-
-def _clock() -> Any:
-    from orderkit.runtime.clocks import SystemClock  # noqa: PLC0415  (only where no clock was given)
-
-    return SystemClock()
-
-
-def _ids() -> Any:
-    from orderkit.runtime.clocks import UuidIds  # noqa: PLC0415  (only where no ids were given)
-
-    return UuidIds()

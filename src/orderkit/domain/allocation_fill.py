@@ -170,20 +170,18 @@ class Tangle:
         if ways > max(1, self.field.left):
             self.field.exact = False
             return self._flow(self._one_by_one(masks, whole), chosen)
-        best = None
-        for sites in product(*(bits(masks[n]) for n in whole)):
-            for n, site in zip(whole, sites, strict=True):
-                masks[n] = 1 << site
-            filled, sent = self._flow(masks, chosen)
-            units = [0] * len(self.field.sites)
-            for parts in sent:
-                for site, count in parts.items():
-                    units[site] += count
-            key = (filled, self.field.per_unit(units))
-            if best is None or key < best[0]:
-                best = key, (filled, sent)
-        assert best is not None  # the product of no options has one element
-        return best[1]
+        settled = [
+            [1 << sites[whole.index(n)] if n in whole else mask for n, mask in enumerate(masks)]
+            for sites in product(*(bits(masks[n]) for n in whole))
+        ]
+        return min((self._flow(way, chosen) for way in settled), key=self._key)
+
+    def _key(self, way: tuple[Filled, list[dict[int, int]]]) -> tuple[Filled, Key]:
+        units = [0] * len(self.field.sites)
+        for parts in way[1]:
+            for site, count in parts.items():
+                units[site] += count
+        return way[0], self.field.per_unit(units)
 
     def _one_by_one(self, masks: list[int], whole: list[int]) -> list[int]:
         """Settle undivided lines largest first: too many ways to try them all."""

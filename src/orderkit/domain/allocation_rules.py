@@ -5,7 +5,7 @@ Every value checks itself when it is made, so that the search meets no nonsense.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from math import asin, cos, radians, sin
 from typing import Literal, TypeAlias
 
@@ -19,6 +19,7 @@ Partial: TypeAlias = Literal["refuse", "backorder", "cancel"]
 Rank: TypeAlias = tuple[int | str, ...]
 
 EARTH_DIAMETER_KM = 12742.0
+LATITUDE_MAX, LONGITUDE_MAX = 90, 180
 FARTHEST_KM = 20016  # half way round: what a warehouse without a position counts as
 OBJECTIVE = ("backordered", "parcels", "late", "cost", "distance", "priority", "warehouse")
 PER_PARCEL = frozenset({"parcels", "cost"})
@@ -39,7 +40,7 @@ def _vector(field: str, position: Position | None) -> Vector | None:
     if position is None:
         return None
     latitude, longitude = position
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+    if not (abs(latitude) <= LATITUDE_MAX and abs(longitude) <= LONGITUDE_MAX):
         raise _invalid(field, f"{position!r} is not a latitude and a longitude in degrees")
     phi, rho = radians(latitude), radians(longitude)
     return cos(phi) * cos(rho), cos(phi) * sin(rho), sin(phi)
@@ -53,7 +54,7 @@ def distance_km(start: Vector | None, end: Vector | None) -> int:
         return FARTHEST_KM
     x, y, z = start[0] - end[0], start[1] - end[1], start[2] - end[2]
     chord = (x * x + y * y + z * z) ** 0.5 / 2
-    return round(EARTH_DIAMETER_KM * asin(chord if chord < 1.0 else 1.0))
+    return round(EARTH_DIAMETER_KM * asin(min(chord, 1.0)))
 
 
 @attrs.frozen(kw_only=True)
@@ -143,11 +144,11 @@ class Supply:
 class Rules:
     """How the shop wants its orders split.
 
-    `line_split` false sends each line from one warehouse at most. `ship_complete` sends all or nothing. `partial` says what happens to units
-    that are nowhere and may not wait by their line: `refuse` the whole plan, let them `backorder`, or `cancel` them.
-    `objective` is lexicographic and begins with `backordered` (units not sent now, those that may not wait counted first). `parcels` and
-    `cost` are per parcel, `late` (lead days), `distance` (km) and `priority` per unit; `warehouse` prefers the smaller id and is always last
-    resort. `node_budget` bounds the exact search; past it the plan is good, not proven best.
+    `line_split` false sends each line from one warehouse at most. `ship_complete` sends all or nothing. `partial` says what happens to
+    units that are nowhere and may not wait by their line: `refuse` the whole plan, let them `backorder`, or `cancel` them.
+    `objective` is lexicographic and begins with `backordered` (units not sent now, those that may not wait counted first). `parcels`
+    and `cost` are per parcel, `late` (lead days), `distance` (km) and `priority` per unit; `warehouse` prefers the smaller id and always
+    decides last. `node_budget` bounds the exact search; past it the plan is good, not proven best.
     """
 
     max_parcels: int | None = None
@@ -208,14 +209,16 @@ class Reason:
 
 @attrs.frozen
 class Rejected:
-    """Warehouses left out, the rule that did it, and the fact it looked at."""
+    """Warehouses left out (for some SKUs only, where `skus` names them), the rule that did it, and the fact it looked at."""
 
     warehouses: tuple[str, ...]
     rule: str
     detail: str
+    skus: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{' + '.join(self.warehouses)} left out: {self.detail}"
+        left_out = f"not for {', '.join(self.skus)}" if self.skus else "left out"
+        return f"{' + '.join(self.warehouses)} {left_out}: {self.detail}"
 
 
 @attrs.frozen(kw_only=True)
@@ -230,24 +233,24 @@ class Question:
     pinned: tuple[PlannedParcel, ...]
 
 
-_PER_WAREHOUSE: dict[str, Callable[[Warehouse, int], int | str]] = {
-    "late": lambda warehouse, km: warehouse.lead_days,
-    "cost": lambda warehouse, km: warehouse.cost_minor,
-    "distance": lambda warehouse, km: km,
-    "priority": lambda warehouse, km: warehouse.priority,
-    "warehouse": lambda warehouse, km: warehouse.id,
-}
-
-
 def rank(objective: tuple[str, ...], warehouse: Warehouse, km: int) -> Rank:
     """Return what decides between warehouses that can send the same units: smaller is better, and no two are equal."""
     if objective == OBJECTIVE:
         return warehouse.lead_days, km, warehouse.priority, warehouse.id
-    keys = [key for key in objective if key not in PER_PARCEL and key != "backordered"]
-    return *(_PER_WAREHOUSE[key](warehouse, km) for key in keys), warehouse.id
+    return _values([key for key in objective if key not in PER_PARCEL], warehouse, km)
 
 
 def parcel_rank(objective: tuple[str, ...], warehouse: Warehouse, km: int) -> Rank:
     """Return the same with the cost of a parcel, in the order of the objective."""
-    keys = [key for key in objective if key in _PER_WAREHOUSE]
-    return *(_PER_WAREHOUSE[key](warehouse, km) for key in keys), warehouse.id
+    return _values(objective, warehouse, km)
+
+
+def _values(keys: Iterable[str], warehouse: Warehouse, km: int) -> Rank:
+    values = {
+        "late": warehouse.lead_days,
+        "cost": warehouse.cost_minor,
+        "distance": km,
+        "priority": warehouse.priority,
+        "warehouse": warehouse.id,
+    }
+    return *(values[key] for key in keys if key in values), warehouse.id

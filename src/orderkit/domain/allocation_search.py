@@ -7,9 +7,9 @@ in which warehouses are given. It must not know orders, and makes no texts but t
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
-from orderkit.domain.allocation_fill import Column, Field, Group, Key, Loose, Tangle, bits
+from orderkit.domain.allocation_fill import Column, Field, Group, Loose, Tangle, bits
 from orderkit.domain.allocation_rules import (
     PER_PARCEL,
     Demand,
@@ -82,8 +82,8 @@ def known(warehouses: tuple[Warehouse, ...]) -> dict[str, Warehouse]:
     """Return the warehouses by id."""
     found = {warehouse.id: warehouse for warehouse in warehouses}
     if len(found) != len(warehouses):
-        twice = sorted(w.id for w in warehouses)
-        raise InvalidInput(f"warehouse {next(a for a, b in zip(twice, twice[1:], strict=False) if a == b)} is named twice", field="warehouses")
+        twice = next(a for a, b in pairwise(sorted(warehouse.id for warehouse in warehouses)) if a == b)
+        raise InvalidInput(f"warehouse {twice} is named twice", field="warehouses")
     return found
 
 
@@ -122,29 +122,221 @@ def prepared(question: Question) -> Field:
 
 def _divide(field: Field, question: Question, by_sku: dict[str, list[Demand]], held: Shelves) -> None:
     index = {warehouse.id: site for site, warehouse in enumerate(field.sites)}
+    stocked = [
+        (sku, demands, {index[name]: count for name, count in held[sku].items() if name in index}, sum(d.quantity for d in demands))
+        for sku, demands in by_sku.items()
+    ]
+    room = _room(field.sites, [(shelf, total) for _, _, shelf, total in stocked])
     columns: dict[int, Column] = {}
-    tangled: list[Group] = []
-    shelf_of: dict[str, dict[int, int]] = {}
-    roomy = all(warehouse.capacity_units is None for warehouse in field.sites)
-    for sku, demands in by_sku.items():
-        shelf = {index[name]: count for name, count in held[sku].items() if name in index}
-        shelf_of[sku] = shelf
-        groups = _groups(field, question, sku, demands, shelf)
-        total = sum(group.need for group in groups)
-        mask = groups[0].mask
-        if roomy and (min(shelf.values(), default=total) >= total or not mask):
-            pass
-        if not all(shelf[site] >= total for group in groups for site in bits(group.mask)):
-            if len(groups) == 1:
-                field.parts.append(Loose(groups[0], {site: shelf[site] for site in bits(mask)}, mask))
-            else:
-                tangled.extend(groups)
-            continue
-        for group in groups:
-            column = columns.get(group.mask)
-            if column is None:
-                column = columns[group.mask] = Column(group.mask, [], 0, 0)
-            column.groups.append(group)
-            column.strict += group.strict
-            column.wait += group.wait
+    crowd = Tangle([], {}, room, field)
+    for sku, demands, shelf, total in stocked:
+        crowded = not room.keys().isdisjoint(shelf)
+        whole = not crowded and all(count >= total for count in shelf.values())
+        groups = _groups(field.sites, question, sku, demands, shelf, whole=whole)
+        if whole:
+            for group in groups:
+                column = columns.get(group.mask)
+                if column is None:
+                    columns[group.mask] = Column(group.mask, [group], group.strict, group.wait)
+                else:
+                    column.groups.append(group)
+                    column.strict += group.strict
+                    column.wait += group.wait
+        elif crowded:
+            crowd.groups.extend(groups)
+            crowd.held[sku] = shelf
+        elif len(groups) == 1:
+            field.parts.append(Loose(groups[0], {site: shelf[site] for site in bits(groups[0].mask)}, groups[0].mask))
+        else:
+            field.parts.append(Tangle(groups, {sku: shelf}, {}, field))
     field.parts.extend(columns.values())
+    if crowd.groups:
+        field.parts.append(Tangle(crowd.groups, crowd.held, room, field))
+
+
+def _room(sites: list[Warehouse], stocked: list[tuple[dict[int, int], int]]) -> dict[int, int]:
+    """Return the capacity of the sites that could be asked for more than it."""
+    room = {}
+    for site, warehouse in enumerate(sites):
+        limit = warehouse.capacity_units
+        if limit is not None and limit < sum(min(total, shelf.get(site, 0)) for shelf, total in stocked):
+            room[site] = limit
+    return room
+
+
+def _groups(
+    sites: list[Warehouse], question: Question, sku: str, demands: list[Demand], shelf: dict[int, int], *, whole: bool
+) -> list[Group]:
+    """Put the lines of a SKU that may come from the same sites together; undivided lines stay alone unless each site holds them all."""
+    rules, stocked = question.rules, sum(1 << site for site in shelf)
+    groups: list[Group] = []
+    found: dict[int, Group] = {}
+    for demand in demands:
+        mask = stocked
+        if demand.seller is not None or demand.tags:
+            mask = sum(1 << site for site in shelf if refused(demand, sites[site]) is None)
+        divided = rules.line_split and demand.splittable
+        if not divided and question.pinned:
+            homes = {parcel.warehouse for parcel in question.pinned if any(line == demand.line for line, _ in parcel.lines)}
+            mask = sum(1 << site for site in bits(mask) if not homes or sites[site].id in homes)
+        group = found.get(mask) if divided or whole else None
+        if group is None:
+            group = Group(sku, [], mask, 0, 0, divided=divided or whole)
+            groups.append(group)
+            if group.divided:
+                found[mask] = group
+        group.demands.append(demand)
+        if demand.backorder or rules.partial == "backorder":
+            group.wait += demand.quantity
+        else:
+            group.strict += demand.quantity
+    return groups
+
+
+def choose(field: Field) -> int:
+    """Return the set of sites whose plan is best; `field.exact` says whether that is proven."""
+    if not field.sites:
+        return 0
+    if field.objective[1:2] == ("parcels",):
+        chosen = _fewest(field)
+        if chosen is not None:
+            return chosen
+    elif _settled_per_unit(field):
+        return field.all
+    return _every(field)
+
+
+def _settled_per_unit(field: Field) -> bool:
+    """Whether keys per unit decide before any key per parcel, and no two sites are equal in them: then nothing is left to choose."""
+    leading: list[str] = []
+    for name in (*field.objective[1:], "warehouse"):
+        if name in PER_PARCEL:
+            break
+        leading.append(name)
+    if not leading or field.parcels_max is not None or any(isinstance(part, Tangle) or not _divided(part) for part in field.parts):
+        return False
+    prefix = ("backordered", *leading)
+    ranks = {rank(prefix, warehouse, km)[: len(leading)] for warehouse, km in zip(field.sites, field.km, strict=True)}
+    return len(ranks) == len(field.sites)
+
+
+def _divided(part: Column | Loose | Tangle) -> bool:
+    return not isinstance(part, Loose) or part.group.divided
+
+
+def _fewest(field: Field) -> int | None:
+    """Return the best of the smallest sets that give as much as all sites would; None when there is none of the allowed size."""
+    everything = field.all
+    scratch = [0] * len(field.sites)
+    field.nodes += 1
+    for part in field.parts:
+        part.target = part.fill(everything, scratch)
+    parts = [part for part in field.parts if part.mask and not part.covered(field.pinned)]
+    most = (everything & ~field.pinned).bit_count()
+    if field.parcels_max is not None:
+        most = min(most, field.parcels_max)
+    banned = field.pinned
+    for size in range(most + 1):
+        if size == 2:  # noqa: PLR2004  (one parcel has a shortcut of its own)
+            banned |= _replaced(field, parts)
+        covers: list[int] = []
+        complete = _cover(field, parts, field.pinned, banned, size, covers)
+        if covers:
+            best = min(covers, key=field.key) if len(covers) > 1 else covers[0]
+            if complete:
+                return best
+            field.exact = False
+            return min(best, _greedy(field), key=field.key)
+        if not complete:
+            field.exact = False
+            return _greedy(field)
+    return None
+
+
+def _replaced(field: Field, parts: list[Column | Loose | Tangle]) -> int:
+    """Return sites for which a better site holds exactly the same parts, so that no smallest set needs them."""
+    if len(field.sites) < TWINS_FROM or field.pinned or not all(isinstance(part, Column) for part in parts):
+        return 0
+    best: dict[int, tuple[tuple[int | str, ...], int]] = {}
+    masks = [part.mask for part in parts]
+    worse = 0
+    for site, (warehouse, km) in enumerate(zip(field.sites, field.km, strict=True)):
+        holds = 0
+        for mask in masks:
+            holds = holds << 1 | mask >> site & 1
+        order = parcel_rank(field.objective, warehouse, km)
+        other = best.get(holds)
+        if other is None or order < other[0]:
+            if other is not None:
+                worse |= 1 << other[1]
+            best[holds] = order, site
+        else:
+            worse |= 1 << site
+    return worse
+
+
+def _cover(field: Field, parts: list[Column | Loose | Tangle], chosen: int, banned: int, more: int, covers: list[int]) -> bool:
+    """Collect every set of `more` further sites that covers all parts; return whether the budget sufficed."""
+    field.nodes += 1 + len(parts) // 8
+    if field.nodes > field.budget:
+        return False
+    parts = [part for part in parts if not part.covered(chosen)]
+    if not parts:
+        covers.append(chosen)
+        return True
+    if not more:
+        return True
+    if more == 1:
+        last = ~banned
+        for part in parts:
+            last &= part.finishes(chosen)
+            if not last:
+                return True
+        if not chosen:
+            covers.append(1 << min(bits(last), key=lambda site: parcel_rank(field.objective, field.sites[site], field.km[site])))
+        else:
+            covers.extend(chosen | 1 << site for site in bits(last))
+        return True
+    options = min((part.helps(chosen) & ~banned for part in parts), key=int.bit_count)
+    for site in bits(options):
+        if not _cover(field, parts, chosen | 1 << site, banned, more - 1, covers):
+            return False
+        banned |= 1 << site
+    return True
+
+
+def _every(field: Field) -> int:
+    """Return the best of all sets of the allowed size, if the budget allows, else a good one."""
+    free = [site for site in range(len(field.sites)) if not field.pinned >> site & 1]
+    most = len(free) if field.parcels_max is None else min(len(free), field.parcels_max)
+    best, chosen = field.key(field.pinned), field.pinned
+    for size in range(1, most + 1):
+        for sites in combinations(free, size):
+            if field.nodes > field.budget:
+                field.exact = False
+                return min(_greedy(field), chosen, key=field.key)
+            some = field.pinned | sum(1 << site for site in sites)
+            key = field.key(some)
+            if key < best:
+                best, chosen = key, some
+    return chosen
+
+
+def _greedy(field: Field) -> int:
+    """Add the site that helps most until none does, then swap or drop one at a time while that helps."""
+    chosen, key = field.pinned, field.key(field.pinned)
+    free = [1 << site for site in range(len(field.sites)) if not field.pinned >> site & 1]
+    most = len(free) if field.parcels_max is None else field.parcels_max
+    for _ in range(most):
+        after, site = min(((field.key(chosen | site), site) for site in free if not chosen & site), default=(key, 0))
+        if after >= key:
+            break
+        chosen, key = chosen | site, after
+    for _ in range(ROUNDS_MAX):
+        inside = [site for site in free if chosen & site]
+        outside = [0, *(site for site in free if not chosen & site)]
+        after, other = min(((field.key(chosen ^ a | b), chosen ^ a | b) for a in inside for b in outside), default=(key, chosen))
+        if after >= key:
+            break
+        chosen, key = other, after
+    return chosen

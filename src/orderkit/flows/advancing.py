@@ -66,7 +66,7 @@ async def performed(order: Order, task: Task, now: datetime, caller: Caller) -> 
         case TaskKind.ALLOCATE_BACKORDER:
             return await _allocate(order, caller)
         case _:
-            return await changed(order.id, task.kind.value, _timed(task), caller)
+            return await changed(order.id, task.kind.value, _timed(task), caller, known=order)
 
 
 def _timed(task: Task) -> Decide:
@@ -103,7 +103,7 @@ async def _move_money(order: Order, operation_id: str, now: datetime, caller: Ca
         order_id=order.id,
         at=now,
     )
-    return await booked(order.id, operation_id, operation.attempt, answer, caller)
+    return await booked(order, operation_id, operation.attempt, answer, caller)
 
 
 async def _ask_payment(order: Order, operation_id: str, now: datetime, caller: Caller) -> Order:
@@ -112,10 +112,10 @@ async def _ask_payment(order: Order, operation_id: str, now: datetime, caller: C
     settings = await ReadSettings()
     if isinstance(answer, Unknown) and operation.asked + 1 >= settings.doubts_max:
         order = await changed(order.id, "doubt", lambda o, _: expiring.finding_noted(o, f"payment_in_doubt:{operation_id}"), caller)
-    return await booked(order.id, operation_id, operation.attempt, answer, caller)
+    return await booked(order, operation_id, operation.attempt, answer, caller)
 
 
-async def booked(order_id: str, operation_id: str, attempt: int, answer: PaymentAnswer, caller: Caller) -> Order:
+async def booked(known: Order, operation_id: str, attempt: int, answer: PaymentAnswer, caller: Caller) -> Order:
     """Book a provider's answer to one attempt of an operation on the order as it is now; a repeat changes nothing."""
 
     def decide(order: Order, now: datetime) -> Decision:
@@ -130,7 +130,7 @@ async def booked(order_id: str, operation_id: str, attempt: int, answer: Payment
             case _:  # an answer to an attempt that is over
                 return decided(order)
 
-    return await changed(order_id, "book_answer", decide, caller)
+    return await changed(known.id, "book_answer", decide, caller, known=known)
 
 
 async def _expire_reservation(order: Order, now: datetime, caller: Caller) -> Order:
@@ -140,7 +140,7 @@ async def _expire_reservation(order: Order, now: datetime, caller: Caller) -> Or
             continue
         answer = await AskPayment(key=operation.key, payment=payment.id, at=now)
         if isinstance(answer, Confirmed):
-            return await booked(order.id, operation.id, operation.attempt, answer, caller)
+            return await booked(order, operation.id, operation.attempt, answer, caller)
         if isinstance(answer, Unknown):
             return await changed(order.id, "extend_reservation", _extended, caller)
     return await changed(order.id, "expire_reservation", _expired, caller)
@@ -167,7 +167,7 @@ async def _track(order: Order, shipment_id: str, now: datetime, caller: Caller) 
             return decided(current)
         return shipping.tracked(current, shipment_id, scans, at)
 
-    return await changed(order.id, "track", decide, caller)
+    return await changed(order.id, "track", decide, caller, known=order)
 
 
 async def _allocate(order: Order, caller: Caller) -> Order:

@@ -48,10 +48,12 @@ async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str 
     if not isinstance(answer, Booked):
         outcome = "not_applied" if isinstance(answer, Refused) else "unknown"
         raise PortError(f"the carrier did not book {shipment_id}: {answer.reason}", field="shipment", outcome=outcome)
-    return await dispatch(order_id, shipment_id, caller, booked=answer)
+    return await dispatch(order_id, shipment_id, caller, booked=answer, known=order)
 
 
-async def accept_dispatch(order_id: str, shipment_id: str, caller: Caller, *, booked: Booked) -> Order:
+async def accept_dispatch(
+    order_id: str, shipment_id: str, caller: Caller, *, booked: Booked, known: Order | None = None
+) -> Order:
     """Book that a shipment left under a tracking number that is known already."""
 
     def decide(order: Order, now: datetime) -> Decision:
@@ -68,12 +70,14 @@ async def accept_dispatch(order_id: str, shipment_id: str, caller: Caller, *, bo
             label_url=booked.label_url,
         )
 
-    return await changed(order_id, "ship", decide, caller, request=(shipment_id,))
+    return await changed(order_id, "ship", decide, caller, request=(shipment_id,), known=known)
 
 
-async def dispatch(order_id: str, shipment_id: str, caller: Caller, *, booked: Booked) -> Order:
+async def dispatch(
+    order_id: str, shipment_id: str, caller: Caller, *, booked: Booked, known: Order | None = None
+) -> Order:
     """The same, and take the money for it where it is taken per shipment."""
-    return await advanced(await accept_dispatch(order_id, shipment_id, caller, booked=booked), caller)
+    return await advanced(await accept_dispatch(order_id, shipment_id, caller, booked=booked, known=known), caller)
 
 
 async def accept_scans(order_id: str, shipment_id: str, scans: Iterable[Scan], caller: Caller) -> Order:

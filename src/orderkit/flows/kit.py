@@ -132,12 +132,16 @@ async def changed(
     *,
     reason: str = "",
     request: tuple[object, ...] = (),
+    known: Order | None = None,
 ) -> Order:
-    """Load the order, decide, commit; decide again when somebody else was faster. A repeated key answers with the order as it is."""
+    """Load the order, decide, commit; decide again when somebody else was faster. A repeated key answers with the order as it is.
+
+    An order that was just read or written may be given as `known`: should it be outdated, the version says so and it is loaded after all.
+    """
     settings = await ReadSettings()
     claim = caller.claim(command, order_id, *request)
     for _ in range(settings.retry_max):
-        order = await loaded(order_id)
+        order, known = known or await loaded(order_id), None
         now = await Now()
         try:
             decision = decide(order, now)

@@ -63,7 +63,7 @@ async def _payment(message: Message, caller: Caller, now: datetime) -> bool:
     answer = await AskPayment(key=message.reference, payment=payment.id, at=now)
     if isinstance(answer, Unknown):
         return False
-    await advanced(await booked(order.id, operation_id, operation.attempt, answer, caller), caller)
+    await advanced(await booked(order, operation_id, operation.attempt, answer, caller), caller)
     return True
 
 

@@ -35,65 +35,65 @@ hookimpl = pluggy.HookimplMarker(GROUP)
 
 
 @hookspec(firstresult=True)
-def open_store(url: Url) -> Store | None:  # type: ignore[empty-body]  # a specification has no body
+def open_store(url: Url) -> Store | None:
     """Open the store that the URL names."""
 
 
 @hookspec(firstresult=True)
-def open_async_store(url: Url) -> AsyncStore | None:  # type: ignore[empty-body]  # a specification has no body
+def open_async_store(url: Url) -> AsyncStore | None:
     """Open the store that the URL names, for an event loop. An adapter without this hook serves event loops from threads."""
 
 
 @hookspec(firstresult=True)
-def open_payments(url: Url) -> Payments | None:  # type: ignore[empty-body]  # a specification has no body
+def open_payments(url: Url) -> Payments | None:
     """Open the payment provider that the URL names."""
 
 
 @hookspec(firstresult=True)
-def open_async_payments(url: Url) -> AsyncPayments | None:  # type: ignore[empty-body]  # a specification has no body
+def open_async_payments(url: Url) -> AsyncPayments | None:
     """Open the payment provider that the URL names, for an event loop."""
 
 
 @hookspec(firstresult=True)
-def open_carriers(url: Url) -> Carriers | None:  # type: ignore[empty-body]  # a specification has no body
+def open_carriers(url: Url) -> Carriers | None:
     """Open the carriers that the URL names."""
 
 
 @hookspec(firstresult=True)
-def open_async_carriers(url: Url) -> AsyncCarriers | None:  # type: ignore[empty-body]  # a specification has no body
+def open_async_carriers(url: Url) -> AsyncCarriers | None:
     """Open the carriers that the URL names, for an event loop."""
 
 
 @hookspec(firstresult=True)
-def open_bus(url: Url) -> EventBus | None:  # type: ignore[empty-body]  # a specification has no body
+def open_bus(url: Url) -> EventBus | None:
     """Open the event bus that the URL names."""
 
 
 @hookspec(firstresult=True)
-def open_cache(url: Url) -> Cache | None:  # type: ignore[empty-body]  # a specification has no body
+def open_cache(url: Url) -> Cache | None:
     """Open the cache that the URL names."""
 
 
 @hookspec(firstresult=True)
-def open_search(url: Url) -> SearchIndex | None:  # type: ignore[empty-body]  # a specification has no body
+def open_search(url: Url) -> SearchIndex | None:
     """Open the search index that the URL names."""
 
 
 @hookspec(firstresult=True)
-def open_notifications(url: Url) -> Notifications | None:  # type: ignore[empty-body]  # a specification has no body
+def open_notifications(url: Url) -> Notifications | None:
     """Open the channel of notifications that the URL names."""
 
 
 @hookspec(firstresult=True)
-def open_documents(url: Url) -> Documents | None:  # type: ignore[empty-body]  # a specification has no body
+def open_documents(url: Url) -> Documents | None:
     """Open the document store that the URL names."""
 
 
 @hookspec(firstresult=True)
-def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:  # type: ignore[empty-body]  # a specification has no body
+def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
     """Say what the adapter can do under that scheme, by port (`store`, `payments`, …), without opening anything."""
 
 
 @hookspec(firstresult=True)
-def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:  # type: ignore[empty-body]  # a specification has no body
+def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:  # noqa: FBT001  (hooks are called by name)
     """Create or update the tables of the store that the URL names; return the SQL. With `print_only` nothing is run."""

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 import pluggy
@@ -34,8 +34,6 @@ TRACE = "ORDERKIT_TRACE_PLUGINS"
 # Drivers whose module has another name than their distribution; all others are found in the adapter's own list of requirements.
 _DISTRIBUTION_OF = {"psycopg_binary": "psycopg", "psycopg_pool": "psycopg", "confluent_kafka": "confluent-kafka", "jwt": "pyjwt"}
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)[^;]*;.*\bextra\s*==\s*['\"]([A-Za-z0-9._-]+)['\"]")
-
-P = TypeVar("P")
 
 
 @attrs.frozen(kw_only=True)
@@ -71,47 +69,58 @@ class Plugins:
 
     def open_store(self, url: Url | str) -> Store:
         """Open the store that the URL names."""
-        return self._required("store", url)
+        found: Store = self._required("store", url)
+        return found
 
     def open_async_store(self, url: Url | str) -> AsyncStore | Store:
         """Open the store that the URL names, in its form for event loops if it has one."""
-        return self._either("store", url)
+        found: AsyncStore | Store = self._either("store", url)
+        return found
 
     def open_payments(self, url: Url | str) -> Payments:
         """Open the payment provider that the URL names."""
-        return self._required("payments", url)
+        found: Payments = self._required("payments", url)
+        return found
 
     def open_async_payments(self, url: Url | str) -> AsyncPayments | Payments:
         """Open the payment provider that the URL names, in its form for event loops if it has one."""
-        return self._either("payments", url)
+        found: AsyncPayments | Payments = self._either("payments", url)
+        return found
 
     def open_carriers(self, url: Url | str) -> Carriers:
         """Open the carriers that the URL names."""
-        return self._required("carriers", url)
+        found: Carriers = self._required("carriers", url)
+        return found
 
     def open_async_carriers(self, url: Url | str) -> AsyncCarriers | Carriers:
         """Open the carriers that the URL names, in their form for event loops if they have one."""
-        return self._either("carriers", url)
+        found: AsyncCarriers | Carriers = self._either("carriers", url)
+        return found
 
     def open_bus(self, url: Url | str) -> EventBus:
         """Open the event bus that the URL names."""
-        return self._required("bus", url)
+        found: EventBus = self._required("bus", url)
+        return found
 
     def open_cache(self, url: Url | str) -> Cache:
         """Open the cache that the URL names."""
-        return self._required("cache", url)
+        found: Cache = self._required("cache", url)
+        return found
 
     def open_search(self, url: Url | str) -> SearchIndex:
         """Open the search index that the URL names."""
-        return self._required("search", url)
+        found: SearchIndex = self._required("search", url)
+        return found
 
     def open_notifications(self, url: Url | str) -> Notifications:
         """Open the channel of notifications that the URL names."""
-        return self._required("notifications", url)
+        found: Notifications = self._required("notifications", url)
+        return found
 
     def open_documents(self, url: Url | str) -> Documents:
         """Open the document store that the URL names."""
-        return self._required("documents", url)
+        found: Documents = self._required("documents", url)
+        return found
 
     def migrate_store(self, url: Url | str, *, print_only: bool = False) -> Sequence[str]:
         """Create or update the tables of the store that the URL names; return the SQL. With `print_only` nothing is run."""
@@ -174,7 +183,9 @@ class Plugins:
             register()
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
-            raise Misconfigured(f"an adapter does not fit: {error}", remedy="Update the adapter: its hooks are not those of this version.") from error
+            raise Misconfigured(
+                f"an adapter does not fit: {error}", remedy="Update the adapter: its hooks are not those of this version."
+            ) from error
 
     def _offers(self, plugin: object) -> tuple[str, ...]:
         callers = self._manager.get_hookcallers(plugin) or []

@@ -50,7 +50,7 @@ class Url:
         if not isinstance(text, str):
             raise _bad(f"an adapter URL is text, not {type(text).__name__}")
         found = _SHAPE.fullmatch(text)
-        if found is None or any(ord(letter) < 32 for letter in text):
+        if found is None or not text.isprintable():
             raise _bad(f"{hidden(text)!r} is no adapter URL")
         pairs = parse_qsl(found["query"] or "", keep_blank_values=True)
         query = dict(pairs)
@@ -77,7 +77,7 @@ class Url:
         """Return the option as a number."""
         return default if name not in self.query else self._read(name, float, "a number")
 
-    def flag(self, name: str, default: bool = False) -> bool:
+    def flag(self, name: str, *, default: bool = False) -> bool:
         """Return the option as yes or no; an option without a value means yes."""
         return default if name not in self.query else self._read(name, _flag, "yes or no")
 

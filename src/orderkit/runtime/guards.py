@@ -1,7 +1,8 @@
 """Between a flow and an adapter: what an adapter did not declare becomes what flows know.
 
-A provider or carrier that raises, or answers something else than it may, leaves a doubt: `Unknown`. A cache that fails is no cache. Anything
-else that leaves the process fails as a `PortError`. A batch that fails as a whole, or answers too few, has failed for each of its elements.
+A provider or carrier that raises, or answers something else than it may, leaves a doubt: `Unknown`. A cache that fails is no cache.
+Anything else that leaves the process fails as a `PortError`. A batch that fails as a whole, or answers too few, has failed for each of its
+elements.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ DOUBTFUL: Mapping[Kind, tuple[type, ...]] = {
     carriers.BookParcel: _PARCEL,
     carriers.CancelParcel: _PARCEL,
 }
-HINTS: tuple[type[cache.Remember] | type[cache.Recall] | type[cache.Forget], ...] = (cache.Remember, cache.Recall, cache.Forget)
+HINTS: tuple[type[cache.Remember | cache.Recall | cache.Forget], ...] = (cache.Remember, cache.Recall, cache.Forget)
 
 
 def guarded(kind: Kind, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -56,7 +57,13 @@ def guarded_many(kind: Kind, call: Callable[[Sequence[Any]], Sequence[Any]]) -> 
     """Guard a call with many that leave the process; each has an answer, or the exception that is raised in its flow."""
 
     def ask(effects: Sequence[Any]) -> list[Any]:
-        return [_judged(kind, answer) for answer in asked(kind, call, effects)]
+        try:
+            answers = call(effects)
+        except Exception as error:  # noqa: BLE001  (judged for each)
+            return [_judged(kind, error) for _ in effects]
+        if len(answers) != len(effects):
+            return [_judged(kind, miscounted(kind, len(answers), len(effects))) for _ in effects]
+        return [_judged(kind, each) if isinstance(each, Exception) else answered(kind, each) for each in answers]
 
     return ask
 
@@ -73,25 +80,21 @@ def failed(kind: Kind, error: Exception) -> Any:
     """Return what a failure means for the effect, or raise it as an error that callers know."""
     if kind in HINTS:
         return None
-    declared = isinstance(error, OrderkitError)
-    if kind in DOUBTFUL:
-        if not isinstance(error, OrderkitError):
+    if not isinstance(error, OrderkitError):
+        if kind in DOUBTFUL:
             return payments.Unknown(type(error).__name__)
-        if isinstance(error, PortError) and error.outcome != "not_applied":
-            return payments.Unknown(error.code)
-    if declared:
-        raise error
-    raise _port_error(kind, error) from error
+        raise _port_error(kind, error) from error
+    if kind in DOUBTFUL and isinstance(error, PortError) and error.outcome != "not_applied":
+        return payments.Unknown(error.code)
+    raise error
 
 
-def _judged(kind: Kind, answer: Any) -> Any:
-    if not isinstance(answer, Exception):
-        return answered(kind, answer)
-    cause = answer.__cause__ if isinstance(answer.__cause__, Exception) else answer
+def _judged(kind: Kind, error: Exception) -> Any:
+    """Return what a failure means for one of many: an answer, or the exception that its flow gets."""
     try:
-        return failed(kind, cause)
-    except Exception as error:  # noqa: BLE001  (the element's own answer: its flow gets it raised)
-        return error
+        return failed(kind, error)
+    except Exception as raised:  # noqa: BLE001  (handed on as a value)
+        return for_one(kind, raised)
 
 
 # ---- batches
@@ -125,14 +128,14 @@ def asked(kind: Kind, call: Callable[[Sequence[Any]], Sequence[Any]], effects: S
 
 def for_one(kind: Kind, error: BaseException) -> Exception:
     """Return a failure that many share as an error of one: a shared exception would gather the tracebacks of all."""
-    found = copy.copy(error) if isinstance(error, OrderkitError) else _port_error(kind, error)
+    found: Exception = copy.copy(error) if isinstance(error, OrderkitError) else _port_error(kind, error)
     found.__cause__ = error
     return found
 
 
 def miscounted(kind: Kind, answers: int, effects: int) -> PortError:
     """Return the error for a batch with too few or too many answers: nobody can tell which is whose."""
-    return PortError(f"{answers} answers to {effects} × {kind.__name__}", outcome="unknown", facts={"effect": kind.__name__})
+    return PortError(f"{answers} answers to {effects} of {kind.__name__}", outcome="unknown", facts={"effect": kind.__name__})
 
 
 def _port_error(kind: Kind, error: BaseException) -> PortError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from types import CodeType
 from typing import Any, TypeVar
 
 from orderkit.errors import FlowMisused
@@ -10,9 +12,16 @@ from orderkit.runtime.bindings import Handlers
 
 A = TypeVar("A")
 
+_ASYNCIO = f"{os.sep}asyncio{os.sep}"
+_NO_LOOP = "no running event loop"
+
 
 def run_sync(flow: Flow[A], handlers: Handlers) -> A:
-    """Run a flow to its end. What a handler raises, is raised in the flow at its `await`."""
+    """Run a flow to its end. What a handler raises, is raised in the flow at its `await`.
+
+    What is no `Exception` (an interrupt, a simulated crash) is not: it leaves at once, and the flow stays where it is, so that none of its
+    code runs after that.
+    """
     token = driver.set(STEPPED)
     answers, slow = handlers.one, handlers.answer
     send, throw = flow.send, flow.throw
@@ -22,36 +31,57 @@ def run_sync(flow: Flow[A], handlers: Handlers) -> A:
         while True:
             try:
                 handler = answers.get(type(effect))
-                value = handler(effect) if handler is not None else slow(_effect(flow, effect))
-            except Exception as error:
+                value = handler(effect) if handler is not None else slow(awaitable(flow, effect))
+            except Exception as error:  # noqa: BLE001  (all of them belong to the flow)
                 effect = throw(error)
             else:
                 effect = send(value)
     except StopIteration as done:
         answer: A = done.value
         return answer
+    except RuntimeError as error:
+        if (found := explained(error)) is error:
+            raise
+        raise found from error
     finally:
         driver.reset(token)
-        flow.close()
 
 
-def _effect(flow: Flow[Any], awaited: object) -> Effect[Any]:
+def awaitable(flow: Flow[Any], awaited: object) -> Effect[Any]:
     """Return what was awaited if it is an effect; else name the flow, the line, and what it awaited."""
     if isinstance(awaited, Effect):
         return awaited
-    raise FlowMisused(foreign(flow, awaited))
+    where = " → ".join(_chain(flow))
+    raise FlowMisused(f"{where} awaits {type(awaited).__name__}: without an event loop only effects and flows can be awaited")
 
 
-def foreign(flow: Flow[Any], awaited: object) -> str:
-    """Return the message for a foreign await."""
-    frame, where = getattr(flow, "cr_frame", None), ""
-    coroutine: Any = flow
-    while getattr(coroutine, "cr_await", None) is not None and hasattr(coroutine.cr_await, "cr_frame"):
-        coroutine = coroutine.cr_await
-    frame = getattr(coroutine, "cr_frame", frame)
-    if frame is not None:
-        where = f" ({frame.f_code.co_filename.rsplit('/', 1)[-1]}:{frame.f_lineno})"
-    name = getattr(coroutine, "__qualname__", str(flow))
-    return f"{name}{where} awaits {type(awaited).__name__}: without an event loop only effects and flows can be awaited"
+def explained(error: RuntimeError) -> Exception:
+    """Return the error, or the one that explains it: asyncio says no more than that there is no event loop."""
+    if str(error) != _NO_LOOP:
+        return error
+    where, what = "a flow", "asyncio"
+    step = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        if _ASYNCIO in code.co_filename:
+            what = f"asyncio.{code.co_name}"
+            break
+        where = f"{code.co_qualname} ({_file(code)}:{step.tb_lineno})"
+        step = step.tb_next
+    return FlowMisused(f"{where} awaits {what}: without an event loop only effects and flows can be awaited")
 
 
+def _chain(flow: Any) -> list[str]:
+    """Where a suspended flow is: every coroutine from the outermost to the one that waits, with file and line."""
+    places: list[str] = []
+    while flow is not None:
+        frame = getattr(flow, "cr_frame", None) or getattr(flow, "gi_frame", None)
+        if frame is None:
+            break
+        places.append(f"{flow.__qualname__} ({_file(frame.f_code)}:{frame.f_lineno})")
+        flow = getattr(flow, "cr_await", None) or getattr(flow, "gi_yieldfrom", None)
+    return places or ["a flow"]
+
+
+def _file(code: CodeType) -> str:
+    return code.co_filename.rpartition(os.sep)[2]

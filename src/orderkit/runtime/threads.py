@@ -61,6 +61,9 @@ class ThreadLane:
             if waiter.answered:
                 break
             leads = self._wait(waiter)
+        if waiter.leads:  # a lane that came while this thread was leading another
+            with self._lock:
+                self._hand_over()
         if isinstance(waiter.answer, Exception):
             raise waiter.answer
         return waiter.answer

@@ -1,0 +1,1 @@
+"""What hosts and authors of adapters test with: contract suites, one for each port. Needs pytest."""
