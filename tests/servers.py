@@ -134,19 +134,40 @@ class PostgresServer:
 
 
 def _initialize(binaries: Path, folder: Path, run_as: dict[str, Any]) -> None:
-    command = [binaries / "initdb", "-D", folder / "data", "-U", USER, "--auth=scram-sha-256", f"--pwfile={folder / 'password'}"]
+    command = [
+        binaries / "initdb",
+        "-D",
+        folder / "data",
+        "-U",
+        USER,
+        "--auth=scram-sha-256",
+        f"--pwfile={folder / 'password'}",
+    ]
     command += ["--encoding=UTF8", "--locale=C", "--no-sync"]
     made = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **run_as)
     if made.returncode:
         raise NoServer(f"initdb failed: {made.stderr.strip()[-500:]}")
 
 
-def _started(cls: type[PostgresServer], binaries: Path, folder: Path, password: str, run_as: dict[str, Any]) -> PostgresServer:
+def _started(
+    cls: type[PostgresServer], binaries: Path, folder: Path, password: str, run_as: dict[str, Any]
+) -> PostgresServer:
     """Start the server; somebody may take the free port in the meantime, so there are three tries."""
     for _ in range(3):
         port = _free_port()
-        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 200, "fsync": "on"}
-        command = [binaries / "postgres", "-D", folder / "data", *(f"--{name}={value}" for name, value in settings.items())]
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": "",
+            "max_connections": 200,
+            "fsync": "on",
+        }
+        command = [
+            binaries / "postgres",
+            "-D",
+            folder / "data",
+            *(f"--{name}={value}" for name, value in settings.items()),
+        ]
         with (folder / "server.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **run_as)
         if _accepts(process, port, log_of=folder / "server.log"):

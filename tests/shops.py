@@ -13,7 +13,15 @@ from orderkit import Address, Cart, SeededIds, Shop, VirtualClock
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel, CarrierCapabilities, TrackParcel
-from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Refused, Unknown
+from orderkit.ports.payments import (
+    AskPayment,
+    Confirmed,
+    MoveMoney,
+    PaymentAnswer,
+    PaymentCapabilities,
+    Refused,
+    Unknown,
+)
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
@@ -26,7 +34,9 @@ class Bank:
     say: Callable[[MoveMoney], str] = lambda _: "yes"
     moved: dict[str, MoveMoney] = attrs.Factory(dict)
     calls: list[MoveMoney] = attrs.Factory(list)
-    capabilities: PaymentCapabilities = attrs.Factory(lambda: PaymentCapabilities(tenders=frozenset({"card", "gift_card"})))
+    capabilities: PaymentCapabilities = attrs.Factory(
+        lambda: PaymentCapabilities(tenders=frozenset({"card", "gift_card"}))
+    )
 
     def move_money(self, asked: MoveMoney) -> PaymentAnswer:
         """Answer yes, no, `lost` (done, but the answer is lost) or `never` (not done, and no answer)."""
@@ -60,7 +70,12 @@ class Van:
     def book_parcel(self, asked: BookParcel) -> Booked:
         """Book it under a number made of its key."""
         number = f"VAN-{asked.key}"
-        return Booked(carrier="van", tracking_number=number, tracking_url=f"https://van.example/{number}", label_url=f"label:{number}")
+        return Booked(
+            carrier="van",
+            tracking_number=number,
+            tracking_url=f"https://van.example/{number}",
+            label_url=f"label:{number}",
+        )
 
     def cancel_parcel(self, asked: CancelParcel) -> Refused:
         """Vans do not turn round."""
@@ -92,7 +107,17 @@ class World:
 def a_world(stock: Mapping[str, Mapping[str, int]] | None = None, **options: object) -> World:
     """Open a shop in memory at noon of a working day, with stock by SKU and warehouse."""
     clock, bank, van, store = VirtualClock(NOON), Bank(), Van(), MemoryStore()
-    shop = orderkit.open(store, payments=bank, carriers=van, bus=None, notifications=None, documents=None, clock=clock, ids=SeededIds(), **options)  # type: ignore[arg-type]
+    shop = orderkit.open(
+        store,
+        payments=bank,
+        carriers=van,
+        bus=None,
+        notifications=None,
+        documents=None,
+        clock=clock,
+        ids=SeededIds(),
+        **options,
+    )  # type: ignore[arg-type]
     for sku, units in ({"MUG": {"berlin": 5, "madrid": 3}, "TEE": {"madrid": 4}} if stock is None else stock).items():
         shop.put_stock(sku, units)
     return World(shop, clock, bank, van, store)

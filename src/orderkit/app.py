@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import attrs
 
@@ -13,21 +13,25 @@ from orderkit.domain.allocation import Rules, Warehouse
 from orderkit.domain.order import Order, Policies
 from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
-from orderkit.errors import FlowMisused, NotAllowed
+from orderkit.errors import FlowMisused, NotAllowed, Overloaded
+from orderkit.ports.clock import Clock, Ids
 from orderkit.ports.effect import Effect, Flow, Outside
 from orderkit.ports.settings import Settings
 from orderkit.ports.store import Commit
 from orderkit.runtime.admission import Admission
-from orderkit.runtime.asynchronous import AsyncHandlers, bound_async, joined_async, run_async
 from orderkit.runtime.batch import run_each, run_many
 from orderkit.runtime.bindings import Handlers, bound, joined
 from orderkit.runtime.clocks import SystemClock, UuidIds
+from orderkit.runtime.observe import Metrics, observed, observed_async, observer
 from orderkit.runtime.sync import run_sync
 from orderkit.verb import Command, staged
 from orderkit.verbs import Verbs, Writes
 
+if TYPE_CHECKING:  # asyncio is a third of the time that `import orderkit` would take
+    from orderkit.runtime.asynchronous import AsyncHandlers
+
 A = TypeVar("A")
-H = TypeVar("H", Handlers, AsyncHandlers)
+H = TypeVar("H")
 
 PORTS = {
     "payments": "fakepsp:",
@@ -53,7 +57,7 @@ class _Shop(Generic[H]):
     def __init__(self, settings: Settings, handlers: H, store: Any, owned: Sequence[Any], running_max: int | None) -> None:
         self.settings = settings
         self.store = store
-        self._handlers = handlers
+        self._handlers: H = handlers
         self._owned = tuple(owned)
         self._admission = Admission(running_max)
         self._closed = False
@@ -83,7 +87,7 @@ class AsyncPlans(Writes):
     async def preview_async(self, command: Command[Any]) -> Preview:
         """Run what a command accepts up to its commit."""
         try:
-            order = await run_async(command.accepted(), self._handlers)
+            order = await self._handlers.run(command.accepted())
         except _Stopped as stopped:
             return previewed_commit(stopped.commit.before, stopped.commit.after, stopped.commit.record)
         raise _unchanged(order)
@@ -102,7 +106,7 @@ def _refuse(effect: Effect[Any]) -> Any:
 
 
 class Shop(_Shop[Handlers], Verbs):
-    """An order shop for programs without an event loop. Safe to use from many threads."""
+    """An order shop for programs without an event loop. Safe to use from many threads: commits that wait share transactions."""
 
     @property
     def plan(self) -> Plans:
@@ -110,9 +114,13 @@ class Shop(_Shop[Handlers], Verbs):
         return Plans(self._handlers)
 
     def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
-        """Run a flow; with `tx`, inside the transaction that the host has open there."""
-        with self._admission:
-            return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self.store.joined(tx)))
+        """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""
+        try:
+            with self._admission:
+                return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self.store.joined(tx)))
+        except Overloaded:
+            flow.close()
+            raise
 
     def run_many(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> list[A | Exception]:
         """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order."""
@@ -124,9 +132,13 @@ class Shop(_Shop[Handlers], Verbs):
 
     def perform(self, command: Command[Any], tx: object | None) -> Order:
         """Run a verb: all of it, or what it accepts in the host's transaction."""
-        if tx is None:
-            return self.run(command.whole())
-        return staged(self.run(command.accepted(), tx=tx))
+        try:
+            if tx is None:
+                return self.run(command.whole())
+            return staged(self.run(command.accepted(), tx=tx))
+        except Overloaded:
+            command.accept.close()
+            raise
 
     def close(self) -> None:
         """Close what this shop opened."""
@@ -135,14 +147,14 @@ class Shop(_Shop[Handlers], Verbs):
             for adapter in self._owned:
                 adapter.close()
 
-    def __enter__(self) -> Shop:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class AsyncShop(_Shop[AsyncHandlers], Verbs):
+class AsyncShop(_Shop["AsyncHandlers"], Verbs):
     """An order shop for an event loop: the same verbs, awaited. Concurrent commits travel together."""
 
     @property
@@ -151,15 +163,23 @@ class AsyncShop(_Shop[AsyncHandlers], Verbs):
         return AsyncPlans(self._handlers)
 
     async def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
-        """Run a flow; with `tx`, inside the transaction that the host has open there."""
-        with self._admission:
-            return await run_async(flow, self._handlers if tx is None else joined_async(self._handlers, self.store.joined(tx)))
+        """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""
+        try:
+            with self._admission:
+                return await (self._handlers if tx is None else self._handlers.joined(self.store.joined(tx))).run(flow)
+        except Overloaded:
+            flow.close()
+            raise
 
     async def perform_async(self, command: Command[Any], tx: object | None) -> Order:
         """Run a verb: all of it, or what it accepts in the host's transaction."""
-        if tx is None:
-            return await self.run(command.whole())
-        return staged(await self.run(command.accepted(), tx=tx))
+        try:
+            if tx is None:
+                return await self.run(command.whole())
+            return staged(await self.run(command.accepted(), tx=tx))
+        except Overloaded:
+            command.accept.close()
+            raise
 
     async def close(self) -> None:
         """Close what this shop opened."""
@@ -170,7 +190,7 @@ class AsyncShop(_Shop[AsyncHandlers], Verbs):
                 if isinstance(closing, Awaitable):
                     await closing
 
-    async def __aenter__(self) -> AsyncShop:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -197,15 +217,29 @@ def _settings(
     return attrs.evolve(found, **changes) if changes else found
 
 
-def _opened(plugins: Any, given: Mapping[str, Any], owned: list[Any]) -> dict[str, Any]:
-    """Open what was given as a URL, and take what was given as an object; only the former is closed with the shop."""
+_BOTH_WORLDS = ("store", "payments", "carriers")  # ports with a form for event loops
+
+
+def _opened(plugins: Sequence[object], given: Mapping[str, Any], *, awaits: bool) -> tuple[dict[str, Any], list[Any]]:
+    """Open what was given as a URL, and take what was given as an object; only the former (the second answer) is closed later."""
+    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
+
+    found = Plugins(*plugins)
     ports: dict[str, Any] = {}
-    for name, adapter in given.items():
-        if isinstance(adapter, str):
-            adapter = getattr(plugins, f"open_{name}")(adapter)
-            owned.append(adapter)
-        ports[name] = adapter
-    return ports
+    owned: list[Any] = []
+    try:
+        for name, adapter in given.items():
+            ports[name] = adapter
+            if isinstance(adapter, str):
+                opens = f"open_async_{name}" if awaits and name in _BOTH_WORLDS else f"open_{name}"
+                ports[name] = getattr(found, opens)(adapter)
+                owned.append(ports[name])
+    except BaseException:
+        for adapter in owned:
+            if not inspect.iscoroutinefunction(adapter.close):  # an adapter for event loops has connected to nothing yet
+                adapter.close()
+        raise
+    return ports, owned
 
 
 def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
@@ -223,39 +257,37 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
     handling: Handling | Mapping[str, Handling] | None = None,
     policies: Policies | None = None,
     settings: Settings | None = None,
-    clock: Any = None,
-    ids: Any = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
     plugins: Sequence[object] = (),
     running_max: int | None = None,
+    logs: object = False,
+    metrics: Metrics | None = None,
 ) -> Shop:
     """Open a shop. Adapters are given as URLs, or as objects that the caller closes.
 
-    `running_max` bounds the flows that run at a time; one more is refused as `Overloaded` before its first effect.
+    `running_max` bounds the flows that run at a time; one more is refused as `Overloaded` before its first effect. `logs` is `True` for
+    structlog's logger, or a logger of that kind; `metrics` takes numbers.
 
-    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, or a driver is missing.
+    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, a driver is missing, or a port that the shop needs.
     """
-    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
-
-    found, owned = Plugins(*plugins), []
-    ports = _opened(
-        found,
-        {
-            "payments": payments,
-            "carriers": carriers,
-            "bus": bus,
-            "cache": cache,
-            "search": search,
-            "notifications": notifications,
-            "documents": documents,
-        },
-        owned,
-    )
-    if isinstance(store, str):
-        store = found.open_store(store)
-        owned.append(store)
+    given = {
+        "store": store,
+        "payments": payments,
+        "carriers": carriers,
+        "bus": bus,
+        "cache": cache,
+        "search": search,
+        "notifications": notifications,
+        "documents": documents,
+    }
+    ports, owned = _opened(plugins, given, awaits=False)
     chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound(store_=store, clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports, pause=time.sleep)
-    return Shop(chosen, handlers, store, owned, running_max)
+    handlers = bound(
+        store_=ports["store"], clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports, pause=time.sleep
+    )
+    watched = observed(handlers, observer(logs=logs, metrics=metrics))
+    return Shop(chosen, watched, ports["store"], owned, running_max)
 
 
 async def open_async(
@@ -273,32 +305,30 @@ async def open_async(
     handling: Handling | Mapping[str, Handling] | None = None,
     policies: Policies | None = None,
     settings: Settings | None = None,
-    clock: Any = None,
-    ids: Any = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
     plugins: Sequence[object] = (),
     running_max: int | None = None,
+    logs: object = False,
+    metrics: Metrics | None = None,
 ) -> AsyncShop:
-    """Open a shop on the running event loop; the arguments are those of `open`."""
-    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
+    """Open a shop on the running event loop; the arguments are those of `open`. Sync adapters are run in threads."""
+    given = {
+        "store": store,
+        "payments": payments,
+        "carriers": carriers,
+        "bus": bus,
+        "cache": cache,
+        "search": search,
+        "notifications": notifications,
+        "documents": documents,
+    }
+    import asyncio  # noqa: PLC0415  (here and not above: whoever has an event loop has it already)
 
-    found, owned = Plugins(*plugins), []
-    ports = _opened(
-        found,
-        {
-            "payments": payments,
-            "carriers": carriers,
-            "bus": bus,
-            "cache": cache,
-            "search": search,
-            "notifications": notifications,
-            "documents": documents,
-        },
-        owned,
-    )
-    if isinstance(store, str):
-        store = await asyncio.to_thread(found.open_async_store, store)
-        owned.append(store)
+    from orderkit.runtime.asynchronous import bound_async  # noqa: PLC0415  (it needs asyncio)
+
+    ports, owned = await asyncio.to_thread(_opened, plugins, given, awaits=True)
     chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound_async(store_=store, clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports)
-    return AsyncShop(chosen, handlers, store, owned, running_max)
-
+    handlers = bound_async(store_=ports["store"], clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports)
+    watched = observed_async(handlers, observer(logs=logs, metrics=metrics))
+    return AsyncShop(chosen, watched, ports["store"], owned, running_max)

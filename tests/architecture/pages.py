@@ -35,7 +35,7 @@ LIFECYCLE_TEXTS = {
     "refund": "Money given back, from the decision to the provider's answer.",
     "return": "Goods coming back.",
     "hold": "A reason to stop the goods.",
-    "status": "The single word that customers and indexes see. It is derived from the axes above; the rows say which change of word may be stored.",
+    "status": "The single word that customers and indexes see, derived from the axes above; the rows say which change of it may be stored.",
 }
 
 
@@ -45,7 +45,11 @@ def errors(_: str) -> str:
     for fault, whose in FAULTS.items():
         if entries := [entry for entry in CATALOGUE.values() if entry.fault == fault]:
             parts.append(f"## Fault of {whose}")
-            parts.append("\n".join(("| Code | Meaning | HTTP | Outcome | What to do |", "|---|---|---|---|---|", *map(_row, entries))))
+            parts.append(
+                "\n".join(
+                    ("| Code | Meaning | HTTP | Outcome | What to do |", "|---|---|---|---|---|", *map(_row, entries))
+                )
+            )
     return "\n\n".join(parts) + "\n"
 
 
@@ -64,7 +68,11 @@ repeat with the same key, never with a new one). HTTP is the status that the Fas
 
 def lifecycles(_: str) -> str:
     """Return the page of lifecycles: each table as a picture."""
-    parts = [NOTE, "# Lifecycles", "Drawn by `transitions` from the tables that the library runs on; `orderkit diagram NAME` prints each."]
+    parts = [
+        NOTE,
+        "# Lifecycles",
+        "Drawn by `transitions` from the tables that the library runs on; `orderkit diagram NAME` prints each.",
+    ]
     for name, lifecycle in LIFECYCLES.items():
         parts += [f"## {name}", LIFECYCLE_TEXTS[name], f"```mermaid\n{picture(lifecycle)}\n```"]
     return "\n\n".join(parts) + "\n"
@@ -79,12 +87,22 @@ def picture(lifecycle: Lifecycle) -> str:
 
 def commands(_: str) -> str:
     """Return the page of the command line."""
-    parts = [NOTE, "# Command line", "Every command has `--help`; every option has an environment variable, `ORDERKIT_` and its path."]
+    parts = [
+        NOTE,
+        "# Command line",
+        "Every command has `--help`; every option has an environment variable, `ORDERKIT_` and its path.",
+    ]
     for path, command in _commands(root, "orderkit"):
         parts.append(f"## {path}" if path == "orderkit" else f"### {path}")
         parts.append(_help(command))
         if options := [option for option in command.params if isinstance(option, click.Option) and not option.hidden]:
-            parts.append("\n".join(f"- `{', '.join(o.opts + o.secondary_opts)}`: {(o.help or '').rstrip('.')}." for o in options if o.help))
+            parts.append(
+                "\n".join(
+                    f"- `{', '.join(o.opts + o.secondary_opts)}`: {(o.help or '').rstrip('.')}."
+                    for o in options
+                    if o.help
+                )
+            )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

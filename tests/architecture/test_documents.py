@@ -59,9 +59,20 @@ def _errors() -> set[str]:
 def test_every_word_of_the_glossary_is_a_word_of_the_code() -> None:
     """A class that the glossary explains exists."""
     glossary = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
-    words = {word for row in re.findall(r"^\| (.+?) \|", glossary, re.MULTILINE) for word in re.findall(r"`([A-Z][A-Za-z]+)`", row)}
+    words = {
+        word
+        for row in re.findall(r"^\| (.+?) \|", glossary, re.MULTILINE)
+        for word in re.findall(r"`([A-Z][A-Za-z]+)`", row)
+    }
     classes = {node.name for path in files("src") for node in ast.walk(tree(path)) if isinstance(node, ast.ClassDef)}
-    aliases = {target.id for path in files("src") for node in ast.walk(tree(path)) if isinstance(node, ast.AnnAssign) for target in [node.target] if isinstance(target, ast.Name)}
+    aliases = {
+        target.id
+        for path in files("src")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.AnnAssign)
+        for target in [node.target]
+        if isinstance(target, ast.Name)
+    }
 
     assert len(words) > 20
     assert sorted(words - classes - aliases) == []

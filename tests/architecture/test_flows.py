@@ -22,6 +22,8 @@ def guarded(node: ast.AST) -> Iterator[ast.AST]:
             yield node
         case ast.Try(handlers=handlers):
             yield from node.body if any(_catches_all(handler) for handler in handlers) else ()
+        case _:
+            return
 
 
 def _catches_all(handler: ast.ExceptHandler) -> bool:
@@ -60,7 +62,13 @@ async def good():
     except ValueError:
         pass
 """
-    found = [waiting.lineno for node in ast.walk(ast.parse(source)) for part in guarded(node) for waiting in ast.walk(part) if isinstance(waiting, ast.Await)]
+    found = [
+        waiting.lineno
+        for node in ast.walk(ast.parse(source))
+        for part in guarded(node)
+        for waiting in ast.walk(part)
+        if isinstance(waiting, ast.Await)
+    ]
 
     assert found == [4]
 
@@ -71,9 +79,17 @@ def test_every_effect_is_a_frozen_value_without_a_dict() -> None:
 
     effects = []
     for path in files("src/orderkit/ports"):
-        module = __import__(f"orderkit.ports.{path.stem}", fromlist=["*"]) if path.stem != "__init__" else orderkit.ports
-        effects += [v for v in vars(module).values() if isinstance(v, type) and v.__module__ == module.__name__ and _is_effect(v)]
-    loose = [effect.__qualname__ for effect in effects if "__dict__" in dir(effect) or effect.__setattr__ is object.__setattr__]
+        module = (
+            __import__(f"orderkit.ports.{path.stem}", fromlist=["*"]) if path.stem != "__init__" else orderkit.ports
+        )
+        effects += [
+            v
+            for v in vars(module).values()
+            if isinstance(v, type) and v.__module__ == module.__name__ and _is_effect(v)
+        ]
+    loose = [
+        effect.__qualname__ for effect in effects if "__dict__" in dir(effect) or "__setattr__" not in vars(effect)
+    ]
 
     assert len(effects) > 20
     assert loose == []

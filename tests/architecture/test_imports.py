@@ -45,7 +45,9 @@ def test_the_import_contracts_are_kept(tmp_path: Path) -> None:
     """Every contract of `.importlinter` holds."""
     pytest.importorskip("importlinter", reason="import-linter is not installed (dependency group `lint`)")
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
-    command += ["--config", str(ROOT / ".importlinter"), "--cache-dir", str(tmp_path)]
-    ran = subprocess.run(command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True, check=False)
+    command += ["--cache-dir", str(tmp_path)]
+    ran = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True, check=False
+    )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -27,7 +27,9 @@ def test_every_scheme_has_a_plugin_that_loads_without_its_driver(scheme: str) ->
 def test_every_adapter_is_in_the_wheel_and_on_the_path_of_an_editable_install() -> None:
     """No adapter folder is forgotten in either list of pyproject.toml."""
     build = PROJECT["tool"]["hatch"]["build"]
-    packed = sorted(path.removeprefix("adapters/") for path in build["targets"]["wheel"]["packages"] if path.startswith("adapters/"))
+    packed = sorted(
+        path.removeprefix("adapters/") for path in build["targets"]["wheel"]["packages"] if path.startswith("adapters/")
+    )
     editable = sorted(path.removeprefix("adapters/") for path in build["dev-mode-dirs"] if path.startswith("adapters/"))
 
     assert packed == ADAPTERS

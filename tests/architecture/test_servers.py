@@ -21,7 +21,9 @@ def test_a_private_server_starts_durable_on_loopback_and_leaves_nothing() -> Non
     try:
         with psycopg.connect(server.url) as connection:
             settings = dict(
-                connection.execute("SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'listen_addresses')").fetchall()
+                connection.execute(
+                    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'listen_addresses')"
+                ).fetchall()
             )
     finally:
         server.stop()

@@ -16,7 +16,11 @@ FUNCTION_LINES_MAX = 70
 
 def test_every_file_is_one_sitting() -> None:
     """No shipped source file has more than 400 lines."""
-    long = {name(path): lines for path in shipped() if (lines := len(path.read_text(encoding="utf-8").splitlines())) > FILE_LINES_MAX}
+    long = {
+        name(path): lines
+        for path in shipped()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > FILE_LINES_MAX
+    }
 
     assert long == {}
 
@@ -35,14 +39,20 @@ def test_every_function_fits_a_screen() -> None:
 
 def test_every_module_says_what_it_is_for() -> None:
     """A shipped module opens with a paragraph."""
-    silent = [name(path) for path in shipped() if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(tree(path))]
+    silent = [
+        name(path)
+        for path in shipped()
+        if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(tree(path))
+    ]
 
     assert silent == []
 
 
 def test_no_file_is_called_utils() -> None:
     """Nothing is put into a drawer without a name."""
-    drawers = [name(path) for path in shipped() if path.stem.strip("_") in {"utils", "util", "helpers", "common", "misc"}]
+    drawers = [
+        name(path) for path in shipped() if path.stem.strip("_") in {"utils", "util", "helpers", "common", "misc"}
+    ]
 
     assert drawers == []
 
@@ -67,7 +77,9 @@ def _rank(public: str) -> tuple[int, str]:
 @pytest.mark.parametrize("path", exporting(), ids=name)
 def test_public_names_are_sorted_and_there(path: Path) -> None:
     """`__all__` is sorted, names nothing twice, and every name can be imported."""
-    module = importlib.import_module(".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"))
+    module = importlib.import_module(
+        ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+    )
     names = list(module.__all__)
 
     assert names == sorted(set(names), key=_rank)
@@ -78,7 +90,10 @@ def test_everything_that_orderkit_imports_for_users_is_in_its_all() -> None:
     """A public name of the package is either in `__all__` or not there."""
     package = importlib.import_module("orderkit")
     imported = {
-        alias.asname or alias.name for node in tree(ROOT / "src/orderkit/__init__.py").body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in tree(ROOT / "src/orderkit/__init__.py").body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
 
     assert imported - {"annotations"} == set(package.__all__)

@@ -9,7 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("src", "adapters", "examples", "benchmarks")
-_PASSING = {".git", ".nox", ".venv", ".hypothesis", "__pycache__", "build", "dist", "site"}  # made here, never written by hand
+_PASSING = {
+    ".git",
+    ".nox",
+    ".venv",
+    ".hypothesis",
+    "__pycache__",
+    "build",
+    "dist",
+    "site",
+}  # made here, never written by hand
 
 
 def files(*tops: str, suffix: str = ".py") -> list[Path]:
@@ -44,7 +53,7 @@ def shipped() -> list[Path]:
     return [path for path in files(*SHIPPED) if not is_test(path)]
 
 
-def tests() -> list[Path]:
+def suites() -> list[Path]:
     """Return the Python files with tests, those of the adapters too."""
     return [path for path in files("tests", "adapters") if is_test(path) and path.name.startswith("test_")]
 

@@ -132,6 +132,21 @@ def test_a_lost_answer_is_never_guessed() -> None:
     assert world.bank.total(OperationKind.CHARGE) == order.total_minor
 
 
+def test_units_given_up_in_doubt_are_refunded_when_the_money_came() -> None:
+    """A warehouse refuses while the provider's answer is unknown: what is confirmed later is given back for those units."""
+    world = a_world({"MUG": {"berlin": 3}})
+    world.bank.say = lambda _: "lost"
+    order = world.shop.place(a_cart(("MUG", 3, "12.50")), "pm_visa")
+    world.bank.say = lambda _: "yes"
+    world.shop.refuse(order.id, order.shipments[0].id, reason="shelf_empty", missing={1: 1})
+
+    world.clock.advance(seconds=30)
+    world.shop.sweep()
+
+    found = world.shop.order(order.id)
+    assert (found.captured_minor, found.refunded_minor, found.due_minor) == (3750, 1250, 2500)
+
+
 def test_a_request_that_never_arrived_is_tried_again_under_a_new_key() -> None:
     """Only a definite "never happened" advances the attempt."""
     world = a_world()

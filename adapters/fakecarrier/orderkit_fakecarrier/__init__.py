@@ -9,4 +9,4 @@ from orderkit_fakecarrier.carrier import AsyncFakeCarriers, FakeCarriers
 from orderkit_fakecarrier.numbers import Waybill, number_of, waybill_of
 from orderkit_fakecarrier.routes import Fate
 
-__all__ = ["AsyncFakeCarriers", "Fate", "FakeCarriers", "Waybill", "number_of", "waybill_of"]
+__all__ = ["AsyncFakeCarriers", "FakeCarriers", "Fate", "Waybill", "number_of", "waybill_of"]

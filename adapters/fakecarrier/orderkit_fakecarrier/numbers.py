@@ -73,7 +73,11 @@ def waybill_of(number: str) -> Waybill | None:
             rest, minute = divmod(payload, MINUTES)
             rest, days = divmod(rest, DAYS)
             serial, fate = divmod(rest, FATES)
-            return Waybill(carrier=carrier, minute=minute, days=days, fate=fate, serial=serial) if serial < shape.serials else None
+            return (
+                Waybill(carrier=carrier, minute=minute, days=days, fate=fate, serial=serial)
+                if serial < shape.serials
+                else None
+            )
     return None
 
 
@@ -127,7 +131,11 @@ def _ups() -> Shape:
 
     def read(number: str) -> int | None:
         letters, rest = number[2:8], number[8:17]
-        if len(number) != len("1Z") + 16 or not set(letters) <= set(_BASE_36) or not (rest.isascii() and rest.isdigit()):
+        if (
+            len(number) != len("1Z") + 16
+            or not set(letters) <= set(_BASE_36)
+            or not (rest.isascii() and rest.isdigit())
+        ):
             return None
         payload = int(letters, 36) * numbers + int(rest)
         return payload if write(payload) == number else None

@@ -9,21 +9,24 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from enum import IntEnum
+from functools import lru_cache
 
 import attrs
 
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit_fakecarrier.numbers import DAYS, Waybill, number_of
 
-COUNTRIES = frozenset(
-    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK "
-    "CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS "
-    "GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV "
-    "LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM "
-    "PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR "
-    "TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW".split()
+# The two-letter codes of ISO 3166-1, one after the other.
+_CODES = (
+    "ADAEAFAGAIALAMAOAQARASATAUAWAXAZBABBBDBEBFBGBHBIBJBLBMBNBOBQBRBSBTBVBWBYBZCACCCDCFCGCHCICKCLCMCNCOCRCUCVCWCXCY"
+    "CZDEDJDKDMDODZECEEEGEHERESETFIFJFKFMFOFRGAGBGDGEGFGGGHGIGLGMGNGPGQGRGSGTGUGWGYHKHMHNHRHTHUIDIEILIMINIOIQIRISIT"
+    "JEJMJOJPKEKGKHKIKMKNKPKRKWKYKZLALBLCLILKLRLSLTLULVLYMAMCMDMEMFMGMHMKMLMMMNMOMPMQMRMSMTMUMVMWMXMYMZNANCNENFNGNI"
+    "NLNONPNRNUNZOMPAPEPFPGPHPKPLPMPNPRPSPTPWPYQARERORSRURWSASBSCSDSESGSHSISJSKSLSMSNSOSRSSSTSVSXSYSZTCTDTFTGTHTJTK"
+    "TLTMTNTOTRTTTVTWTZUAUGUMUSUYUZVAVCVEVGVIVNVUWFWSYEYTZAZMZW"
 )
-_EUROPE = frozenset("AT BE BG CH CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MC MT NL NO PL PT RO SE SI SK".split())
+_EUROPEAN_CODES = "ATBEBGCHCYCZDEDKEEESFIFRGRHRHUIEISITLILTLULVMCMTNLNOPLPTROSESISK"
+COUNTRIES = frozenset(map("".join, zip(_CODES[::2], _CODES[1::2], strict=True)))
+_EUROPE = frozenset(map("".join, zip(_EUROPEAN_CODES[::2], _EUROPEAN_CODES[1::2], strict=True)))
 _HOURS = timedelta(hours=1)
 
 
@@ -50,11 +53,25 @@ class Carrier:
 
 
 CARRIERS = {
-    "fedex": Carrier("FedEx", "https://www.fedex.com/fedextrack/?trknbr={}", ("Memphis, TN", "Indianapolis, IN", "Newark, NJ")),
-    "ups": Carrier("UPS", "https://www.ups.com/track?tracknum={}", ("Louisville, KY", "Hodgkins, IL", "Philadelphia, PA")),
-    "usps": Carrier("USPS", "https://tools.usps.com/go/TrackConfirmAction?tLabels={}", ("Chicago, IL", "Jersey City, NJ", "Los Angeles, CA")),
-    "royal_mail": Carrier("Royal Mail", "https://www.royalmail.com/track-your-item#/tracking-results/{}", ("Daventry", "Warrington", "Jubilee")),
-    "dhl": Carrier("DHL", "https://www.dhl.com/en/express/tracking.html?AWB={}", ("Leipzig", "Brussels", "East Midlands")),
+    "fedex": Carrier(
+        "FedEx", "https://www.fedex.com/fedextrack/?trknbr={}", ("Memphis, TN", "Indianapolis, IN", "Newark, NJ")
+    ),
+    "ups": Carrier(
+        "UPS", "https://www.ups.com/track?tracknum={}", ("Louisville, KY", "Hodgkins, IL", "Philadelphia, PA")
+    ),
+    "usps": Carrier(
+        "USPS",
+        "https://tools.usps.com/go/TrackConfirmAction?tLabels={}",
+        ("Chicago, IL", "Jersey City, NJ", "Los Angeles, CA"),
+    ),
+    "royal_mail": Carrier(
+        "Royal Mail",
+        "https://www.royalmail.com/track-your-item#/tracking-results/{}",
+        ("Daventry", "Warrington", "Jubilee"),
+    ),
+    "dhl": Carrier(
+        "DHL", "https://www.dhl.com/en/express/tracking.html?AWB={}", ("Leipzig", "Brussels", "East Midlands")
+    ),
 }
 
 
@@ -101,6 +118,7 @@ def share(text: str) -> float:
 
 def carrier_for(country: str, service: str, key: str) -> str:
     """Return who carries a parcel when nobody chose: the post at home, an express carrier for haste and for abroad."""
+    several: tuple[str, ...]
     if country == "GB":
         return "dhl" if service == "express" else "royal_mail"
     if country == "US":
@@ -118,6 +136,7 @@ def days_on_the_way(country: str, service: str, key: str) -> int:
     return min(shortest + int(share(f"days/{key}") * 2), DAYS - 1)
 
 
+@lru_cache(maxsize=4_096)
 def scans_of(waybill: Waybill) -> tuple[Scan, ...]:
     """Return everything that the carrier will ever say of a parcel, in order of time."""
     number = number_of(waybill)
@@ -150,17 +169,28 @@ def _end(waybill: Waybill, number: str) -> list[tuple[timedelta, CarrierStatus, 
         case Fate.DELIVERED:
             return [*first, (rung, CarrierStatus.DELIVERED, "Front door")]
         case Fate.FAILED_ATTEMPT:
-            return [*first, failed, (out + day, CarrierStatus.OUT_FOR_DELIVERY, office), (rung + day, CarrierStatus.DELIVERED, "Front door")]
+            return [
+                *first,
+                failed,
+                (out + day, CarrierStatus.OUT_FOR_DELIVERY, office),
+                (rung + day, CarrierStatus.DELIVERED, "Front door"),
+            ]
         case Fate.COLLECTED:
             waiting = (rung + 4 * _HOURS, CarrierStatus.AVAILABLE_FOR_PICKUP, "Parcel shop")
             return [*first, failed, waiting, (rung + 2 * day, CarrierStatus.DELIVERED, "Parcel shop")]
         case Fate.RETURN_TO_SENDER:
-            again = [(out + day, CarrierStatus.OUT_FOR_DELIVERY, office), (rung + day, CarrierStatus.FAILED_ATTEMPT, office)]
+            again = [
+                (out + day, CarrierStatus.OUT_FOR_DELIVERY, office),
+                (rung + day, CarrierStatus.FAILED_ATTEMPT, office),
+            ]
             return [*first, failed, *again, (rung + 3 * day, CarrierStatus.RETURN_TO_SENDER, office)]
         case Fate.LOST:
             return [(out + 10 * day, CarrierStatus.LOST, "")]
         case Fate.FOUND:
-            found = [(out + 14 * day, CarrierStatus.OUT_FOR_DELIVERY, office), (rung + 14 * day, CarrierStatus.DELIVERED, "Front door")]
+            found = [
+                (out + 14 * day, CarrierStatus.OUT_FOR_DELIVERY, office),
+                (rung + 14 * day, CarrierStatus.DELIVERED, "Front door"),
+            ]
             return [(out + 10 * day, CarrierStatus.LOST, ""), *found]
         case Fate.DAMAGED:
             return [(out, CarrierStatus.DAMAGED, office), (out + 2 * day, CarrierStatus.RETURN_TO_SENDER, office)]

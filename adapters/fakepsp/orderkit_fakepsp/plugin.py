@@ -113,7 +113,7 @@ def _capabilities(url: Url) -> PaymentCapabilities:
         tenders = frozenset(name.strip() for name in url.query["tenders"].split(",") if name.strip())
         if unknown := sorted(tenders - CAPABILITIES.tenders):
             raise _bad(f"{unknown[0]!r} is no tender of {SCHEME}:", "tenders")
-    return attrs.evolve(CAPABILITIES, tenders=tenders, **{claim: url.flag(claim, True) for claim in _CLAIMS})
+    return attrs.evolve(CAPABILITIES, tenders=tenders, **{claim: url.flag(claim, default=True) for claim in _CLAIMS})
 
 
 def _bad(message: str, field: str) -> Misconfigured:

@@ -26,7 +26,7 @@ from orderkit.domain.allocation_rules import (
     Supply,
     Warehouse,
 )
-from orderkit.domain.allocation_search import choose, prepared
+from orderkit.domain.allocation_search import check, choose, one_for_all, prepared
 from orderkit.errors import InvalidInput
 
 __all__ = [
@@ -151,6 +151,11 @@ def _laid_out(found: Plan) -> allocation_explain.Layout:
 def _answer(question: Question) -> Plan:
     if not question.demands:
         return Plan(question=question)
+    check(question)
+    alone = one_for_all(question)
+    if alone is not None:
+        lines = sorted([(demand.line, demand.quantity) for demand in question.demands])
+        return Plan(parcels=(PlannedParcel(alone.id, tuple(lines)),), nodes=1, question=question)
     field = prepared(question)
     record: Record = []
     short, wait = field.filled(choose(field), [0] * len(field.sites), record)

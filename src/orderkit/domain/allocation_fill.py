@@ -20,6 +20,8 @@ Filled: TypeAlias = tuple[int, int]  # units that are short, units that wait
 Record: TypeAlias = list[tuple["Group", int, int]]  # group, site, units
 Key: TypeAlias = tuple[int | tuple[tuple[str, int], ...], ...]
 
+STEPS = 16  # of a flow that are as much work as one node of the search
+
 
 def bits(mask: int) -> Iterator[int]:
     """Yield the positions of the bits that are set, lowest first."""
@@ -67,15 +69,9 @@ class Column:
             record.extend((group, site, group.strict + group.wait) for group in self.groups)
         return 0, 0
 
-    def covered(self, chosen: int) -> bool:
-        """Whether the chosen sites give as much as all sites would."""
-        return bool(chosen & self.mask)
-
-    def helps(self, chosen: int) -> int:
-        """Return sites one of which must be added."""
-        return self.mask & ~chosen
-
-    finishes = helps
+    def needed(self) -> int:
+        """Return the sites without which it is worse off than with all."""
+        return self.mask if self.mask.bit_count() == 1 else 0
 
 
 @attrs.define(eq=False)
@@ -90,7 +86,7 @@ class Loose:
 
     def __attrs_post_init__(self) -> None:
         counts = self.held.values()
-        self.most = min(self.group.need, sum(counts) if self.group.divided else max(counts))
+        self.most = min(self.group.need, sum(counts) if self.group.divided else max(counts, default=0))
 
     def fill(self, chosen: int, units: list[int], record: Record | None = None) -> Filled:
         """Take what there is from the best chosen site on; undivided, from the best of those that give most."""
@@ -119,6 +115,14 @@ class Loose:
         for site in bits(chosen & self.mask):
             total = total + held[site] if self.group.divided else max(total, held[site])
         return self.most - total
+
+    def needed(self) -> int:
+        """Return the sites without which it is worse off than with all."""
+        if not self.group.divided:
+            enough = self._enough(self.most)
+            return enough if enough.bit_count() == 1 else 0
+        spare = sum(self.held.values()) - self.most
+        return self._enough(spare + 1)
 
     def helps(self, chosen: int) -> int:
         """Return sites one of which must be added."""
@@ -198,16 +202,22 @@ class Tangle:
         return masks
 
     def _flow(self, masks: list[int], chosen: int) -> tuple[Filled, list[dict[int, int]]]:
-        flow = Flow(self.groups, masks, {sku: dict(sites) for sku, sites in self.held.items()}, dict(self.room))
+        flow = Flow(self.groups, masks, {sku: dict(sites) for sku, sites in self.held.items()}, dict(self.room), self.field.left * STEPS)
         flow.run(chosen)
-        self.field.nodes += flow.work // 8
+        self.field.nodes += 1 + flow.work // STEPS
+        if flow.work > flow.limit:
+            self.field.exact = False
         short = sum(max(0, group.strict - got) for group, got in zip(self.groups, flow.got, strict=True))
         left = sum(group.need - got for group, got in zip(self.groups, flow.got, strict=True))
         return (short, left - short), flow.sent
 
     def covered(self, chosen: int) -> bool:
         """Whether the chosen sites give as much as all sites would."""
-        return self.fill(chosen, [0] * len(self.field.sites)) == self.target
+        return self.fill(chosen, [0] * len(self.field.sites)) <= self.target
+
+    def needed(self) -> int:
+        """Return the sites without which it is worse off than with all."""
+        return sum(1 << site for site in bits(self.mask) if not self.covered(self.mask & ~(1 << site)))
 
     def helps(self, chosen: int) -> int:
         """Return sites one of which must be added."""
@@ -226,42 +236,51 @@ class Flow:
     masks: list[int]
     shelf: dict[str, dict[int, int]]
     room: dict[int, int]
+    limit: int  # of work; past it units go only where there is room
     sent: list[dict[int, int]] = attrs.field(init=False)
     got: list[int] = attrs.field(init=False)
+    senders: dict[int, dict[int, None]] = attrs.field(factory=dict)
+    sharers: dict[str, list[int]] = attrs.field(factory=dict)
     work: int = 0
 
     def __attrs_post_init__(self) -> None:
         self.sent = [{} for _ in self.groups]
         self.got = [0] * len(self.groups)
+        for n, group in enumerate(self.groups):
+            self.sharers.setdefault(group.sku, []).append(n)
 
     def run(self, chosen: int) -> None:
         """Open the sites best first; then let units that may wait give way, without changing what a site sends."""
         opened = 0
         for site in bits(chosen):
             opened |= 1 << site
-            for n, group in enumerate(self.groups):
-                while self.got[n] < group.need and self._augment(n, opened, group.need - self.got[n], swap=False):
-                    pass
-        for n, group in enumerate(self.groups):
-            while self.got[n] < group.strict and self._augment(n, opened, group.strict - self.got[n], swap=True):
+            self._raise([group.need for group in self.groups], opened, swap=False)
+        self._raise([group.strict for group in self.groups], opened, swap=True)
+
+    def _raise(self, goals: list[int], opened: int, *, swap: bool) -> None:
+        dead: set[int] = set()  # from where no chain leads on: it stays so until another site opens
+        for n, goal in enumerate(goals):
+            while n not in dead and self.got[n] < goal and self._augment(n, opened, goal - self.got[n], dead, swap=swap):
                 pass
 
-    def _augment(self, start: int, opened: int, most: int, *, swap: bool) -> bool:
+    def _augment(self, start: int, opened: int, most: int, dead: set[int], *, swap: bool) -> bool:
         """Find a shortest chain of groups that make way for each other, and send along it."""
         came: dict[int, tuple[int, int]] = {}
         queue = [start]
         for a in queue:
-            self.work += 1
-            shelf = self.shelf[self.groups[a].sku]
+            sku = self.groups[a].sku
+            shelf = self.shelf[sku]
             for site in bits(self.masks[a] & opened):
+                self.work += 1
                 free = shelf[site] > 0
                 if free and not swap and self.room.get(site, 1) > 0:
                     self._send(start, a, site, came, min(most, shelf[site], self.room.get(site, most)))
                     return True
-                for b, parts in enumerate(self.sent):
-                    if b == start or b in came or not parts.get(site):
-                        continue
-                    if not free and self.groups[b].sku != self.groups[a].sku:
+                for b in self.senders.get(site, {}) if free else self.sharers[sku]:
+                    self.work += 1
+                    if self.work > self.limit:
+                        break
+                    if b == start or b in came or b in dead or not self.sent[b].get(site):
                         continue
                     came[b] = a, site
                     spare = self.got[b] - self.groups[b].strict
@@ -269,6 +288,7 @@ class Flow:
                         self._send(start, b, None, came, min(most, spare))
                         return True
                     queue.append(b)
+        dead.update(queue)
         return False
 
     def _send(self, start: int, last: int, site: int | None, came: dict[int, tuple[int, int]], amount: int) -> None:
@@ -294,6 +314,7 @@ class Flow:
 
     def _move(self, n: int, site: int, amount: int) -> None:
         self.sent[n][site] = self.sent[n].get(site, 0) + amount
+        self.senders.setdefault(site, {})[n] = None
         self.shelf[self.groups[n].sku][site] -= amount
 
 

@@ -7,7 +7,9 @@ in which warehouses are given. It must not know orders, and makes no texts but t
 
 from __future__ import annotations
 
-from itertools import combinations, pairwise
+from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations
 
 from orderkit.domain.allocation_fill import Column, Field, Group, Loose, Tangle, bits
 from orderkit.domain.allocation_rules import (
@@ -15,6 +17,7 @@ from orderkit.domain.allocation_rules import (
     Demand,
     Destination,
     Question,
+    Rank,
     Rules,
     Supply,
     Vector,
@@ -78,13 +81,54 @@ def shelves(by_sku: dict[str, list[Demand]], supply: Supply, warehouses: dict[st
     return held
 
 
-def known(warehouses: tuple[Warehouse, ...]) -> dict[str, Warehouse]:
-    """Return the warehouses by id."""
-    found = {warehouse.id: warehouse for warehouse in warehouses}
-    if len(found) != len(warehouses):
-        twice = next(a for a, b in pairwise(sorted(warehouse.id for warehouse in warehouses)) if a == b)
-        raise InvalidInput(f"warehouse {twice} is named twice", field="warehouses")
-    return found
+def check(question: Question) -> None:
+    """Refuse a question that names a line or a warehouse twice."""
+    lines = [demand.line for demand in question.demands]
+    if len(set(lines)) != len(lines):
+        raise InvalidInput(f"line {_twice(lines)} is asked for twice", field="line")
+    names = [warehouse.id for warehouse in question.warehouses]
+    if len(set(names)) != len(names):
+        raise InvalidInput(f"warehouse {_twice(names)} is named twice", field="warehouses")
+
+
+def _twice(names: Iterable[int | str]) -> int | str:
+    counts = Counter(names)
+    return next(name for name in counts if counts[name] > 1)
+
+
+def one_for_all(question: Question) -> Warehouse | None:
+    """Return the best warehouse that can send everything in one parcel, where that settles the plan; None when the search must."""
+    rules = question.rules
+    if question.pinned or rules.objective[1:2] != ("parcels",):
+        return None
+    needs: dict[str, int] = {}
+    limited = []
+    for demand in question.demands:
+        needs[demand.sku] = needs.get(demand.sku, 0) + demand.quantity
+        if demand.seller is not None or demand.tags:
+            limited.append(demand)
+    available, safety = question.supply.units.get, question.supply.safety
+    wanted = [(sku, need + safety) for sku, need in needs.items()]
+    found = []
+    for warehouse in question.warehouses:
+        name = warehouse.id
+        for sku, need in wanted:
+            if available((sku, name), 0) < need:
+                break
+        else:
+            found.append(warehouse)
+    destination = question.destination
+    able = [
+        warehouse
+        for warehouse in found
+        if forbidden(warehouse, rules, destination) is None
+        and not any(refused(demand, warehouse) for demand in limited)
+        and (warehouse.capacity_units is None or warehouse.capacity_units >= sum(needs.values()))
+    ]
+    if len(able) < 2:  # noqa: PLR2004  (nothing to rank)
+        return able[0] if able else None
+    end = destination.vector
+    return min(able, key=lambda place: parcel_rank(rules.objective, place, distance_km(place.vector, end)))
 
 
 def prepared(question: Question) -> Field:
@@ -93,9 +137,7 @@ def prepared(question: Question) -> Field:
     by_sku: dict[str, list[Demand]] = {}
     for demand in question.demands:
         by_sku.setdefault(demand.sku, []).append(demand)
-    if len({demand.line for demand in question.demands}) != len(question.demands):
-        raise InvalidInput("two demands have the same line number", field="line")
-    warehouses = known(question.warehouses)
+    warehouses = {warehouse.id: warehouse for warehouse in question.warehouses}
     held = shelves(by_sku, question.supply, warehouses)
     end: Vector | None = destination.vector
     ranked = []
@@ -226,24 +268,29 @@ def _divided(part: Column | Loose | Tangle) -> bool:
 
 def _fewest(field: Field) -> int | None:
     """Return the best of the smallest sets that give as much as all sites would; None when there is none of the allowed size."""
-    everything = field.all
+    everything, pinned = field.all, field.pinned
     scratch = [0] * len(field.sites)
     field.nodes += 1
+    forced = 0
     for part in field.parts:
         part.target = part.fill(everything, scratch)
-    parts = [part for part in field.parts if part.mask and not part.covered(field.pinned)]
-    most = (everything & ~field.pinned).bit_count()
+        forced |= part.needed()
+    forced &= ~pinned
+    masks = [part.mask for part in field.parts if isinstance(part, Column) and part.mask]
+    rest = [part for part in field.parts if not isinstance(part, Column) and part.mask]
+    most = (everything & ~pinned).bit_count()
     if field.parcels_max is not None:
         most = min(most, field.parcels_max)
-    banned = field.pinned
-    for size in range(most + 1):
-        if size == 2:  # noqa: PLR2004  (one parcel has a shortcut of its own)
-            banned |= _replaced(field, parts)
+    begun = forced.bit_count()
+    banned = chosen = pinned | forced
+    for size in range(begun, most + 1):
+        if size == begun + 2 and not rest:
+            banned |= _replaced(field, masks)
         covers: list[int] = []
-        complete = _cover(field, parts, field.pinned, banned, size, covers)
+        complete = _cover(field, masks, rest, chosen, banned, size - begun, covers)
         if covers:
             best = min(covers, key=field.key) if len(covers) > 1 else covers[0]
-            if complete:
+            if complete and field.exact:
                 return best
             field.exact = False
             return min(best, _greedy(field), key=field.key)
@@ -253,56 +300,68 @@ def _fewest(field: Field) -> int | None:
     return None
 
 
-def _replaced(field: Field, parts: list[Column | Loose | Tangle]) -> int:
+def _replaced(field: Field, masks: list[int]) -> int:
     """Return sites for which a better site holds exactly the same parts, so that no smallest set needs them."""
-    if len(field.sites) < TWINS_FROM or field.pinned or not all(isinstance(part, Column) for part in parts):
+    if len(field.sites) < TWINS_FROM or field.pinned:
         return 0
-    best: dict[int, tuple[tuple[int | str, ...], int]] = {}
-    masks = [part.mask for part in parts]
+    holds = [0] * len(field.sites)
+    for n, mask in enumerate(masks):
+        for site in bits(mask):
+            holds[site] |= 1 << n
+    best: dict[int, int] = {}
     worse = 0
-    for site, (warehouse, km) in enumerate(zip(field.sites, field.km, strict=True)):
-        holds = 0
-        for mask in masks:
-            holds = holds << 1 | mask >> site & 1
-        order = parcel_rank(field.objective, warehouse, km)
-        other = best.get(holds)
-        if other is None or order < other[0]:
-            if other is not None:
-                worse |= 1 << other[1]
-            best[holds] = order, site
-        else:
-            worse |= 1 << site
+    for site, parts in enumerate(holds):
+        other = best.setdefault(parts, site)
+        if other != site:
+            if _parcel_rank(field, site) < _parcel_rank(field, other):
+                best[parts] = site
+                worse |= 1 << other
+            else:
+                worse |= 1 << site
     return worse
 
 
-def _cover(field: Field, parts: list[Column | Loose | Tangle], chosen: int, banned: int, more: int, covers: list[int]) -> bool:
+def _parcel_rank(field: Field, site: int) -> Rank:
+    return parcel_rank(field.objective, field.sites[site], field.km[site])
+
+
+def _cover(
+    field: Field, masks: list[int], rest: list[Loose | Tangle], chosen: int, banned: int, more: int, covers: list[int]
+) -> bool:
     """Collect every set of `more` further sites that covers all parts; return whether the budget sufficed."""
-    field.nodes += 1 + len(parts) // 8
+    field.nodes += 1 + len(rest) // 8
     if field.nodes > field.budget:
         return False
-    parts = [part for part in parts if not part.covered(chosen)]
-    if not parts:
+    masks = [mask for mask in masks if not mask & chosen]
+    rest = [part for part in rest if not part.covered(chosen)]
+    if not masks and not rest:
         covers.append(chosen)
         return True
     if not more:
         return True
     if more == 1:
-        last = ~banned
-        for part in parts:
-            last &= part.finishes(chosen)
-            if not last:
-                return True
-        if not chosen:
-            covers.append(1 << min(bits(last), key=lambda site: parcel_rank(field.objective, field.sites[site], field.km[site])))
-        else:
-            covers.extend(chosen | 1 << site for site in bits(last))
+        _covers_with_one(field, masks, rest, chosen, banned, covers)
         return True
-    options = min((part.helps(chosen) & ~banned for part in parts), key=int.bit_count)
+    options = min((mask & ~banned for mask in (*masks, *(part.helps(chosen) for part in rest))), key=int.bit_count)
     for site in bits(options):
-        if not _cover(field, parts, chosen | 1 << site, banned, more - 1, covers):
+        if not _cover(field, masks, rest, chosen | 1 << site, banned, more - 1, covers):
             return False
         banned |= 1 << site
     return True
+
+
+def _covers_with_one(
+    field: Field, masks: list[int], rest: list[Loose | Tangle], chosen: int, banned: int, covers: list[int]
+) -> None:
+    last = field.all & ~banned
+    for mask in masks:
+        last &= mask
+    for part in rest:
+        last &= part.finishes(chosen)
+    if last and not chosen:  # one parcel for everything: the site's own rank decides
+        covers.append(1 << min(bits(last), key=lambda site: _parcel_rank(field, site)))
+    else:
+        covers.extend(chosen | 1 << site for site in bits(last))
 
 
 def _every(field: Field) -> int:

@@ -100,7 +100,8 @@ def _onward(order: Order, operation: Operation, now: datetime) -> Decision:
         if order.state == "cancelled":  # the customer was faster than the provider
             decision = decided(order, sagas=ended)
             return decision.then(settled(decision.order, now))
-        return order_confirmed(attrs.evolve(order, sagas=ended))
+        decision = order_confirmed(attrs.evolve(order, sagas=ended))
+        return decision.then(settled(decision.order, now))  # a part may have been given up while the answer was awaited
     decision = decided(order, Event("order.amendment_paid", {"saga": run.id}), sagas=ended)
     return decision.then(settled(decision.order, now))
 

@@ -7,8 +7,9 @@ fingerprint tells two requests with one idempotency key apart.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from operator import attrgetter
 
 import attrs
 
@@ -157,16 +158,27 @@ class Cart:
 
 def fingerprint(*parts: object) -> str:
     """Return a digest of what a request asks for; equal requests have equal fingerprints on every machine."""
-    return hashlib.sha256(repr([_canonical(part) for part in parts]).encode()).hexdigest()[:32]
+    return hashlib.sha256(repr(tuple(map(_canonical, parts))).encode()).hexdigest()[:32]
+
+
+_PLAIN = (str, int, bool, type(None))
+_GETTERS: dict[type, Callable[[object], tuple[object, ...]]] = {}
 
 
 def _canonical(part: object) -> object:
-    if attrs.has(type(part)):
-        return [type(part).__name__, *(_canonical(getattr(part, field.name)) for field in attrs.fields(type(part)))]
+    """Return a part as nested tuples of text and numbers, whose `repr` is the same everywhere."""
+    kind = type(part)
+    if kind in _PLAIN:
+        return part
+    if (getter := _GETTERS.get(kind)) is None and attrs.has(kind):
+        names = [field.name for field in attrs.fields(kind)]
+        getter = _GETTERS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
+    if getter is not None:
+        return kind.__name__, *map(_canonical, getter(part))
     if isinstance(part, Mapping):
-        return sorted((str(key), _canonical(value)) for key, value in part.items())
+        return tuple(sorted((str(key), _canonical(value)) for key, value in part.items()))
     if isinstance(part, (set, frozenset)):
-        return sorted(str(item) for item in part)
+        return tuple(sorted(map(str, part)))
     if isinstance(part, (list, tuple)):
-        return [_canonical(item) for item in part]
+        return tuple(map(_canonical, part))
     return str(part)

@@ -77,7 +77,7 @@ class Url:
         """Return the option as a number."""
         return default if name not in self.query else self._read(name, float, "a number")
 
-    def flag(self, name: str, *, default: bool = False) -> bool:
+    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002  (like `integer` and `number`)
         """Return the option as yes or no; an option without a value means yes."""
         return default if name not in self.query else self._read(name, _flag, "yes or no")
 

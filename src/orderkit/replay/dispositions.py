@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 import attrs
 
@@ -90,7 +91,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.BANK_CHARGE: "Bank charges and their corrections.",
     Reason.CHARITY_COMMISSION: "Commission passed on to a charity.",
     Reason.CREDIT_ABOVE_PAYMENTS: "A credit above what the customer's orders still hold; a refund never exceeds what was paid.",
-    Reason.CREDIT_NOTE_REVERSAL: "A positive quantity of goods on a credit note: the credit was taken back.",
+    Reason.CREDIT_NOTE_REVERSAL: "An amount above zero on a credit note: the credit was taken back.",
     Reason.CREDIT_WITHOUT_CUSTOMER: "A credit that names no customer: nobody to refund.",
     Reason.CREDIT_WITHOUT_ORDER: "A credit to a customer without any earlier order in the file: what it credits was sold before the file begins.",
     Reason.DISCOUNT_REVERSAL: "A discount taken back (code D, positive): a correction of a credit note, not a sale.",
@@ -152,6 +153,7 @@ _CREDIT_REASONS: dict[Nature, Reason] = {nature: reason for nature, reason in _S
 }
 
 
+@lru_cache(maxsize=65_536)  # a file repeats a few thousand codes half a million times
 def nature_of(stock_code: str) -> Nature:
     """Return what a stock code stands for: one of the known codes that are no product, or a product.
 
@@ -234,6 +236,7 @@ def _meaning_of_credit(line: SourceLine, nature: Nature) -> Reason | Meaning:
 # ---- pennies
 
 
+@lru_cache(maxsize=65_536)
 def rounded_minor(amount: Decimal) -> int:
     """Return an amount in whole pennies: the nearest, a half to the even one. No rule on a single amount loses less."""
     return int(amount.quantize(_PENNY, rounding=ROUND_HALF_EVEN, context=EXACT).scaleb(2, context=EXACT))

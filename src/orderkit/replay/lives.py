@@ -6,11 +6,12 @@ on where it was, and one that is run twice changes nothing. Money is refunded ex
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import attrs
 
-from orderkit import Address, Caller, Cart, NotAllowed, Order, flows
+from orderkit import Address, Caller, Cart, Order, OrderkitError, flows
 from orderkit.domain.cart import CartLine
 from orderkit.domain.pricing import Charge
 from orderkit.domain.returns import Disposition, Grade, Graded
@@ -18,7 +19,8 @@ from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import loaded
 from orderkit.ports.store import Load
 from orderkit.replay.planning import CURRENCY, PlannedGoodwill, PlannedOrder, PlannedReturn
-from orderkit.replay.warehouses import carrier_for, country_code, return_warehouse
+from orderkit.runtime.timed import as_of
+from orderkit.replay.warehouses import MAIN, carrier_for, country_code
 
 CALLER = Caller(actor="replay", principal="replay", goes_on=True)
 
@@ -61,6 +63,21 @@ async def polled(order_id: str) -> Order:
     return await flows.advance(order_id, CALLER)
 
 
+async def credited(steps: Sequence[PlannedReturn | PlannedGoodwill], order_id: str) -> dict[str, str]:
+    """Do everything that credit notes of a day ask of one order, one after the other; return what was refused, and why, by key."""
+    refused: dict[str, str] = {}
+    for step in steps:
+        flow = taken_back(step, order_id) if isinstance(step, PlannedReturn) else given_back(step, order_id)
+        try:
+            order = await as_of(flow, step.credited_at, step.key)
+        except OrderkitError as error:
+            refused[step.key] = str(error)
+        else:
+            if order is None:
+                refused[step.key] = "the order came to nothing"
+    return refused
+
+
 async def taken_back(planned: PlannedReturn, order_id: str) -> Order | None:
     """Take goods back as the credit note says: they have arrived if they come back, and are refunded at the credited price.
 
@@ -86,7 +103,7 @@ async def taken_back(planned: PlannedReturn, order_id: str) -> Order | None:
         found.id,
         graded,
         attrs.evolve(CALLER, key=f"{key}:receipt"),
-        warehouse=return_warehouse(order.facts.ship_to.country),
+        warehouse=MAIN,
         reason="credit_note",
         deduction_minor=planned.deduction_minor,
     )
@@ -110,12 +127,9 @@ async def given_back(planned: PlannedGoodwill, order_id: str) -> Order | None:
     order = await Load(order_id)
     if order is None or order.state != "confirmed":
         return None
-    try:
-        return await flows.refund(
-            order_id, planned.amount_minor, attrs.evolve(CALLER, key=planned.key), reason=f"credit_note:{planned.cause.value}"
-        )
-    except NotAllowed:
-        return None
+    return await flows.refund(
+        order_id, planned.amount_minor, attrs.evolve(CALLER, key=planned.key), reason=f"credit_note:{planned.cause.value}"
+    )
 
 
 def ships_at(placed_at: datetime) -> datetime:

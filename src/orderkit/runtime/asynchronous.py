@@ -105,6 +105,14 @@ class AsyncHandlers:
         except Exception as error:  # noqa: BLE001  (raised when all have answered)
             return _Failure(error)
 
+    async def run(self, flow: Flow[A]) -> A:
+        """Run a flow with these handlers."""
+        return await run_async(flow, self)
+
+    def joined(self, store_: Any) -> AsyncHandlers:
+        """Return the handlers for a transaction of the host: the store's effects go there, and nothing leaves the process."""
+        return joined_async(self, store_)
+
     def over(self, more: Mapping[Kind, AsyncOne]) -> AsyncHandlers:
         """Return the handlers with some replaced."""
         return AsyncHandlers({**self.one, **more}, self.in_turn)

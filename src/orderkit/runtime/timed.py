@@ -1,5 +1,6 @@
-"""A flow as of a moment: its `Now` is that moment, and its ids are made of a name. For imports and replays, where each order has a time of its own.
+"""A flow as of a moment: its `Now` is that moment, and its ids are made of a name.
 
+For imports and replays, where each order has a time of its own.
 It works under the stepping drivers (sync, batch); under the async driver the shop's clock is the only time.
 """
 
@@ -39,7 +40,7 @@ def as_of(flow: Flow[A], moment: datetime, name: str) -> Generator[Effect[Any], 
         else:
             try:
                 value = yield effect
-            except Exception as raised:
+            except Exception as raised:  # noqa: BLE001  (it belongs to the flow)
                 error = raised
 
 

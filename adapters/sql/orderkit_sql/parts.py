@@ -1,0 +1,107 @@
+"""The rows of an order's parts: only what a commit changed is written, found by identity, because unchanged parts are the same objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Table
+
+from orderkit.ports.store import Commit
+from orderkit_sql.backend import Backend, Row
+from orderkit_sql.database import Database
+from orderkit_sql.rows import (
+    LINE_KEY,
+    LINE_NEW,
+    PAYMENT_CHANGES,
+    RETURN_CHANGES,
+    SHIPMENT_CHANGES,
+    line_row,
+    payment_changes,
+    return_changes,
+    shipment_changes,
+)
+from orderkit_sql.schema import BUCKETS
+
+_Write = Callable[[Any, Backend], Row]
+
+
+class _Numbered(Protocol):
+    id: str
+
+
+def write_parts(database: Database, connection: Connection, commits: Sequence[Commit]) -> None:
+    """Write the lines, payments, shipments and returns that the commits changed."""
+    tables = database.tables
+    _write_lines(database, connection, commits)
+    for name, table, columns, write in (
+        ("payments", tables.payments, PAYMENT_CHANGES, payment_changes),
+        ("shipments", tables.shipments, SHIPMENT_CHANGES, shipment_changes),
+        ("returns", tables.returns, RETURN_CHANGES, return_changes),
+    ):
+        _write_numbered(database, connection, commits, name, table, columns, write)
+
+
+def _write_lines(database: Database, connection: Connection, commits: Sequence[Commit]) -> None:
+    new: list[Row] = []
+    changed: list[Row] = []
+    gone: list[Row] = []
+    for commit in commits:
+        lines, order_id = commit.after.lines, commit.after.id
+        if commit.before is None:
+            new += [line_row(order_id, line) for line in lines]
+        elif lines is not commit.before.lines:
+            known = {line.number: line for line in commit.before.lines}
+            for line in lines:
+                old = known.pop(line.number, None)
+                if old is None:
+                    new.append(line_row(order_id, line))
+                elif old is not line:
+                    changed.append((*line.buckets, order_id, line.number))
+            gone += [(order_id, number) for number in known]
+    table, backend = database.tables.order_lines, database.backend
+    backend.insert(connection, table, LINE_NEW, new)
+    backend.update(connection, table, BUCKETS, LINE_KEY, changed)
+    _delete(database, connection, table, gone)
+
+
+def _write_numbered(
+    database: Database,
+    connection: Connection,
+    commits: Sequence[Commit],
+    name: str,
+    table: Table,
+    columns: tuple[str, ...],
+    write: _Write,
+) -> None:
+    """Write parts under their position in the order: it is the order in which they are loaded again."""
+    new: list[Row] = []
+    changed: list[Row] = []
+    gone: list[Row] = []
+    backend = database.backend
+    for commit in commits:
+        order_id = commit.after.id
+        parts: Sequence[_Numbered] = getattr(commit.after, name)
+        known: Sequence[_Numbered] = getattr(commit.before, name) if commit.before else ()
+        if parts is known:
+            continue
+        for number, part in enumerate(parts):
+            if number >= len(known):
+                new.append((*write(part, backend), order_id, number))
+            elif part is not known[number]:
+                changed.append((*write(part, backend), order_id, number))
+        gone += [(order_id, number) for number in range(len(parts), len(known))]
+    backend.insert(connection, table, columns + LINE_KEY, new)
+    backend.update(connection, table, columns, LINE_KEY, changed)
+    _delete(database, connection, table, gone)
+
+
+def _delete(database: Database, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Delete parts that the order no longer has. The domain never takes one away; the stored order is what was committed all the same."""
+    if rows:
+        backend = database.backend
+        connection.exec_driver_sql(
+            f"DELETE FROM {database.name(table)} AS t WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, LINE_KEY)}"  # noqa: S608
+            " WHERE t.order_id = v.order_id AND t.number = v.number)",
+            backend.row_parameters(table, LINE_KEY, rows),
+        )

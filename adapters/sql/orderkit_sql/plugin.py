@@ -1,0 +1,55 @@
+"""The hooks by which `sqlite:` and `postgresql:` URLs come here. Drivers are imported when a store is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import attrs
+
+from orderkit.plugins.hookspecs import hookimpl
+from orderkit.plugins.url import Url
+from orderkit.ports.store import AsyncStore, Store
+
+SCHEMES = ("sqlite", "postgresql")
+
+
+@hookimpl
+def open_store(url: Url) -> Store | None:
+    """Open the store that the URL names."""
+    if url.scheme not in SCHEMES:
+        return None
+    from orderkit_sql.store import open_store as opened  # noqa: PLC0415  (SQLAlchemy only when a store is opened)
+
+    return opened(url)
+
+
+@hookimpl
+def open_async_store(url: Url) -> AsyncStore | None:
+    """Open the store that the URL names for an event loop; SQLite without aiosqlite is left to threads."""
+    if url.scheme not in SCHEMES or (url.scheme == "sqlite" and (find_spec("aiosqlite") is None or find_spec("greenlet") is None)):
+        return None
+    from orderkit_sql.async_store import open_async_store as opened  # noqa: PLC0415
+
+    return opened(url)
+
+
+@hookimpl
+def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
+    """Say what the store can do."""
+    if scheme not in SCHEMES:
+        return None
+    from orderkit_sql.store import capabilities  # noqa: PLC0415
+
+    return {"store": attrs.asdict(capabilities(durable=True))}
+
+
+@hookimpl
+def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:
+    """Create or update the tables; return the SQL."""
+    if url.scheme not in SCHEMES:
+        return None
+    from orderkit_sql.migrating import migrate  # noqa: PLC0415
+
+    return migrate(url, print_only)

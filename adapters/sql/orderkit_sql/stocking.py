@@ -1,0 +1,183 @@
+"""Stock: shelves locked in one order, guarded in Python under the lock and by a CHECK in the table, written once each per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+from sqlalchemy import Connection
+
+from orderkit.domain.events import StockMove
+from orderkit.errors import InvalidInput, OrderkitError
+from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
+from orderkit_sql.backend import Row
+from orderkit_sql.database import Database
+
+Place = tuple[str, str]
+_PLACE = ("sku", "warehouse")
+_UNITS = ("on_hand", "reserved", "received")
+
+
+@attrs.define
+class Shelf:
+    """Units at one place: as stored, and what this batch does to them."""
+
+    on_hand: int = 0
+    reserved: int = 0
+    stored: bool = False
+    moved: bool = False
+    moved_on_hand: int = 0
+    moved_reserved: int = 0
+    received: int = 0
+
+    def holds(self, on_hand: int, reserved: int) -> bool:
+        """Whether promises would still be covered after a move."""
+        left = self.reserved + self.moved_reserved + reserved
+        return 0 <= left <= self.on_hand + self.moved_on_hand + on_hand
+
+    def move(self, on_hand: int, reserved: int) -> None:
+        """Count a move."""
+        self.moved = True
+        self.moved_on_hand += on_hand
+        self.moved_reserved += reserved
+
+
+@attrs.define
+class Shelves:
+    """The shelves of a batch under their locks."""
+
+    shelves: dict[Place, Shelf]
+
+    def at(self, sku: str, warehouse: str) -> Shelf:
+        """Return the shelf there, empty where there was none."""
+        return self.shelves.get((sku, warehouse)) or self.shelves.setdefault((sku, warehouse), Shelf())
+
+    def short(self, moves: Iterable[StockMove]) -> tuple[Place, ...]:
+        """Return the places where the moves would take more than there is."""
+        return tuple((m.sku, m.warehouse) for m in moves if not self.at(m.sku, m.warehouse).holds(m.on_hand, m.reserved))
+
+    def move(self, moves: Iterable[StockMove]) -> None:
+        """Count moves that are accepted."""
+        for m in moves:
+            self.at(m.sku, m.warehouse).move(m.on_hand, m.reserved)
+
+
+def locked_shelves(database: Database, connection: Connection, places: Iterable[Place]) -> Shelves:
+    """Return the shelves at the places, locked in sorted order until the transaction ends."""
+    rows = sorted(places)
+    if not rows:
+        return Shelves({})
+    table, backend = database.tables.stock, database.backend
+    lock = f"{backend.for_update} OF s" if backend.for_update else ""
+    statement = (
+        f"SELECT s.sku, s.warehouse, s.on_hand, s.reserved FROM {backend.row_set(table, _PLACE)}"  # noqa: S608
+        f" JOIN {database.name(table)} AS s ON s.sku = v.sku AND s.warehouse = v.warehouse ORDER BY s.sku, s.warehouse {lock}"
+    )
+    found = connection.exec_driver_sql(statement, backend.row_parameters(table, _PLACE, rows))
+    return Shelves({(row[0], row[1]): Shelf(row[2], row[3], stored=True) for row in found})
+
+
+def write_shelves(database: Database, connection: Connection, shelves: Shelves) -> None:
+    """Write every shelf that moved, once. A new shelf may have been made by somebody else meanwhile: then both add up."""
+    table, backend = database.tables.stock, database.backend
+    names = _PLACE + _UNITS
+    moved = [(place, shelf) for place, shelf in sorted(shelves.shelves.items(), key=lambda item: item[0]) if shelf.moved]
+    rows = [(shelf.stored, (*place, shelf.moved_on_hand, shelf.moved_reserved, shelf.received)) for place, shelf in moved]
+    old: list[Row] = [row for stored, row in rows if stored]
+    new: list[Row] = [row for stored, row in rows if not stored]
+    if old:
+        added = ", ".join(f"{name} = t.{name} + v.{name}" for name in _UNITS)
+        connection.exec_driver_sql(
+            f"UPDATE {database.name(table)} AS t SET {added} FROM {backend.row_set(table, names)}"  # noqa: S608
+            " WHERE t.sku = v.sku AND t.warehouse = v.warehouse",
+            backend.row_parameters(table, names, old),
+        )
+    if new:
+        added = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in _UNITS)
+        connection.exec_driver_sql(
+            f"INSERT INTO {database.name(table)} AS t ({', '.join(names)}) SELECT {', '.join(names)}"  # noqa: S608
+            f" FROM {backend.row_set(table, names)} WHERE true ON CONFLICT (sku, warehouse) DO UPDATE SET {added}",
+            backend.row_parameters(table, names, new),
+        )
+
+
+def put_stock_many(database: Database, connection: Connection, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
+    """Add to shelves, each id once; an error of one element is its answer."""
+    fresh = _new_receipts(database, connection, puts)
+    shelves = locked_shelves(database, connection, {(put.sku, put.warehouse) for put in puts if put.id in fresh})
+    answers: list[OrderkitError | None] = []
+    refused: set[str] = set()
+    for put in puts:
+        shelf = shelves.at(put.sku, put.warehouse)
+        error = None
+        if put.id in fresh:
+            if shelf.holds(put.quantity, 0):
+                shelf.move(put.quantity, 0)
+                shelf.received += put.quantity
+                fresh.discard(put.id)
+                refused.discard(put.id)
+            else:
+                error = _uncovered(put, shelf)
+                refused.add(put.id)
+        answers.append(error)
+    write_shelves(database, connection, shelves)
+    if refused:
+        backend = database.backend
+        table = database.name(database.tables.stock_receipts)
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id')}", backend.texts(sorted(refused)))  # noqa: S608
+    return answers
+
+
+def _new_receipts(database: Database, connection: Connection, puts: Sequence[PutStock]) -> set[str]:
+    """Keep the receipts that are new, sorted, first, so that of equal ones at once only one counts; return their ids."""
+    first: dict[str, PutStock] = {}
+    for put in puts:
+        first.setdefault(put.id, put)
+    if not first:
+        return set()
+    table, backend = database.tables.stock_receipts, database.backend
+    names = ("id", "sku", "warehouse", "quantity", "reason", "at")
+    rows = [(p.id, p.sku, p.warehouse, p.quantity, p.reason, backend.moment(p.at)) for _, p in sorted(first.items())]
+    statement = (
+        f"INSERT INTO {database.name(table)} ({', '.join(names)}) SELECT {', '.join(names)}"  # noqa: S608
+        f" FROM {backend.row_set(table, names)} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id"
+    )
+    return {row[0] for row in connection.exec_driver_sql(statement, backend.row_parameters(table, names, rows))}
+
+
+def _uncovered(put: PutStock, shelf: Shelf) -> InvalidInput:
+    on_hand, reserved = shelf.on_hand + shelf.moved_on_hand, shelf.reserved + shelf.moved_reserved
+    return InvalidInput(
+        f"{put.warehouse} has promised {reserved} of {put.sku}: {put.quantity} cannot be counted off",
+        code="invalid_quantity",
+        field="quantity",
+        facts={"on_hand": on_hand, "reserved": reserved},
+    )
+
+
+def read_supply_many(
+    database: Database, connection: Connection, asked: Sequence[ReadSupply]
+) -> list[Mapping[Place, int]]:
+    """Return the units available for each question."""
+    by_sku: dict[str, dict[Place, int]] = {sku: {} for question in asked for sku in question.skus}
+    if by_sku:
+        backend = database.backend
+        statement = (
+            "SELECT sku, warehouse, on_hand - reserved"  # noqa: S608
+            f" FROM {database.name(database.tables.stock)} WHERE {backend.among('sku')} ORDER BY sku, warehouse"
+        )
+        for sku, warehouse, units in connection.exec_driver_sql(statement, backend.texts(list(by_sku))):
+            by_sku[sku][sku, warehouse] = units
+    return [{place: units for sku in question.skus for place, units in by_sku[sku].items()} for question in asked]
+
+
+def read_stock(database: Database, connection: Connection, asked: ReadStock) -> tuple[StockLevel, ...]:
+    """Return stock levels, sorted."""
+    backend = database.backend
+    where = f"WHERE {backend.among('sku')}" if asked.skus else ""
+    statement = (
+        f"SELECT sku, warehouse, on_hand, reserved, received FROM {database.name(database.tables.stock)} {where}"  # noqa: S608
+        " ORDER BY sku, warehouse"
+    )
+    rows = connection.exec_driver_sql(statement, backend.texts(asked.skus) if asked.skus else ())
+    return tuple(StockLevel(*row) for row in rows)

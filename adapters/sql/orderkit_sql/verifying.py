@@ -1,0 +1,130 @@
+"""Whether the log is what was written, and the stored orders what the log tells. It reports; it repairs nothing.
+
+For every order: the versions are without a gap, every hash is that of its bytes and its forerunner, the last one stands in the order's row, the
+columns beside the bytes say the same, and replaying the records gives the stored order. Orders are read a page at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection
+
+from orderkit.domain.events import Record, replayed
+from orderkit.domain.order import Order
+from orderkit.errors import OrderkitError
+from orderkit_sql.codec import CHAIN_START, chained, decode_record
+from orderkit_sql.database import Database
+from orderkit_sql.reading import load_many
+
+PAGE = 200
+
+
+@attrs.frozen
+class Finding:
+    """One thing that is wrong: where, and what."""
+
+    order_id: str
+    version: int | None
+    problem: str
+
+    def __str__(self) -> str:
+        where = self.order_id if self.version is None else f"{self.order_id}/{self.version}"
+        return f"{where}: {self.problem}"
+
+
+def verify_log(database: Database, connection: Connection) -> Iterator[Finding]:
+    """Yield what is wrong with the log and the stored orders, by order; nothing when all is well.
+
+    The connection should see one moment (a snapshot) where others write meanwhile.
+    """
+    after = ""
+    while ids := _page(database, connection, after):
+        heads = _heads(database, connection, ids)
+        records = _records(database, connection, ids)
+        orders = {order.id: order for order in load_many(database, connection, ids) if order is not None}
+        for order_id in ids:
+            yield from _checked(order_id, orders.get(order_id), heads.get(order_id), records.get(order_id, []), database)
+        after = ids[-1]
+
+
+def _page(database: Database, connection: Connection, after: str) -> list[str]:
+    """Return the next ids that have an order or a record."""
+    orders, records = database.name(database.tables.orders), database.name(database.tables.records)
+    mark = "?" if database.backend.name == "sqlite" else "%s"
+    found = connection.exec_driver_sql(
+        f"SELECT id FROM (SELECT id FROM {orders} WHERE id > {mark} ORDER BY id LIMIT {PAGE}) AS o"  # noqa: S608
+        f" UNION SELECT order_id FROM (SELECT DISTINCT order_id FROM {records} WHERE order_id > {mark} ORDER BY order_id LIMIT {PAGE}) AS r"
+        f" ORDER BY 1 LIMIT {PAGE}",
+        (after, after),
+    )
+    return [row[0] for row in found]
+
+
+def _heads(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
+    backend, orders = database.backend, database.name(database.tables.orders)
+    rows = connection.exec_driver_sql(f"SELECT id, log_head FROM {orders} WHERE {backend.among('id')}", backend.texts(ids))  # noqa: S608
+    return {row[0]: bytes(row[1]) for row in rows}
+
+
+def _records(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, list[Sequence[Any]]]:
+    backend, records = database.backend, database.name(database.tables.records)
+    names = "order_id, version, at, actor, reason, from_status, to_status, body, previous_hash, hash"
+    rows = connection.exec_driver_sql(
+        f"SELECT {names} FROM {records} WHERE {backend.among('order_id')} ORDER BY order_id, version",  # noqa: S608
+        backend.texts(ids),
+    )
+    grouped: dict[str, list[Sequence[Any]]] = {}
+    for row in rows:
+        grouped.setdefault(row[0], []).append(row)
+    return grouped
+
+
+def _checked(
+    order_id: str, order: Order | None, head: bytes | None, rows: Sequence[Sequence[Any]], database: Database
+) -> Iterator[Finding]:
+    previous, records, broken = CHAIN_START, list[Record](), False
+    for expected, row in enumerate(rows, start=1):
+        _, version, at, actor, reason, source, target, body, before, hashed = row
+        if version != expected:
+            yield Finding(order_id, version, f"version {expected} is missing from the log")
+            return
+        if bytes(before) != previous or chained(previous, body) != bytes(hashed):
+            yield Finding(order_id, version, "the hash is not that of the record and the one before it")
+            broken = True
+        previous = bytes(hashed)
+        try:
+            record = decode_record(body)
+        except ValueError as error:
+            yield Finding(order_id, version, f"the record cannot be read: {error}")
+            return
+        records.append(record)
+        told = (record.order_id, record.version, record.stamp.at, record.stamp.actor, record.stamp.reason)
+        if (order_id, version, database.backend.instant(at), actor, reason) != told:
+            yield Finding(order_id, version, "a column says something else than the record")
+        if (source, target) != (record.from_status, record.to_status):
+            yield Finding(order_id, version, "the status in the column is not that of the record")
+    if order is None:
+        yield Finding(order_id, None, "the log has records of an order that is not there")
+    elif not records:
+        yield Finding(order_id, None, "the order has no log")
+    elif len(records) != order.version:
+        yield Finding(order_id, order.version, f"the order is at version {order.version}, the log ends at {len(records)}")
+    else:
+        if head != previous:
+            yield Finding(order_id, order.version, "the order's row names another end of the log")
+        if not broken:
+            yield from _folded(order, records)
+
+
+def _folded(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
+    try:
+        told = replayed(records, order.facts)
+    except OrderkitError as error:
+        yield Finding(order.id, order.version, f"the log cannot be replayed: {error}")
+        return
+    for field in attrs.fields(Order):
+        if getattr(told, field.name) != getattr(order, field.name):
+            yield Finding(order.id, order.version, f"the log tells another {field.name} than the stored order has")

@@ -1,0 +1,286 @@
+"""`commit_many`: many commits in one transaction, an answer for each, and one bad element never harms its neighbours.
+
+Locks are taken in one order everywhere: keys, orders, stock, each sorted. Keys are inserted first, so that of many equal requests one goes on
+and the others wait for it and read what it made. Then every element is decided in Python under those locks, in order, a later one seeing the
+earlier; what was accepted is written in bulk, each row once. Functions here take an open transaction and neither begin nor end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection
+
+from orderkit.ports.store import (
+    Commit,
+    CommitAnswer,
+    Committed,
+    DuplicateKey,
+    KeyClaim,
+    LeaseLost,
+    OutOfStock,
+    VersionConflict,
+)
+from orderkit_sql.backend import Row
+from orderkit_sql.codec import CHAIN_START, chained, encode
+from orderkit_sql.database import Database
+from orderkit_sql.parts import write_parts
+from orderkit_sql.rows import ORDER_CHANGES, ORDER_NEW, RECORD_NEW, order_changes, order_identity, search_text
+from orderkit_sql.stocking import Shelves, locked_shelves, write_shelves
+
+Scope = tuple[str, str, str]
+_KEY = ("principal", "operation", "key", "order_id", "fingerprint", "claimed_at")
+
+
+@attrs.define
+class Stored:
+    """What a decision needs to know of a stored order, read under its lock."""
+
+    version: int
+    log_head: bytes
+    token: int
+    lease_until: Any
+    leased: bool
+
+
+@attrs.define
+class Keys:
+    """The keys of a batch: those that this transaction holds for its elements, and what the others stand for."""
+
+    held: dict[Scope, DuplicateKey]
+    known: dict[Scope, DuplicateKey]
+    used: dict[Scope, DuplicateKey] = attrs.field(factory=dict)
+
+    def of(self, scope: Scope) -> DuplicateKey | None:
+        """Return what a key stands for by now."""
+        return self.known.get(scope) or self.used.get(scope)
+
+
+def commit_many(
+    database: Database, connection: Connection, commits: Sequence[Commit], *, resolving: bool = False
+) -> list[CommitAnswer]:
+    """Apply each commit wholly or not at all; `resolving` recognizes commits that an earlier try has written."""
+    answers: list[CommitAnswer] = []
+    for wave in _waves(commits):
+        answers += _commit_wave(database, connection, wave, resolving=resolving)
+    return answers
+
+
+def _waves(commits: Sequence[Commit]) -> Iterator[list[Commit]]:
+    """Cut the batch so that no order is in one part twice: rows are written in bulk, and a second commit builds on the first."""
+    wave: list[Commit] = []
+    seen: set[str] = set()
+    for commit in commits:
+        if commit.after.id in seen:
+            yield wave
+            wave, seen = [], set()
+        wave.append(commit)
+        seen.add(commit.after.id)
+    if wave:
+        yield wave
+
+
+def _commit_wave(
+    database: Database, connection: Connection, commits: list[Commit], *, resolving: bool
+) -> list[CommitAnswer]:
+    keys = _claimed_keys(database, connection, commits)
+    stored = _locked_orders(database, connection, [commit.after.id for commit in commits])
+    shelves = locked_shelves(database, connection, {(m.sku, m.warehouse) for c in commits for m in c.stock})
+    written = _written_before(database, connection, commits) if resolving else set()
+    answers: list[CommitAnswer] = []
+    accepted: list[tuple[Commit, Stored | None]] = []
+    for commit in commits:
+        if commit.after.id in written:
+            _use_key(keys, commit)
+            answers.append(Committed(commit.after.version))
+            continue
+        found = stored.get(commit.after.id)
+        refusal = _refusal(commit, found, keys, shelves)
+        if refusal is None:
+            shelves.move(commit.stock)
+            _use_key(keys, commit)
+            accepted.append((commit, found))
+        answers.append(refusal or Committed(commit.after.version))
+    _settle_keys(database, connection, keys, commits)
+    if accepted:
+        _write(database, connection, accepted)
+        write_shelves(database, connection, shelves)
+    return answers
+
+
+def _refusal(commit: Commit, stored: Stored | None, keys: Keys, shelves: Shelves) -> CommitAnswer | None:
+    """Return why a commit cannot be, in the order that the contract gives: lease, key, version, stock."""
+    if commit.lease is not None and (stored is None or not stored.leased or stored.token != commit.lease.token):
+        return LeaseLost()
+    if commit.key is not None and (known := keys.of(_scope(commit.key))) is not None:
+        return known
+    version = stored.version if stored else 0
+    if version != (commit.before.version if commit.before else 0):
+        return VersionConflict(version)
+    if short := shelves.short(commit.stock):
+        return OutOfStock(short)
+    return None
+
+
+# ---- keys
+
+
+def _scope(claim: KeyClaim) -> Scope:
+    return claim.principal, claim.operation, claim.key
+
+
+def _use_key(keys: Keys, commit: Commit) -> None:
+    if commit.key is not None:
+        keys.used[_scope(commit.key)] = DuplicateKey(commit.after.id, commit.key.fingerprint)
+
+
+def _claimed_keys(database: Database, connection: Connection, commits: Iterable[Commit]) -> Keys:
+    """Insert the batch's keys, sorted; wait for whoever holds one; return what was won and what was lost."""
+    first: dict[Scope, Commit] = {}
+    for commit in commits:
+        if commit.key is not None:
+            first.setdefault(_scope(commit.key), commit)
+    if not first:
+        return Keys({}, {})
+    won = set(_insert_keys(database, connection, [_key_row(database, c) for _, c in sorted(first.items(), key=lambda kv: kv[0])]))
+    held = {s: DuplicateKey(c.after.id, c.key.fingerprint) for s, c in first.items() if s in won and c.key is not None}
+    return Keys(held, find_keys(database, connection, [scope for scope in first if scope not in won]))
+
+
+def _key_row(database: Database, commit: Commit) -> Row:
+    claim = commit.key
+    assert claim is not None  # noqa: S101  (the caller chose commits with a key)
+    at = commit.record.stamp.at
+    return claim.principal, claim.operation, claim.key, commit.after.id, claim.fingerprint, database.backend.moment(at)
+
+
+def _insert_keys(database: Database, connection: Connection, rows: list[Row]) -> list[Scope]:
+    table, backend = database.tables.keys, database.backend
+    names = ", ".join(_KEY)
+    statement = (
+        f"INSERT INTO {database.name(table)} ({names}) SELECT {names} FROM {backend.row_set(table, _KEY)} WHERE true"  # noqa: S608
+        " ON CONFLICT (principal, operation, key) DO NOTHING RETURNING principal, operation, key"
+    )
+    return [tuple(row) for row in connection.exec_driver_sql(statement, backend.row_parameters(table, _KEY, rows))]  # type: ignore[misc]
+
+
+def find_keys(database: Database, connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, DuplicateKey]:
+    """Return what the keys stand for that were claimed."""
+    if not scopes:
+        return {}
+    table, backend = database.tables.keys, database.backend
+    statement = (
+        "SELECT k.principal, k.operation, k.key, k.order_id, k.fingerprint"  # noqa: S608
+        f" FROM {backend.row_set(table, _KEY[:3])} JOIN {database.name(table)} AS k"
+        " ON k.principal = v.principal AND k.operation = v.operation AND k.key = v.key"
+    )
+    found = connection.exec_driver_sql(statement, backend.row_parameters(table, _KEY[:3], scopes))
+    return {(row[0], row[1], row[2]): DuplicateKey(row[3], row[4]) for row in found}
+
+
+def _settle_keys(database: Database, connection: Connection, keys: Keys, commits: Sequence[Commit]) -> None:
+    """Give back the keys whose elements were refused; a key that a later element uses is inserted for that one."""
+    wrong = [scope for scope, inserted in keys.held.items() if keys.used.get(scope) != inserted]
+    if not wrong:
+        return
+    table, backend = database.tables.keys, database.backend
+    same = "k.principal = v.principal AND k.operation = v.operation AND k.key = v.key"
+    connection.exec_driver_sql(
+        f"DELETE FROM {database.name(table)} AS k WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, _KEY[:3])} WHERE {same})",  # noqa: S608
+        backend.row_parameters(table, _KEY[:3], wrong),
+    )
+    taken = {scope for scope in wrong if scope in keys.used}
+    again = [
+        _key_row(database, commit)
+        for commit in commits
+        if commit.key is not None
+        and (scope := _scope(commit.key)) in taken
+        and keys.used[scope] == DuplicateKey(commit.after.id, commit.key.fingerprint)
+    ]
+    if again:
+        _insert_keys(database, connection, again)
+
+
+# ---- orders
+
+
+def _locked_orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
+    backend = database.backend
+    statement = (
+        f"SELECT id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"  # noqa: S608
+        f" FROM {database.name(database.tables.orders)} WHERE {backend.among('id')} ORDER BY id {backend.for_update}"
+    )
+    return {
+        row[0]: Stored(row[1], row[2], row[3], row[4], bool(row[5]))
+        for row in connection.exec_driver_sql(statement, backend.texts(ids))
+    }
+
+
+def _written_before(database: Database, connection: Connection, commits: Sequence[Commit]) -> set[str]:
+    """Return the orders whose record of this very commit is in the log already."""
+    table, backend = database.tables.records, database.backend
+    names = ("order_id", "version")
+    statement = (
+        f"SELECT r.order_id, r.body FROM {backend.row_set(table, names)} JOIN {database.name(table)} AS r"  # noqa: S608
+        " ON r.order_id = v.order_id AND r.version = v.version"
+    )
+    rows = [(commit.after.id, commit.record.version) for commit in commits]
+    bodies = dict(map(tuple, connection.exec_driver_sql(statement, backend.row_parameters(table, names, rows))))
+    return {commit.after.id for commit in commits if bodies.get(commit.after.id) == encode(commit.record)}
+
+
+def _write(database: Database, connection: Connection, accepted: Sequence[tuple[Commit, Stored | None]]) -> None:
+    backend, tables = database.backend, database.tables
+    new: list[Row] = []
+    changed: list[Row] = []
+    documents: list[Row] = []
+    texts: list[Row] = []
+    new_texts: list[Row] = []
+    records: list[Row] = []
+    for commit, stored in accepted:
+        before, after = commit.before, commit.after
+        record = _record_row(commit, stored.log_head if stored else CHAIN_START, database)
+        lease_until = stored.lease_until if stored else None
+        if commit.lease is not None and not keeps_lease(commit):
+            lease_until = None
+        values = order_changes(commit, backend, lease_until=lease_until, log_head=record[-1])
+        if before is None:
+            new.append(values + order_identity(after, backend))
+            new_texts.append((search_text(after), after.id))
+        else:
+            changed.append((*values, after.id))
+            if before.facts is not after.facts and before.facts != after.facts:
+                documents.append((encode(after.facts), after.id))
+                texts.append((search_text(after), after.id))
+        records.append(record)
+    backend.insert(connection, tables.orders, ORDER_NEW, new)
+    backend.update(connection, tables.orders, ORDER_CHANGES, ("id",), changed)
+    backend.update(connection, tables.orders, ("document",), ("id",), documents)
+    backend.insert(connection, tables.texts, ("text", "order_id"), new_texts)
+    backend.update(connection, tables.texts, ("text",), ("order_id",), texts)
+    write_parts(database, connection, [commit for commit, _ in accepted])
+    backend.insert(connection, tables.records, RECORD_NEW, records)
+
+
+def _record_row(commit: Commit, previous: bytes, database: Database) -> Row:
+    record = commit.record
+    body = encode(record)
+    return (
+        record.order_id,
+        record.version,
+        database.backend.moment(record.stamp.at),
+        record.stamp.actor,
+        record.stamp.reason,
+        record.from_status,
+        record.to_status,
+        body,
+        previous,
+        chained(previous, body),
+    )
+
+
+def keeps_lease(commit: Commit) -> bool:
+    """Whether a worker's commit leaves something to do at once, so that it goes on with the order."""
+    return commit.due_at is not None and commit.due_at <= commit.record.stamp.at

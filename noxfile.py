@@ -1,0 +1,221 @@
+"""Every check of orderkit is a session here; CONTRIBUTING.md lists them, `.ci/run` runs them.
+
+Arguments after `--` go to pytest. Interpreters come from the classifiers; a session whose interpreter is missing is skipped and says so
+(with `CI` set it fails). With uv installed environments are made by it, otherwise by virtualenv and pip.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = os.environ.get("NOX_DEFAULT_VENV_BACKEND", "uv|virtualenv")
+nox.options.sessions = ["lint", "arch", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+LOWEST, *LATER = PYTHONS
+EXTRAS = sorted(PROJECT["project"]["optional-dependencies"])
+ADAPTERS = sorted(str(path) for path in Path("adapters").glob("*/orderkit_*"))
+REQUIRED = {"ORDERKIT_REQUIRE_SERVERS": "1"}
+WITHOUT_SERVERS = {"ORDERKIT_REQUIRE_SERVERS": "0"}
+FULL = {"ORDERKIT_PROFILE": "full"}
+
+
+def group(*names: str) -> list[str]:
+    """Return the requirements of dependency groups."""
+    return list(nox.project.dependency_groups(PROJECT, *names))
+
+
+def install(session: nox.Session, *groups: str, extras: str = "all") -> None:
+    """Install the project, editable, with extras and dependency groups."""
+    session.install("-e", f".[{extras}]" if extras else ".", *group(*groups))
+
+
+# ---------------------------------------------------------------- sources
+
+
+@nox.session(python=LOWEST)
+def lint(session: nox.Session) -> None:
+    """Check format, rules and spelling."""
+    session.install(*group("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("codespell", "src", "adapters", "docs", "tests", "README.md", "CONTRIBUTING.md", "changelog.d")
+
+
+@nox.session(python=LOWEST)
+def fmt(session: nox.Session) -> None:
+    """Format the sources and mend what ruff can mend."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", "--fix-only", ".")
+    session.run("ruff", "format", ".")
+
+
+@nox.session(python=LOWEST)
+def arch(session: nox.Session) -> None:
+    """Check the import contracts."""
+    install(session, "lint")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session(python=LOWEST)
+def types(session: nox.Session) -> None:
+    """Check types: mypy strict on everything shipped, pyright on the public API."""
+    install(session, "types", "test")
+    examples = sorted(str(path) for path in Path("examples").glob("**/*.py"))
+    session.run("mypy", "src/orderkit", *ADAPTERS, *examples, "tests/typing")
+    session.run("pyright", "tests/typing")
+
+
+# ---------------------------------------------------------------- tests
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the whole suite in the light profile, with all extras."""
+    install(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=LOWEST)
+@nox.parametrize("extra", ["none", *(extra for extra in EXTRAS if extra != "all")])
+def extras(session: nox.Session, extra: str) -> None:
+    """Run the suite without extras, and with each one alone: what a driver is missing for is skipped, nothing fails."""
+    install(session, "test", extras="" if extra == "none" else extra)
+    env = {} if extra == "postgres" else WITHOUT_SERVERS
+    session.run("pytest", "-m", "not slow", *session.posargs, env=env)
+
+
+@nox.session(python=LOWEST)
+def complete(session: nox.Session) -> None:
+    """Run everything in the full profile against real servers, and hold the branch coverage of the domain at 98%."""
+    install(session, "test")
+    coverage = (
+        "--cov=orderkit.domain",
+        "--cov-branch",
+        "--cov-report=term-missing:skip-covered",
+        "--cov-fail-under=98",
+    )
+    session.run("pytest", *coverage, *session.posargs, env=REQUIRED | FULL)
+
+
+@nox.session(python=LOWEST)
+def properties(session: nox.Session) -> None:
+    """Run the laws with at least 1,000 examples each."""
+    install(session, "test")
+    session.run("pytest", "tests/properties", *session.posargs, env=FULL)
+
+
+@nox.session(python=LOWEST)
+def contracts(session: nox.Session) -> None:
+    """Run the contract suites against every adapter, with real servers."""
+    install(session, "test")
+    session.run("pytest", "tests/contracts", "adapters", *session.posargs, env=REQUIRED)
+
+
+@nox.session(python=LOWEST)
+def postgres(session: nox.Session) -> None:
+    """Run what needs PostgreSQL; a missing server is a failure."""
+    install(session, "test")
+    session.run("pytest", "-m", "postgres", *session.posargs, env=REQUIRED)
+
+
+@nox.session(python=LOWEST)
+def oracle(session: nox.Session) -> None:
+    """Hold the planner against OR-Tools."""
+    install(session, "test", "oracle")
+    session.run("pytest", "-m", "oracle", *session.posargs, env=FULL)
+
+
+@nox.session(python=LOWEST)
+def lowest(session: nox.Session) -> None:
+    """Run the suite with the lowest versions of direct dependencies that pyproject.toml allows."""
+    asked = [
+        *PROJECT["project"]["dependencies"],
+        *(r for e in EXTRAS if e != "all" for r in PROJECT["project"]["optional-dependencies"][e]),
+    ]
+    pins = sorted({re.sub(r"\[.*?\]", "", requirement).replace(">=", "==") for requirement in asked})
+    constraints = Path(session.create_tmp()).resolve() / "lowest.txt"
+    constraints.write_text("\n".join(pins) + "\n", encoding="utf-8")
+    session.install("-e", ".[all]", *group("test"), "-c", str(constraints))
+    session.run("pytest", "-m", "not slow", "--deselect", "tests/architecture/test_documents.py", *session.posargs)
+
+
+# ---------------------------------------------------------------- what is shipped
+
+
+@nox.session(python=LOWEST)
+def docs(session: nox.Session) -> None:
+    """Build the site without a warning and run every snippet."""
+    install(session, "test", "docs")
+    session.run("zensical", "build", "-f", "mkdocs.yml", "--clean", "--strict")
+    session.run("pytest", "README.md", "docs", "tests/architecture/test_documents.py", *session.posargs)
+
+
+@nox.session(python=LOWEST)
+def wheel(session: nox.Session) -> None:
+    """Build sdist and wheel, install the wheel alone in an empty environment, and use it from somewhere else."""
+    folder = Path(session.create_tmp()).resolve()
+    built, elsewhere = folder / "dist", folder / "elsewhere"
+    for path in (built, elsewhere):
+        shutil.rmtree(path, ignore_errors=True)
+    elsewhere.mkdir()
+    session.install("build>=1.2")
+    session.run("python", "-m", "build", "--outdir", str(built), silent=True)
+    (package,) = built.glob("*.whl")
+    session.run("python", "-m", "venv", "--clear", str(folder / "bare"))
+    binaries = folder / "bare" / ("Scripts" if os.name == "nt" else "bin")
+    python, orderkit = str(binaries / "python"), str(binaries / "orderkit")
+    session.run(python, "-m", "pip", "install", "-q", str(package), external=True)
+    with session.chdir(elsewhere):
+        session.run(
+            python,
+            "-W",
+            "error",
+            "-c",
+            "import orderkit; print(orderkit.__version__, orderkit.__file__)",
+            external=True,
+        )
+        session.run(
+            python,
+            "-c",
+            "import pathlib, orderkit; assert (pathlib.Path(orderkit.__file__).parent / 'py.typed').exists()",
+            external=True,
+        )
+        for arguments in (["--help"], ["--version"], ["adapters", "list"], ["demo"]):
+            session.run(orderkit, *arguments, external=True)
+
+
+@nox.session(python=LOWEST)
+def bench(session: nox.Session) -> None:
+    """Run every script of `benchmarks/`; each fails when it is over its budget."""
+    install(session)
+    for script in sorted(Path("benchmarks").glob("*.py")):
+        session.run("python", str(script), *session.posargs)
+
+
+@nox.session(python=LOWEST)
+def replay_year(session: nox.Session) -> None:
+    """Replay a year (`nox -s replay_year -- FILE [STORE]`) and hold its books at nothing unexplained."""
+    if not session.posargs:
+        session.skip("give the file: nox -s replay_year -- FILE [STORE]")
+    folder = Path(session.create_tmp()).resolve()
+    file, *store = session.posargs
+    report = folder / "year.json"
+    shutil.rmtree(folder / "year", ignore_errors=True)
+    (folder / "year").mkdir()
+    install(session)
+    session.run(
+        "orderkit", "replay", file, "--store", *(store or [f"sqlite:///{folder}/year/year.db"]), "--report", str(report)
+    )
+    unexplained = json.loads(report.read_text(encoding="utf-8"))["reconciliation"]["unexplained"]
+    if float(unexplained) != 0:
+        session.error(f"{unexplained} is unexplained: see {report}")
