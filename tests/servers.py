@@ -135,9 +135,9 @@ class PostgresServer:
 
 def _initialize(binaries: Path, folder: Path, run_as: dict[str, Any]) -> None:
     command = [
-        binaries / "initdb",
+        str(binaries / "initdb"),
         "-D",
-        folder / "data",
+        str(folder / "data"),
         "-U",
         USER,
         "--auth=scram-sha-256",
@@ -163,9 +163,9 @@ def _started(
             "fsync": "on",
         }
         command = [
-            binaries / "postgres",
+            str(binaries / "postgres"),
             "-D",
-            folder / "data",
+            str(folder / "data"),
             *(f"--{name}={value}" for name, value in settings.items()),
         ]
         with (folder / "server.log").open("ab") as log:

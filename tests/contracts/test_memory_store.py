@@ -7,10 +7,10 @@ from contextlib import closing
 
 import attrs
 import pytest
-from orderkit_memory.store import MemoryStore
 
 from orderkit.ports.store import Store
 from orderkit.testing.contracts.store import StoreContract
+from orderkit_memory.store import MemoryStore
 
 
 @attrs.define

@@ -95,7 +95,9 @@ def test_many_operations_are_answered_each_for_itself(tmp_path: Path) -> None:
     reused = attrs.evolve(MUG, amount_minor=1)
     with closing(FakePayments(Book(tmp_path / "psp.db"))) as psp:
         first, declined, again, other = psp.move_money_many([MUG, bad, MUG, reused])
-        asked = psp.ask_payment_many([AskPayment(key=MUG.key, payment=MUG.payment, at=NOON), AskPayment(key="none/1", payment="none", at=NOON)])
+        asked = psp.ask_payment_many(
+            [AskPayment(key=MUG.key, payment=MUG.payment, at=NOON), AskPayment(key="none/1", payment="none", at=NOON)]
+        )
     assert isinstance(first, Confirmed)
     assert (again, declined, other) == (first, Refused("declined"), Refused("key_reused"))
     assert asked == [first, Refused("not_found")]
@@ -136,7 +138,9 @@ def test_a_void_releases_the_rest_of_a_partly_captured_authorization() -> None:
     with closing(FakePayments()) as psp:
         psp.move_money(attrs.evolve(MUG, kind=OperationKind.AUTHORIZE))
         psp.move_money(attrs.evolve(MUG, key="c/1", kind=OperationKind.CAPTURE, amount_minor=1_000))
-        assert isinstance(psp.move_money(attrs.evolve(MUG, key="v/1", kind=OperationKind.VOID, amount_minor=250)), Confirmed)
+        assert isinstance(
+            psp.move_money(attrs.evolve(MUG, key="v/1", kind=OperationKind.VOID, amount_minor=250)), Confirmed
+        )
         total = psp.totals()["10042-P1"]
     assert (total.authorized_minor, total.captured_minor) == (1_000, 1_000)
 
@@ -154,12 +158,16 @@ def test_a_gift_card_pays_what_is_on_it() -> None:
         assert psp.balance("gift_BIRTHDAY", NOON) == 2_000
         with pytest.raises(InvalidInput):
             psp.issue("gift_BIRTHDAY", 500, "JPY")
-        assert psp.move_money(attrs.evolve(gift, key="y/1", payment="10044-P1", currency="JPY")) == Refused("currency_mismatch")
+        assert psp.move_money(attrs.evolve(gift, key="y/1", payment="10044-P1", currency="JPY")) == Refused(
+            "currency_mismatch"
+        )
 
 
 def test_store_credit_is_held_until_the_authorization_ends() -> None:
     """What is authorized cannot be spent twice; when the authorization expires the credit is there again."""
-    credit = attrs.evolve(MUG, method="credit_anna", tender="store_credit", kind=OperationKind.AUTHORIZE, amount_minor=800)
+    credit = attrs.evolve(
+        MUG, method="credit_anna", tender="store_credit", kind=OperationKind.AUTHORIZE, amount_minor=800
+    )
     with closing(FakePayments()) as psp:
         psp.issue("credit_anna", 1_000, "EUR")
         assert isinstance(psp.move_money(credit), Confirmed)
@@ -173,7 +181,8 @@ def test_a_balance_is_never_overdrawn_by_a_crowd() -> None:
     with closing(FakePayments()) as psp, ThreadPoolExecutor(20) as pool:
         psp.issue("gift_LAST", 500, "EUR")
         wanted = [
-            attrs.evolve(MUG, key=f"{n}/1", payment=f"{n}-P1", method="gift_LAST", tender="gift_card", amount_minor=100) for n in range(20)
+            attrs.evolve(MUG, key=f"{n}/1", payment=f"{n}-P1", method="gift_LAST", tender="gift_card", amount_minor=100)
+            for n in range(20)
         ]
         answers = list(pool.map(psp.move_money, wanted))
         assert sum(isinstance(answer, Confirmed) for answer in answers) == 5

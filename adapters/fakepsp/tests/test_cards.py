@@ -81,7 +81,9 @@ def test_a_card_that_says_no_says_why(psp: FakePayments, card: str, reason: str)
     assert psp.totals() == {}
 
 
-@pytest.mark.parametrize("card", [FakeCard.OK, FakeCard.VISA, "4242 4242 4242 4242", FakeCard.SLOW, FakeCard.WEBHOOK_NEVER])
+@pytest.mark.parametrize(
+    "card", [FakeCard.OK, FakeCard.VISA, "4242 4242 4242 4242", FakeCard.SLOW, FakeCard.WEBHOOK_NEVER]
+)
 def test_a_good_card_is_charged(psp: FakePayments, card: str) -> None:
     """Good cards are charged, under their name or their number."""
     assert isinstance(move(psp, card), Confirmed)
@@ -173,7 +175,12 @@ def test_a_script_goes_from_step_to_step(psp: FakePayments) -> None:
 
 @pytest.mark.parametrize(
     ("steps", "webhooks"),
-    [({"authorize": "okay"}, "after"), ({"refund": "pending:soon->ok"}, "after"), ({"void": ["ok", ""]}, "after"), ({}, "sometimes")],
+    [
+        ({"authorize": "okay"}, "after"),
+        ({"refund": "pending:soon->ok"}, "after"),
+        ({"void": ["ok", ""]}, "after"),
+        ({}, "sometimes"),
+    ],
 )
 def test_a_script_that_says_nothing_known_is_refused(steps: dict[str, str], webhooks: str) -> None:
     """A misspelled step is an error where it is written, not a card that works."""

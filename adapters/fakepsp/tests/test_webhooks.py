@@ -26,7 +26,9 @@ def psp() -> Iterator[FakePayments]:
         yield payments
 
 
-def charge(method: str, kind: OperationKind = OperationKind.CHARGE, *, key: str = "10042-P1.1/1", at: datetime = NOON) -> MoveMoney:
+def charge(
+    method: str, kind: OperationKind = OperationKind.CHARGE, *, key: str = "10042-P1.1/1", at: datetime = NOON
+) -> MoveMoney:
     """Return what Anna pays, or gets back."""
     return MoveMoney(
         key=key,
@@ -129,7 +131,11 @@ def test_a_webhook_that_never_comes(psp: FakePayments, card: str) -> None:
 def test_shuffled_webhooks_tell_the_end_before_the_beginning(psp: FakePayments) -> None:
     """The refund is told first, the authorization last."""
     for second, kind in enumerate(("authorize", "capture", "refund")):
-        psp.move_money(charge(FakeCard.WEBHOOKS_SHUFFLED, OperationKind(kind), key=f"{kind}/1", at=NOON + timedelta(seconds=second)))
+        psp.move_money(
+            charge(
+                FakeCard.WEBHOOKS_SHUFFLED, OperationKind(kind), key=f"{kind}/1", at=NOON + timedelta(seconds=second)
+            )
+        )
     told = [delivery.event.kind for delivery in psp.deliveries(LATER)]
     assert told == ["payment.refunded", "payment.captured", "payment.authorized"]
 
@@ -178,7 +184,9 @@ def test_a_signature_holds_for_its_body_its_secret_and_five_minutes() -> None:
     assert not verify(body + b" ", signature, secret="whsec_anna")
     assert not verify(body, signature, secret="whsec_ben")
     assert not verify(body, signature, secret="whsec_anna", now=NOON + timedelta(minutes=6))
-    assert not any(verify(body, broken, secret="whsec_anna") for broken in ("", "t=1", "v1=0", "t=x,v1=é", signature[:-1]))
+    assert not any(
+        verify(body, broken, secret="whsec_anna") for broken in ("", "t=1", "v1=0", "t=x,v1=é", signature[:-1])
+    )
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id":"evt_1"}', b"\xff"])

@@ -7,4 +7,12 @@ from orderkit_memory.notifications import MemoryNotifications
 from orderkit_memory.search import MemorySearch
 from orderkit_memory.store import MemoryStore
 
-__all__ = ["FileBus", "MemoryBus", "MemoryCache", "MemoryDocuments", "MemoryNotifications", "MemorySearch", "MemoryStore"]
+__all__ = [
+    "FileBus",
+    "MemoryBus",
+    "MemoryCache",
+    "MemoryDocuments",
+    "MemoryNotifications",
+    "MemorySearch",
+    "MemoryStore",
+]

@@ -47,12 +47,18 @@ def _rows(kind: str, order: Order) -> list[str]:
         return [*rows, f"Return {order.returns[-1].id if order.returns else order.id}"]
     if kind == "credit_memo":
         for refund in order.refunds:
-            rows.append(f"{refund.id.rsplit('-', 1)[-1]:<6}{refund.kind:<24}{refund.reason[:24]:<26}{amount(refund.total_minor)}")
+            rows.append(
+                f"{refund.id.rsplit('-', 1)[-1]:<6}{refund.kind:<24}{refund.reason[:24]:<26}{amount(refund.total_minor)}"
+            )
         return [*rows, "", f"{'Credited':<56}{amount(order.credited_minor)}"]
     for line in facts.lines:
         total = facts.prices.line(line.number).payable_minor
         rows.append(f"{line.quantity:>6} x {line.sku[:14]:<16}{line.name[:30]:<31}{amount(total)}")
-    rows += ["", f"{'Shipping':<56}{amount(facts.prices.shipping_minor)}", f"{'of which tax':<56}{amount(facts.prices.tax_minor)}"]
+    rows += [
+        "",
+        f"{'Shipping':<56}{amount(facts.prices.shipping_minor)}",
+        f"{'of which tax':<56}{amount(facts.prices.tax_minor)}",
+    ]
     return [*rows, f"{'Total':<56}{amount(order.total_minor)}"]
 
 
@@ -70,7 +76,9 @@ def pdf(rows: list[str]) -> bytes:
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /Encoding /WinAnsiEncoding >>",
     ]
     for n, page in enumerate(pages):
-        content = b"BT /F1 9 Tf 13 TL 50 790 Td " + b" ".join(b"(" + _escaped(row) + b") Tj T*" for row in page) + b" ET"
+        content = (
+            b"BT /F1 9 Tf 13 TL 50 790 Td " + b" ".join(b"(" + _escaped(row) + b") Tj T*" for row in page) + b" ET"
+        )
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> "
             + f"/Contents {first + 2 * n + 1} 0 R >>".encode()

@@ -1,8 +1,12 @@
-"""The store in memory: the reference that every other store is compared with. Thread-safe by one lock; values are frozen, so nothing is copied."""
+"""The store in memory: the reference that every other store is compared with.
+
+One lock guards everything; values are frozen, so nothing is copied. It keeps what it is given and decides nothing; what is gone with the
+process is all of it. The rules that it shows, and the contract suite tests, stand in `orderkit.ports.store` and in this adapter's README.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import heapq
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +16,6 @@ import attrs
 
 from orderkit.domain.events import Record
 from orderkit.domain.order import Order
-from orderkit.domain.status import payment, word
 from orderkit.errors import InvalidInput, OrderkitError
 from orderkit.ports.store import (
     ClaimDue,
@@ -24,12 +27,11 @@ from orderkit.ports.store import (
     FindOrders,
     GiveUp,
     KeepMessage,
+    KeyClaim,
     Lease,
     LeaseLost,
     MarkPublished,
     Message,
-    OrderQuery,
-    OrderSummary,
     OutOfStock,
     Page,
     PutStock,
@@ -43,22 +45,26 @@ from orderkit.ports.store import (
     TakeOutbox,
     VersionConflict,
 )
+from orderkit_memory import lists
 
 Place = tuple[str, str]
 
 
 @attrs.define
 class _Row:
-    """An order and what the store keeps beside it."""
+    """An order and what the store keeps beside it. Without a lease, `leased_until` is nothing."""
 
     order: Order
     due_at: datetime | None = None
     due_for: str | None = None
     token: int = 0
-    leased_until: float = 0.0
+    leased_until: float | None = None
     attempts: int = 0
     parked: bool = False
     error: str = ""
+
+    def leased(self, now: float) -> bool:
+        return self.leased_until is not None and self.leased_until > now
 
 
 @attrs.define
@@ -76,20 +82,26 @@ class _Kept:
 
 
 class MemoryStore:
-    """Orders, log, stock, keys and inbox in one process; gone with it."""
+    """Orders, log, stock, keys and inbox in one process. Safe to use from many threads."""
 
-    in_memory = True
+    in_memory = True  # a commit is only computation: nothing is gained by gathering several
+    capabilities = StoreCapabilities(
+        durable=False, concurrent_writers=True, joins_host_transaction=False, batch_max=256
+    )
 
     def __init__(self, *, lease_clock: Callable[[], float] = time.monotonic) -> None:
-        self.capabilities = StoreCapabilities(durable=False, concurrent_writers=True, joins_host_transaction=False, batch_max=256)
+        """Open an empty store. `lease_clock` tells seconds; leases run on it, whatever time the shop's clock has."""
         self._lock = threading.RLock()
         self._now = lease_clock
         self._rows: dict[str, _Row] = {}
+        self._due: list[tuple[datetime, str]] = []  # a heap; an entry that its row no longer says is passed over
         self._records: dict[str, list[Record]] = {}
+        self._outbox: dict[
+            tuple[str, int], float
+        ] = {}  # unpublished, in the order of commits, with the end of the lease
         self._keys: dict[tuple[str, str, str], DuplicateKey] = {}
-        self._shelves: dict[Place, _Shelf] = {}
-        self._puts: set[str] = set()
-        self._outbox: dict[tuple[str, int], float] = {}
+        self._shelves: dict[str, dict[str, _Shelf]] = {}
+        self._receipts: set[str] = set()
         self._inbox: dict[tuple[str, str], _Kept] = {}
 
     # ---- orders
@@ -97,45 +109,47 @@ class MemoryStore:
     def commit_many(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
         """Apply each commit wholly or not at all, in order; a later one sees the earlier ones."""
         with self._lock:
-            return [self._commit(commit) for commit in commits]
+            return [self._refusal(commit) or self._applied(commit) for commit in commits]
 
-    def _commit(self, commit: Commit) -> CommitAnswer:
+    def _refusal(self, commit: Commit) -> CommitAnswer | None:
+        """Say why nothing of the commit may be written: the lease first, then the key, the version, the stock."""
         row = self._rows.get(commit.after.id)
-        if commit.lease is not None and (row is None or row.token != commit.lease.token or row.leased_until < self._now()):
+        if commit.lease is not None and (row is None or row.token != commit.lease.token or not row.leased(self._now())):
             return LeaseLost()
-        if commit.key is not None:
-            scope = (commit.key.principal, commit.key.operation, commit.key.key)
-            if (known := self._keys.get(scope)) is not None:
-                return known
-        stored = row.order.version if row else 0
-        if stored != (commit.before.version if commit.before else 0):
-            return VersionConflict(stored)
+        if commit.key is not None and (known := self._keys.get(_scope(commit.key))) is not None:
+            return known
+        version = row.order.version if row else 0
+        if version != (commit.before.version if commit.before else 0):
+            return VersionConflict(version)
         if short := self._short(commit):
             return OutOfStock(short)
-        if commit.key is not None:
-            self._keys[scope] = DuplicateKey(commit.after.id, commit.key.fingerprint)
-        for move in commit.stock:
-            shelf = self._shelves.setdefault((move.sku, move.warehouse), _Shelf())
-            shelf.on_hand += move.on_hand
-            shelf.reserved += move.reserved
-        row = self._rows.setdefault(commit.after.id, _Row(commit.after))
-        row.order, row.due_at, row.due_for = commit.after, commit.due_at, commit.due_for
-        row.attempts, row.parked, row.error = 0, False, ""
-        if commit.lease is not None and not keeps_lease(commit):
-            row.leased_until = 0.0
-        self._records.setdefault(commit.after.id, []).append(commit.record)
-        self._outbox[commit.after.id, commit.record.version] = 0.0
-        return Committed(commit.after.version)
+        return None
 
     def _short(self, commit: Commit) -> tuple[Place, ...]:
-        empty = _Shelf()
         short = []
         for move in commit.stock:
-            shelf = self._shelves.get((move.sku, move.warehouse), empty)
-            on_hand, reserved = shelf.on_hand + move.on_hand, shelf.reserved + move.reserved
-            if not 0 <= reserved <= on_hand:
+            shelf = self._shelf(move.sku, move.warehouse)
+            if not 0 <= shelf.reserved + move.reserved <= shelf.on_hand + move.on_hand:
                 short.append((move.sku, move.warehouse))
         return tuple(short)
+
+    def _applied(self, commit: Commit) -> Committed:
+        after, record = commit.after, commit.record
+        if commit.key is not None:
+            self._keys[_scope(commit.key)] = DuplicateKey(after.id, commit.key.fingerprint)
+        for move in commit.stock:
+            shelf = self._shelf(move.sku, move.warehouse, make=True)
+            shelf.on_hand += move.on_hand
+            shelf.reserved += move.reserved
+        row = self._rows.setdefault(after.id, _Row(after))
+        row.order, row.due_for = after, commit.due_for
+        row.attempts, row.parked, row.error = 0, False, ""
+        if commit.lease is not None and not _goes_on(commit):
+            row.leased_until = None
+        self._schedule(row, commit.due_at)
+        self._records.setdefault(after.id, []).append(record)
+        self._outbox[after.id, record.version] = 0.0
+        return Committed(after.version)
 
     def load_many(self, order_ids: Sequence[str]) -> list[Order | None]:
         """Return each order, or nothing in its place."""
@@ -143,33 +157,62 @@ class MemoryStore:
             return [row.order if (row := self._rows.get(order_id)) else None for order_id in order_ids]
 
     def find_keys(self, keys: Sequence[FindKey]) -> list[DuplicateKey | None]:
-        """Return what each key stands for."""
+        """Return what each key stands for, or nothing in its place."""
         with self._lock:
-            return [self._keys.get((k.principal, k.operation, k.key)) for k in keys]
+            return [self._keys.get((key.principal, key.operation, key.key)) for key in keys]
 
     def read_records(self, asked: ReadRecords) -> tuple[Record, ...]:
-        """Return the log of an order."""
+        """Return the log of an order, oldest first."""
         with self._lock:
             return tuple(self._records.get(asked.order_id, ()))
 
+    def find_orders(self, asked: FindOrders) -> Page:
+        """Return a page of orders, newest first. Raises `InvalidInput` (`invalid_cursor`)."""
+        query = asked.query
+        after = lists.after(query)
+        with self._lock:
+            rows = [
+                row
+                for row in self._rows.values()
+                if (after is None or lists.position(row.order) < after) and lists.matches(row.order, query)
+            ]
+            page = heapq.nlargest(query.limit, rows, key=lambda row: lists.position(row.order))
+            items = tuple(
+                lists.summary(row.order, due_at=row.due_at, due_for=row.due_for, parked=row.parked) for row in page
+            )
+        more = len(rows) > len(page) > 0
+        return Page(items, lists.cursor(query, (items[-1].placed_at, items[-1].id)) if more else None)
+
     # ---- stock
 
+    def _shelf(self, sku: str, warehouse: str, *, make: bool = False) -> _Shelf:
+        """Return a shelf; one that is not there counts as empty."""
+        found = self._shelves.get(sku, {}).get(warehouse)
+        if found is None:
+            found = _Shelf()
+            if make:
+                self._shelves.setdefault(sku, {})[warehouse] = found
+        return found
+
     def read_supply_many(self, asked: Sequence[ReadSupply]) -> list[Mapping[Place, int]]:
-        """Return units available for each question."""
+        """Return the units on hand and not promised, for each question; an emptied shelf has none, an unknown one is not there."""
         with self._lock:
-            by_sku: dict[str, dict[Place, int]] = {sku: {} for question in asked for sku in question.skus}
-            for place, shelf in self._shelves.items():
-                if place[0] in by_sku:
-                    by_sku[place[0]][place] = shelf.on_hand - shelf.reserved
-        return [{place: units for sku in question.skus for place, units in by_sku[sku].items()} for question in asked]
+            return [
+                {
+                    (sku, warehouse): shelf.on_hand - shelf.reserved
+                    for sku in question.skus
+                    for warehouse, shelf in self._shelves.get(sku, {}).items()
+                }
+                for question in asked
+            ]
 
     def read_stock(self, asked: ReadStock) -> tuple[StockLevel, ...]:
-        """Return stock levels, sorted."""
+        """Return stock levels, sorted by SKU and warehouse."""
         with self._lock:
             return tuple(
-                StockLevel(sku, place, shelf.on_hand, shelf.reserved, shelf.received)
-                for (sku, place), shelf in sorted(self._shelves.items())
-                if not asked.skus or sku in asked.skus
+                StockLevel(sku, warehouse, shelf.on_hand, shelf.reserved, shelf.received)
+                for sku in sorted(set(asked.skus) & self._shelves.keys() if asked.skus else self._shelves)
+                for warehouse, shelf in sorted(self._shelves[sku].items())
             )
 
     def put_stock_many(self, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
@@ -178,87 +221,76 @@ class MemoryStore:
             return [self._put(put) for put in puts]
 
     def _put(self, put: PutStock) -> OrderkitError | None:
-        if put.id in self._puts:
+        if put.id in self._receipts:
             return None
-        shelf = self._shelves.get((put.sku, put.warehouse), _Shelf())
+        shelf = self._shelf(put.sku, put.warehouse)
         if shelf.on_hand + put.quantity < shelf.reserved:
             return InvalidInput(
-                f"{put.warehouse} has promised {shelf.reserved} of {put.sku}: {put.quantity} cannot be counted off",
+                f"{put.warehouse} has {shelf.on_hand} of {put.sku} and has promised {shelf.reserved}: {put.quantity} cannot be counted off",
                 code="invalid_quantity",
                 field="quantity",
                 facts={"on_hand": shelf.on_hand, "reserved": shelf.reserved},
             )
+        shelf = self._shelf(put.sku, put.warehouse, make=True)
         shelf.on_hand += put.quantity
         shelf.received += put.quantity
-        self._shelves[put.sku, put.warehouse] = shelf
-        self._puts.add(put.id)
+        self._receipts.add(put.id)
         return None
-
-    # ---- lists
-
-    def find_orders(self, asked: FindOrders) -> Page:
-        """Return a page of orders, newest first."""
-        query = asked.query
-        after = _position(query)
-        with self._lock:
-            rows = [row for row in self._rows.values() if _matches(row.order, query)]
-            rows.sort(key=lambda row: (row.order.placed_at, row.order.id), reverse=True)
-            if after is not None:
-                rows = [row for row in rows if (row.order.placed_at.isoformat(), row.order.id) < after]
-            page = rows[: query.limit]
-            items = tuple(_summary(row) for row in page)
-        last = page[-1].order if len(rows) > query.limit else None
-        return Page(items, _cursor(query, last.placed_at.isoformat(), last.id) if last else None)
 
     # ---- workers
 
+    def _schedule(self, row: _Row, due_at: datetime | None) -> None:
+        if due_at is not None and (due_at != row.due_at or row.leased_until is None):
+            heapq.heappush(self._due, (due_at, row.order.id))
+        row.due_at = due_at
+
     def claim_due(self, asked: ClaimDue) -> tuple[Lease, ...]:
-        """Lease what is due and free; count the attempt; park what failed too often."""
-        now, leases = self._now(), []
+        """Lease what is due and free, the longest waiting first; count the attempt; park what was claimed too often."""
+        leases: list[Lease] = []
+        passed: dict[tuple[datetime, str], None] = {}
         with self._lock:
-            due = [
-                row
-                for row in self._rows.values()
-                if row.due_at is not None
-                and row.due_at <= asked.now
-                and not row.parked
-                and row.leased_until <= now
-                and (not asked.kinds or row.due_for in asked.kinds)
-            ]
-            for row in sorted(due, key=lambda row: (row.due_at, row.order.id)):
-                if len(leases) == asked.limit:
-                    break
-                row.attempts += 1
-                if row.attempts > asked.attempts_max:
-                    row.parked = True
+            now = self._now()
+            while self._due and self._due[0][0] <= asked.now and len(leases) < asked.limit:
+                entry = heapq.heappop(self._due)
+                row = self._rows[entry[1]]
+                if entry in passed or row.due_at != entry[0] or row.parked:
                     continue
-                row.token += 1
-                row.leased_until = now + asked.lease_seconds
-                leases.append(Lease(order_id=row.order.id, token=row.token, attempts=row.attempts))
+                passed[entry] = None
+                if row.leased(now) or (asked.kinds and row.due_for not in asked.kinds):
+                    continue
+                if (lease := _claimed(row, now, asked)) is not None:
+                    leases.append(lease)
+            for entry in passed:
+                heapq.heappush(self._due, entry)
         return tuple(leases)
 
     def give_up(self, asked: GiveUp) -> None:
-        """Free a leased order until its next time."""
+        """Free a leased order until its next time; a lease that is not held any more gives nothing up."""
         with self._lock:
             row = self._rows.get(asked.lease.order_id)
-            if row is not None and row.token == asked.lease.token:
-                row.leased_until, row.due_at, row.error = 0.0, asked.retry_at, asked.error
+            if row is not None and row.token == asked.lease.token and row.leased_until is not None:
+                row.leased_until, row.error = None, asked.error
+                self._schedule(row, asked.retry_at)
 
     def take_outbox(self, asked: TakeOutbox) -> tuple[Record, ...]:
         """Claim unpublished records, never one behind an earlier record that another relay has."""
-        now, taken, blocked = self._now(), [], set()
+        taken: list[Record] = []
+        claimed: set[str] = set()
         with self._lock:
-            for (order_id, version), until in sorted(self._outbox.items()):
+            now = self._now()
+            for (order_id, version), until in self._outbox.items():
+                if len(taken) == asked.limit:
+                    break
                 if until > now:
-                    blocked.add(order_id)
-                if order_id in blocked or len(taken) == asked.limit:
-                    continue
-                self._outbox[order_id, version] = now + asked.lease_seconds
-                taken.append(self._records[order_id][version - 1])
+                    claimed.add(order_id)
+                elif order_id not in claimed:
+                    taken.append(self._records[order_id][version - 1])
+            for record in taken:
+                self._outbox[record.order_id, record.version] = now + asked.lease_seconds
         return tuple(taken)
 
     def mark_published(self, asked: MarkPublished) -> None:
-        """Forget published records' places in the outbox."""
+        """Take published records out of the outbox; they stay in the log."""
         with self._lock:
             for name in asked.ids:
                 self._outbox.pop(name, None)
@@ -266,7 +298,7 @@ class MemoryStore:
     # ---- inbox
 
     def keep_message(self, asked: KeepMessage) -> bool:
-        """Keep a message once."""
+        """Keep a message; the answer says whether it is new."""
         name = (asked.message.source, asked.message.id)
         with self._lock:
             if name in self._inbox:
@@ -275,14 +307,15 @@ class MemoryStore:
             return True
 
     def take_messages(self, asked: TakeMessages) -> tuple[Message, ...]:
-        """Return waiting messages that are due, oldest first."""
+        """Return messages that wait and are due, oldest first."""
         with self._lock:
-            waiting = [k for k in self._inbox.values() if k.due_at is not None and k.due_at <= asked.now]
-            waiting.sort(key=lambda k: (k.message.received_at, k.message.id))
-            return tuple(k.message for k in waiting[: asked.limit])
+            due = [
+                kept.message for kept in self._inbox.values() if kept.due_at is not None and kept.due_at <= asked.now
+            ]
+        return tuple(heapq.nsmallest(asked.limit, due, key=lambda message: (message.received_at, message.id)))
 
     def settle_message(self, asked: SettleMessage) -> None:
-        """Mark a message as applied, or as waiting for another time."""
+        """Note that a message is applied, or waits for another time; either way it was tried once more."""
         with self._lock:
             kept = self._inbox.get((asked.source, asked.id))
             if kept is not None:
@@ -293,69 +326,22 @@ class MemoryStore:
         """Nothing is held open."""
 
 
-def keeps_lease(commit: Commit) -> bool:
-    """Whether a worker's commit leaves something to do at once."""
+def _scope(key: FindKey | KeyClaim) -> tuple[str, str, str]:
+    return key.principal, key.operation, key.key
+
+
+def _goes_on(commit: Commit) -> bool:
+    """Whether a worker's commit leaves something to do at once, so that the worker keeps the order."""
     return commit.due_at is not None and commit.due_at <= commit.record.stamp.at
 
 
-def _matches(order: Order, query: OrderQuery) -> bool:
-    facts = order.facts
-    shipped = [s.shipped_at for s in order.shipments if s.shipped_at is not None]
-    return (
-        (query.customer is None or facts.customer == query.customer)
-        and (not query.statuses or word(order) in query.statuses)
-        and (not query.payment_statuses or payment(order) in query.payment_statuses)
-        and (query.sku is None or any(line.sku == query.sku for line in facts.lines))
-        and (query.placed_from is None or order.placed_at >= query.placed_from)
-        and (query.placed_until is None or order.placed_at < query.placed_until)
-        and (query.shipped_from is None or any(at >= query.shipped_from for at in shipped))
-        and (query.shipped_until is None or any(at < query.shipped_until for at in shipped))
-        and (query.tracking_number is None or any(s.tracking_number == query.tracking_number for s in order.shipments))
-        and (query.text is None or all(w in search_text(order) for w in query.text.casefold().split()))
-    )
-
-
-def search_text(order: Order) -> str:
-    """Return the folded text that a word search looks in."""
-    facts, to = order.facts, order.facts.ship_to
-    words = [order.id, facts.customer, facts.reference, to.name, to.street, to.zip, to.city, to.country]
-    words += [part for line in facts.lines for part in (line.sku, line.name)]
-    words += [s.tracking_number for s in order.shipments if s.tracking_number]
-    return " ".join(words).casefold()
-
-
-def _summary(row: _Row) -> OrderSummary:
-    order = row.order
-    return OrderSummary(
-        id=order.id,
-        customer=order.facts.customer,
-        status=word(order),
-        payment_status=payment(order),
-        currency=order.currency,
-        total_minor=order.total_minor,
-        refunded_minor=order.refunded_minor,
-        placed_at=order.placed_at,
-        updated_at=order.updated_at,
-        shipments=sum(1 for s in order.shipments if s.lines),
-        due_at=row.due_at,
-        due_for=row.due_for,
-        parked=row.parked,
-    )
-
-
-def _cursor(query: OrderQuery, placed_at: str, order_id: str) -> str:
-    return f"{_digest(query)}.{placed_at}.{order_id}"
-
-
-def _position(query: OrderQuery) -> tuple[str, str] | None:
-    if query.cursor is None:
+def _claimed(row: _Row, now: float, asked: ClaimDue) -> Lease | None:
+    """Count an attempt and lease the order, or park it when it had too many."""
+    row.attempts += 1
+    if row.attempts > asked.attempts_max:
+        row.parked, row.leased_until = True, None
+        row.error = f"parked: claimed {asked.attempts_max} times without a commit; the last error: {row.error or 'none was kept'}"
         return None
-    digest, _, rest = query.cursor.partition(".")
-    placed_at, _, order_id = rest.rpartition(".")
-    if digest != _digest(query) or not order_id:
-        raise InvalidInput("the cursor belongs to another query", code="invalid_cursor", field="cursor")
-    return placed_at, order_id
-
-
-def _digest(query: OrderQuery) -> str:
-    return hashlib.blake2b(repr(attrs.evolve(query, cursor=None, limit=50)).encode(), digest_size=6).hexdigest()
+    row.token += 1
+    row.leased_until = now + asked.lease_seconds
+    return Lease(order_id=row.order.id, token=row.token, attempts=row.attempts)

@@ -16,7 +16,8 @@ import attrs
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from orderkit.errors import Misconfigured
 from orderkit.plugins.url import Url
@@ -137,6 +138,18 @@ def make_engine(address: Address) -> Engine:
     options: dict[str, Any] = {"hide_parameters": True, "connect_args": dict(address.arguments), "poolclass": QueuePool, **address.pool}
     engine = _made(lambda: create_engine(address.url, **options), address)
     prepare(engine, address)
+    return engine
+
+
+def make_async_engine(address: Address) -> AsyncEngine:
+    """Return the same for an event loop: other drivers, the same hooks."""
+    options: dict[str, Any] = {"hide_parameters": True, "connect_args": dict(address.arguments), **address.pool}
+    name = "sqlite+aiosqlite" if address.url.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    try:
+        engine = create_async_engine(address.url.set(drivername=name), poolclass=AsyncAdaptedQueuePool, **options)
+    except ImportError as error:
+        raise missing_driver(address.url.get_backend_name(), error) from error
+    prepare(engine.sync_engine, address)
     return engine
 
 

@@ -105,7 +105,7 @@ def as_error(error: Exception, *, committing: bool = False) -> OrderkitError:
         case Fault.SETUP:
             return Misconfigured(f"the store cannot be used: {said}", code="misconfigured", facts=_named(error))
         case Fault.DATA:
-            return OrderkitError(f"the store refused a value: {said}", code="internal", outcome="not_applied", facts=_named(error))
+            return OrderkitError(f"the store refused: {said}", code="internal", outcome="not_applied", facts=_named(error))
         case _:
             return PortError(f"the store cannot be reached or is busy: {said}", code="store_unavailable", facts=_named(error))
 

@@ -7,8 +7,8 @@ by itself is refused: then "nothing happens before your COMMIT" could not be kep
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.orm import Session
@@ -17,6 +17,13 @@ from sqlalchemy.pool import StaticPool
 from orderkit.errors import Misconfigured
 
 _DRIVERS = {"psycopg", "psycopg_async", "pysqlite", "aiosqlite"}
+
+
+class Host(Protocol):
+    """Where the host's transaction is open."""
+
+    def opened(self) -> AbstractContextManager[Connection]:
+        """Give the connection for one piece of work, inside the host's transaction."""
 
 
 class HostConnection:

@@ -177,11 +177,17 @@ def return_changes(value: Return, backend: Backend) -> Row:
 
 
 def search_text(order: Order) -> str:
-    """Return the folded words by which an order is found; tracking numbers are looked up in the shipments instead."""
+    """Return the folded words by which an order is found."""
     facts, to = order.facts, order.facts.ship_to
     words = [order.id, facts.customer, facts.reference, to.name, to.street, to.zip, to.city, to.country]
     words += [part for line in facts.lines for part in (line.sku, line.name)]
+    words += tracking_numbers(order)
     return " ".join(words).casefold()
+
+
+def tracking_numbers(order: Order) -> list[str]:
+    """Return the numbers under which parcels of the order travel."""
+    return [shipment.tracking_number for shipment in order.shipments if shipment.tracking_number]
 
 
 # ---- reading

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, select, tuple_
 
 from orderkit.errors import InvalidInput
 from orderkit.ports.store import FindOrders, OrderQuery, Page
@@ -63,11 +63,7 @@ def _conditions(database: Database, query: OrderQuery) -> Iterator[ColumnElement
         numbers = select(shipments.c.order_id).where(shipments.c.tracking_number == query.tracking_number)
         yield orders.c.id.in_(numbers)
     for word in (query.text or "").casefold().split():
-        texts = tables.texts
-        yield or_(
-            _with(database, texts, texts.c.text.contains(word, autoescape=True)),
-            _with(database, shipments, func.lower(shipments.c.tracking_number).contains(word, autoescape=True)),
-        )
+        yield _with(database, tables.texts, tables.texts.c.text.contains(word, autoescape=True))
 
 
 def _with(database: Database, table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:

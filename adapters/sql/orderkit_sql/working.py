@@ -52,13 +52,13 @@ def _claimed(database: Database, connection: Connection, asked: ClaimDue, limit:
     parked = "attempts >= :attempts_max"
     # In a CTE, so that the choice is made once: as a plain subquery it may run again and choose more.
     statement = text(
-        f"WITH chosen AS (SELECT id FROM {orders} WHERE due_at <= :now AND due_at IS NOT NULL AND NOT parked"  # noqa: S608
+        f"WITH chosen AS (SELECT id AS chosen_id FROM {orders} WHERE due_at <= :now AND due_at IS NOT NULL AND NOT parked"  # noqa: S608
         f" AND (lease_until IS NULL OR lease_until <= {backend.clock}) {among} ORDER BY due_at, id LIMIT :limit {skip})"
-        f" UPDATE {orders} AS o SET attempts = attempts + 1, parked = ({parked}),"
+        f" UPDATE {orders} SET attempts = attempts + 1, parked = ({parked}),"
         f" error = CASE WHEN {parked} THEN 'parked: claimed ' || attempts || ' times without a commit; last: ' || error ELSE error END,"
         f" lease_token = CASE WHEN {parked} THEN lease_token ELSE lease_token + 1 END,"
         f" lease_until = CASE WHEN {parked} THEN NULL ELSE {_later(database)} END"
-        " FROM chosen WHERE o.id = chosen.id RETURNING o.due_at, o.id, o.lease_token, o.attempts, o.parked"
+        " FROM chosen WHERE id = chosen_id RETURNING due_at, id, lease_token, attempts, parked"
     )
     values = {
         "attempts_max": asked.attempts_max,
@@ -75,7 +75,7 @@ def give_up(database: Database, connection: Connection, asked: GiveUp) -> None:
     connection.execute(
         text(
             f"UPDATE {database.name(database.tables.orders)} SET lease_until = NULL, due_at = :retry_at, error = :error"  # noqa: S608
-            " WHERE id = :id AND lease_token = :token"
+            " WHERE id = :id AND lease_token = :token AND lease_until IS NOT NULL"
         ),
         {
             "retry_at": database.backend.moment(asked.retry_at),

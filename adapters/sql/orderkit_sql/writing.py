@@ -27,7 +27,7 @@ from orderkit_sql.backend import Row
 from orderkit_sql.codec import CHAIN_START, chained, encode
 from orderkit_sql.database import Database
 from orderkit_sql.parts import write_parts
-from orderkit_sql.rows import ORDER_CHANGES, ORDER_NEW, RECORD_NEW, order_changes, order_identity, search_text
+from orderkit_sql.rows import ORDER_CHANGES, ORDER_NEW, RECORD_NEW, order_changes, order_identity, search_text, tracking_numbers
 from orderkit_sql.stocking import Shelves, locked_shelves, write_shelves
 
 Scope = tuple[str, str, str]
@@ -251,8 +251,10 @@ def _write(database: Database, connection: Connection, accepted: Sequence[tuple[
             new_texts.append((search_text(after), after.id))
         else:
             changed.append((*values, after.id))
-            if before.facts is not after.facts and before.facts != after.facts:
+            amended = before.facts is not after.facts and before.facts != after.facts
+            if amended:
                 documents.append((encode(after.facts), after.id))
+            if amended or tracking_numbers(before) != tracking_numbers(after):
                 texts.append((search_text(after), after.id))
         records.append(record)
     backend.insert(connection, tables.orders, ORDER_NEW, new)

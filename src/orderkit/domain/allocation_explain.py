@@ -20,9 +20,10 @@ from orderkit.domain.allocation_rules import (
     Shortage,
     Warehouse,
     distance_km,
+    forbidden,
     rank,
+    refused,
 )
-from orderkit.domain.allocation_search import forbidden, refused
 
 Layout: TypeAlias = tuple[tuple[PlannedParcel, ...], tuple[tuple[int, int], ...], tuple[Shortage, ...]]
 

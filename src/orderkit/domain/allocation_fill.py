@@ -8,44 +8,20 @@ send together is a polymatroid. It must not know how the set is chosen (`allocat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import product
 from typing import TypeAlias
 
 import attrs
 
-from orderkit.domain.allocation_rules import PER_PARCEL, Demand, Rank, Warehouse
+from orderkit.domain.allocation_flow import Flow, Group, bits
+from orderkit.domain.allocation_rules import PER_PARCEL, Warehouse
 
 Filled: TypeAlias = tuple[int, int]  # units that are short, units that wait
-Record: TypeAlias = list[tuple["Group", int, int]]  # group, site, units
-Key: TypeAlias = tuple[int | tuple[tuple[str, int], ...], ...]
+Record: TypeAlias = list[tuple[Group, int, int]]  # group, site, units
+Spread: TypeAlias = tuple[tuple[str, int], ...]  # units by warehouse id, negative: more at a smaller id is smaller
+Key: TypeAlias = tuple[int | Spread, ...]
 
 STEPS = 16  # of a flow that are as much work as one node of the search
-
-
-def bits(mask: int) -> Iterator[int]:
-    """Yield the positions of the bits that are set, lowest first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
-
-
-@attrs.define(eq=False)
-class Group:
-    """Lines of one SKU that may come from the same sites: how many units may not wait, how many may."""
-
-    sku: str
-    demands: list[Demand]
-    mask: int
-    strict: int
-    wait: int
-    divided: bool = True
-
-    @property
-    def need(self) -> int:
-        """All units."""
-        return self.strict + self.wait
 
 
 @attrs.define(eq=False)
@@ -56,7 +32,6 @@ class Column:
     groups: list[Group]
     strict: int
     wait: int
-    target: Filled = (0, 0)
 
     def fill(self, chosen: int, units: list[int], record: Record | None = None) -> Filled:
         """Take everything from the best chosen site."""
@@ -79,49 +54,55 @@ class Loose:
     """One group over sites that may hold a part of it; undivided, only one of them sends."""
 
     group: Group
-    held: dict[int, int]
+    held: list[tuple[int, int]]  # units and site, best site first
     mask: int
-    target: Filled = (0, 0)
     most: int = 0  # units with all sites
+    _bits: list[tuple[int, int, int]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        counts = self.held.values()
-        self.most = min(self.group.need, sum(counts) if self.group.divided else max(counts, default=0))
+        group = self.group
+        if not group.divided:
+            self.held.sort(key=lambda one: (-min(one[0], group.need), one[1]))
+        self.most = min(group.need, sum(units for units, _ in self.held[: None if group.divided else 1]))
+        self._bits = [(1 << site, site, units) for units, site in self.held]
 
     def fill(self, chosen: int, units: list[int], record: Record | None = None) -> Filled:
         """Take what there is from the best chosen site on; undivided, from the best of those that give most."""
-        need, group = self.group.need, self.group
-        left = need
-        sites = bits(chosen & self.mask)
-        if not group.divided:
-            sites = iter(sorted(sites, key=lambda site: (-min(need, self.held[site]), site))[:1])
-        for site in sites:
-            taken = min(left, self.held[site])
-            units[site] += taken
-            left -= taken
-            if record is not None:
-                record.append((group, site, taken))
-            if not left:
-                break
+        group = self.group
+        left = need = group.strict + group.wait
+        for bit, site, count in self._bits:
+            if chosen & bit:
+                taken = min(count, left)
+                units[site] += taken
+                left -= taken
+                if record is not None:
+                    record.append((group, site, taken))
+                if not left or not group.divided:
+                    break
+        if not left:
+            return 0, 0
         short = max(0, group.strict - (need - left))
         return short, left - short
 
     def covered(self, chosen: int) -> bool:
         """Whether the chosen sites give as much as all sites would."""
-        return self._missing(chosen) <= 0
-
-    def _missing(self, chosen: int) -> int:
-        held, total = self.held, 0
-        for site in bits(chosen & self.mask):
-            total = total + held[site] if self.group.divided else max(total, held[site])
-        return self.most - total
+        missing = self.most
+        divided = self.group.divided
+        for bit, _, count in self._bits:
+            if chosen & bit:
+                if count >= missing:
+                    return True
+                if not divided:
+                    return False
+                missing -= count
+        return missing <= 0
 
     def needed(self) -> int:
         """Return the sites without which it is worse off than with all."""
         if not self.group.divided:
             enough = self._enough(self.most)
             return enough if enough.bit_count() == 1 else 0
-        spare = sum(self.held.values()) - self.most
+        spare = sum(count for count, _ in self.held) - self.most
         return self._enough(spare + 1)
 
     def helps(self, chosen: int) -> int:
@@ -130,10 +111,17 @@ class Loose:
 
     def finishes(self, chosen: int) -> int:
         """Return sites each of which would be the last one needed."""
-        return self._enough(self._missing(chosen) if self.group.divided else self.most) & ~chosen
+        missing = self.most
+        if self.group.divided:
+            missing -= sum(count for bit, _, count in self._bits if chosen & bit)
+        return self._enough(missing) & ~chosen
 
     def _enough(self, units: int) -> int:
-        return sum(1 << site for site, count in self.held.items() if count >= units)
+        enough = 0
+        for bit, _, count in self._bits:
+            if count >= units:
+                enough |= bit
+        return enough
 
 
 @attrs.define(eq=False)
@@ -185,7 +173,7 @@ class Tangle:
         for parts in way[1]:
             for site, count in parts.items():
                 units[site] += count
-        return way[0], self.field.per_unit(units)
+        return way[0], self.field.per_unit(units, self.mask)
 
     def _one_by_one(self, masks: list[int], whole: list[int]) -> list[int]:
         """Settle undivided lines largest first: too many ways to try them all."""
@@ -215,10 +203,6 @@ class Tangle:
         """Whether the chosen sites give as much as all sites would."""
         return self.fill(chosen, [0] * len(self.field.sites)) <= self.target
 
-    def needed(self) -> int:
-        """Return the sites without which it is worse off than with all."""
-        return sum(1 << site for site in bits(self.mask) if not self.covered(self.mask & ~(1 << site)))
-
     def helps(self, chosen: int) -> int:
         """Return sites one of which must be added."""
         return self.mask & ~chosen
@@ -226,96 +210,6 @@ class Tangle:
     def finishes(self, chosen: int) -> int:
         """Return sites each of which would be the last one needed."""
         return sum(1 << site for site in bits(self.mask & ~chosen) if self.covered(chosen | 1 << site))
-
-
-@attrs.define(eq=False)
-class Flow:
-    """Groups send units through shelves to sites: the most in all, the most from the best site, and first for what may not wait."""
-
-    groups: list[Group]
-    masks: list[int]
-    shelf: dict[str, dict[int, int]]
-    room: dict[int, int]
-    limit: int  # of work; past it units go only where there is room
-    sent: list[dict[int, int]] = attrs.field(init=False)
-    got: list[int] = attrs.field(init=False)
-    senders: dict[int, dict[int, None]] = attrs.field(factory=dict)
-    sharers: dict[str, list[int]] = attrs.field(factory=dict)
-    work: int = 0
-
-    def __attrs_post_init__(self) -> None:
-        self.sent = [{} for _ in self.groups]
-        self.got = [0] * len(self.groups)
-        for n, group in enumerate(self.groups):
-            self.sharers.setdefault(group.sku, []).append(n)
-
-    def run(self, chosen: int) -> None:
-        """Open the sites best first; then let units that may wait give way, without changing what a site sends."""
-        opened = 0
-        for site in bits(chosen):
-            opened |= 1 << site
-            self._raise([group.need for group in self.groups], opened, swap=False)
-        self._raise([group.strict for group in self.groups], opened, swap=True)
-
-    def _raise(self, goals: list[int], opened: int, *, swap: bool) -> None:
-        dead: set[int] = set()  # from where no chain leads on: it stays so until another site opens
-        for n, goal in enumerate(goals):
-            while n not in dead and self.got[n] < goal and self._augment(n, opened, goal - self.got[n], dead, swap=swap):
-                pass
-
-    def _augment(self, start: int, opened: int, most: int, dead: set[int], *, swap: bool) -> bool:
-        """Find a shortest chain of groups that make way for each other, and send along it."""
-        came: dict[int, tuple[int, int]] = {}
-        queue = [start]
-        for a in queue:
-            sku = self.groups[a].sku
-            shelf = self.shelf[sku]
-            for site in bits(self.masks[a] & opened):
-                self.work += 1
-                free = shelf[site] > 0
-                if free and not swap and self.room.get(site, 1) > 0:
-                    self._send(start, a, site, came, min(most, shelf[site], self.room.get(site, most)))
-                    return True
-                for b in self.senders.get(site, {}) if free else self.sharers[sku]:
-                    self.work += 1
-                    if self.work > self.limit:
-                        break
-                    if b == start or b in came or b in dead or not self.sent[b].get(site):
-                        continue
-                    came[b] = a, site
-                    spare = self.got[b] - self.groups[b].strict
-                    if swap and spare > 0:
-                        self._send(start, b, None, came, min(most, spare))
-                        return True
-                    queue.append(b)
-        dead.update(queue)
-        return False
-
-    def _send(self, start: int, last: int, site: int | None, came: dict[int, tuple[int, int]], amount: int) -> None:
-        chain = []
-        b = last
-        while b != start:
-            a, place = came[b]
-            amount = min(amount, self.sent[b][place])
-            if self.groups[a].sku != self.groups[b].sku:
-                amount = min(amount, self.shelf[self.groups[a].sku][place])
-            chain.append((a, place, b))
-            b = a
-        for a, place, b in chain:
-            self._move(a, place, amount)
-            self._move(b, place, -amount)
-        self.got[start] += amount
-        if site is None:
-            self.got[last] -= amount
-            return
-        self._move(last, site, amount)
-        if site in self.room:
-            self.room[site] -= amount
-
-    def _move(self, n: int, site: int, amount: int) -> None:
-        self.sent[n][site] = self.sent[n].get(site, 0) + amount
-        self.senders.setdefault(site, {})[n] = None
-        self.shelf[self.groups[n].sku][site] -= amount
 
 
 Part: TypeAlias = Column | Loose | Tangle
@@ -332,7 +226,6 @@ class Field:
     pinned: int = 0
     parcels_max: int | None = None  # beside the pinned ones
     parts: list[Part] = attrs.field(factory=list)
-    parcel_ranks: list[Rank] = attrs.field(factory=list)
     nodes: int = 0
     exact: bool = True
 
@@ -346,29 +239,38 @@ class Field:
         """The set of all sites."""
         return (1 << len(self.sites)) - 1
 
-    def per_unit(self, units: list[int]) -> Key:
+    def per_unit(self, units: list[int], chosen: int) -> Key:
         """Return what is counted per unit, in the order of the objective."""
-        return self._key(units, [key for key in self.objective if key not in PER_PARCEL])
+        values = self._values(units, chosen)
+        return tuple(values[name] for name in (*self.objective[1:], "warehouse") if name not in PER_PARCEL)
 
-    def _key(self, units: list[int], objective: tuple[str, ...] | list[str]) -> Key:
-        used = [site for site, count in enumerate(units) if count]
-        return tuple(self._value(name, units, used) for name in (*objective, "warehouse") if name != "backordered")
-
-    def _value(self, name: str, units: list[int], used: list[int]) -> int | tuple[tuple[str, int], ...]:
-        sites = self.sites
-        match name:
-            case "parcels":
-                return sum(1 for site in used if not self.pinned >> site & 1)
-            case "cost":
-                return sum(sites[site].cost_minor for site in used if not self.pinned >> site & 1)
-            case "late":
-                return sum(sites[site].lead_days * units[site] for site in used)
-            case "distance":
-                return sum(self.km[site] * units[site] for site in used)
-            case "priority":
-                return sum(sites[site].priority * units[site] for site in used)
-            case _:
-                return tuple(sorted((sites[site].id, -units[site]) for site in used))
+    def _values(self, units: list[int], chosen: int) -> dict[str, int | Spread]:
+        parcels = cost = late = distance = priority = 0
+        spread = []
+        while chosen:
+            bit = chosen & -chosen
+            chosen ^= bit
+            index = bit.bit_length() - 1
+            count = units[index]
+            if not count:
+                continue
+            site = self.sites[index]
+            if not self.pinned & bit:
+                parcels += 1
+                cost += site.cost_minor
+            late += site.lead_days * count
+            distance += self.km[index] * count
+            priority += site.priority * count
+            spread.append((site.id, -count))
+        spread.sort()
+        return {
+            "parcels": parcels,
+            "cost": cost,
+            "late": late,
+            "distance": distance,
+            "priority": priority,
+            "warehouse": tuple(spread),
+        }
 
     def filled(self, chosen: int, units: list[int], record: Record | None = None) -> Filled:
         """Fill every part from the chosen sites and return what is short and what waits."""
@@ -383,4 +285,6 @@ class Field:
         """Return the objective's value for the best plan from the chosen sites: smaller is better."""
         self.nodes += 1 + len(self.parts) // 8
         units = [0] * len(self.sites)
-        return *self.filled(chosen, units), *self._key(units, self.objective)
+        filled = self.filled(chosen, units)
+        values = self._values(units, chosen)
+        return *filled, *[values[name] for name in self.objective[1:]], values["warehouse"]

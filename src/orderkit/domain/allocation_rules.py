@@ -233,6 +233,36 @@ class Question:
     pinned: tuple[PlannedParcel, ...]
 
 
+def forbidden(warehouse: Warehouse, rules: Rules, destination: Destination) -> tuple[str, str] | None:
+    """Return the rule that forbids any parcel from this warehouse, and why; None when there is none."""
+    if not warehouse.open:
+        return "closed", "is closed"
+    if warehouse.capacity_units == 0:
+        return "capacity", "can take on nothing more"
+    if warehouse.ships_to is not None:
+        if destination.country is None:
+            raise InvalidInput(f"{warehouse.id} does not ship everywhere: name the country", field="destination.country")
+        if destination.country not in warehouse.ships_to:
+            return "ships_to", f"does not ship to {destination.country}"
+    if rules.max_distance_km is not None:
+        if destination.vector is None:
+            raise InvalidInput("the rules limit the distance: give the position", field="destination.position")
+        km = distance_km(warehouse.vector, destination.vector)
+        if km > rules.max_distance_km:
+            far = f"{km:,} km away" if warehouse.vector else "at an unknown distance"
+            return "distance", f"is {far}, the limit is {rules.max_distance_km:,} km"
+    return None
+
+
+def refused(demand: Demand, warehouse: Warehouse) -> tuple[str, str] | None:
+    """Return the rule that keeps this line from leaving this warehouse, and why; None when there is none."""
+    if demand.seller is not None and warehouse.seller is not None and demand.seller != warehouse.seller:
+        return "seller", f"belongs to {warehouse.seller}, not to {demand.seller}"
+    if demand.tags and warehouse.refuses_tags and (tags := demand.tags & warehouse.refuses_tags):
+        return "tags", f"does not take {', '.join(sorted(tags))}"
+    return None
+
+
 def rank(objective: tuple[str, ...], warehouse: Warehouse, km: int) -> Rank:
     """Return what decides between warehouses that can send the same units: smaller is better, and no two are equal."""
     if objective == OBJECTIVE:
@@ -246,7 +276,7 @@ def parcel_rank(objective: tuple[str, ...], warehouse: Warehouse, km: int) -> Ra
 
 
 def _values(keys: Iterable[str], warehouse: Warehouse, km: int) -> Rank:
-    values = {
+    values: dict[str, int | str] = {
         "late": warehouse.lead_days,
         "cost": warehouse.cost_minor,
         "distance": km,

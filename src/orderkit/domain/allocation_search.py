@@ -11,20 +11,21 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import combinations
 
-from orderkit.domain.allocation_fill import Column, Field, Group, Loose, Tangle, bits
+from orderkit.domain.allocation_fill import Column, Field, Loose, Tangle
+from orderkit.domain.allocation_flow import Group, bits
 from orderkit.domain.allocation_rules import (
     PER_PARCEL,
     Demand,
-    Destination,
     Question,
     Rank,
-    Rules,
     Supply,
     Vector,
     Warehouse,
     distance_km,
+    forbidden,
     parcel_rank,
     rank,
+    refused,
 )
 from orderkit.errors import InvalidInput
 
@@ -32,36 +33,6 @@ ROUNDS_MAX = 8  # of one-swap improvement
 TWINS_FROM = 9  # sites, from which it pays to drop those that a better site replaces
 
 Shelves = dict[str, dict[str, int]]
-
-
-def forbidden(warehouse: Warehouse, rules: Rules, destination: Destination) -> tuple[str, str] | None:
-    """Return the rule that forbids any parcel from this warehouse, and why; None when there is none."""
-    if not warehouse.open:
-        return "closed", "is closed"
-    if warehouse.capacity_units == 0:
-        return "capacity", "can take on nothing more"
-    if warehouse.ships_to is not None:
-        if destination.country is None:
-            raise InvalidInput(f"{warehouse.id} does not ship everywhere: name the country", field="destination.country")
-        if destination.country not in warehouse.ships_to:
-            return "ships_to", f"does not ship to {destination.country}"
-    if rules.max_distance_km is not None:
-        if destination.vector is None:
-            raise InvalidInput("the rules limit the distance: give the position", field="destination.position")
-        km = distance_km(warehouse.vector, destination.vector)
-        if km > rules.max_distance_km:
-            far = f"{km:,} km away" if warehouse.vector else "at an unknown distance"
-            return "distance", f"is {far}, the limit is {rules.max_distance_km:,} km"
-    return None
-
-
-def refused(demand: Demand, warehouse: Warehouse) -> tuple[str, str] | None:
-    """Return the rule that keeps this line from leaving this warehouse, and why; None when there is none."""
-    if demand.seller is not None and warehouse.seller is not None and demand.seller != warehouse.seller:
-        return "seller", f"belongs to {warehouse.seller}, not to {demand.seller}"
-    if demand.tags and warehouse.refuses_tags and (tags := demand.tags & warehouse.refuses_tags):
-        return "tags", f"does not take {', '.join(sorted(tags))}"
-    return None
 
 
 def shelves(by_sku: dict[str, list[Demand]], supply: Supply, warehouses: dict[str, Warehouse]) -> Shelves:
@@ -163,32 +134,30 @@ def prepared(question: Question) -> Field:
 
 
 def _divide(field: Field, question: Question, by_sku: dict[str, list[Demand]], held: Shelves) -> None:
+    """Divide the demand into parts; what could meet at a site with too little room is one tangle."""
     index = {warehouse.id: site for site, warehouse in enumerate(field.sites)}
-    stocked = [
-        (sku, demands, {index[name]: count for name, count in held[sku].items() if name in index}, sum(d.quantity for d in demands))
-        for sku, demands in by_sku.items()
-    ]
-    room = _room(field.sites, [(shelf, total) for _, _, shelf, total in stocked])
+    room = _room(field.sites, by_sku, held)
     columns: dict[int, Column] = {}
     crowd = Tangle([], {}, room, field)
-    for sku, demands, shelf, total in stocked:
-        crowded = not room.keys().isdisjoint(shelf)
-        whole = not crowded and all(count >= total for count in shelf.values())
-        groups = _groups(field.sites, question, sku, demands, shelf, whole=whole)
+    for sku, demands in by_sku.items():
+        shelf = {index[name]: count for name, count in held[sku].items() if name in index}
+        total = demands[0].quantity if len(demands) == 1 else sum([demand.quantity for demand in demands])
+        crowded = bool(room) and not room.keys().isdisjoint(shelf)
+        whole, stocked = not crowded, 0
+        for site, count in shelf.items():
+            stocked |= 1 << site
+            if count < total:
+                whole = False
+        groups = _groups(field.sites, question, demands, shelf, stocked, whole=whole)
         if whole:
             for group in groups:
-                column = columns.get(group.mask)
-                if column is None:
-                    columns[group.mask] = Column(group.mask, [group], group.strict, group.wait)
-                else:
-                    column.groups.append(group)
-                    column.strict += group.strict
-                    column.wait += group.wait
+                _into_column(columns, group)
         elif crowded:
             crowd.groups.extend(groups)
             crowd.held[sku] = shelf
         elif len(groups) == 1:
-            field.parts.append(Loose(groups[0], {site: shelf[site] for site in bits(groups[0].mask)}, groups[0].mask))
+            mask = groups[0].mask
+            field.parts.append(Loose(groups[0], [(shelf[site], site) for site in bits(mask)], mask))
         else:
             field.parts.append(Tangle(groups, {sku: shelf}, {}, field))
     field.parts.extend(columns.values())
@@ -196,21 +165,36 @@ def _divide(field: Field, question: Question, by_sku: dict[str, list[Demand]], h
         field.parts.append(Tangle(crowd.groups, crowd.held, room, field))
 
 
-def _room(sites: list[Warehouse], stocked: list[tuple[dict[int, int], int]]) -> dict[int, int]:
+def _into_column(columns: dict[int, Column], group: Group) -> None:
+    column = columns.get(group.mask)
+    if column is None:
+        columns[group.mask] = Column(group.mask, [group], group.strict, group.wait)
+    else:
+        column.groups.append(group)
+        column.strict += group.strict
+        column.wait += group.wait
+
+
+def _room(sites: list[Warehouse], by_sku: dict[str, list[Demand]], held: Shelves) -> dict[int, int]:
     """Return the capacity of the sites that could be asked for more than it."""
     room = {}
     for site, warehouse in enumerate(sites):
         limit = warehouse.capacity_units
-        if limit is not None and limit < sum(min(total, shelf.get(site, 0)) for shelf, total in stocked):
-            room[site] = limit
+        if limit is not None:
+            asked = sum(min(sum(d.quantity for d in demands), held[sku].get(warehouse.id, 0)) for sku, demands in by_sku.items())
+            if limit < asked:
+                room[site] = limit
     return room
 
 
 def _groups(
-    sites: list[Warehouse], question: Question, sku: str, demands: list[Demand], shelf: dict[int, int], *, whole: bool
+    sites: list[Warehouse], question: Question, demands: list[Demand], shelf: dict[int, int], stocked: int, *, whole: bool
 ) -> list[Group]:
     """Put the lines of a SKU that may come from the same sites together; undivided lines stay alone unless each site holds them all."""
-    rules, stocked = question.rules, sum(1 << site for site in shelf)
+    rules, first = question.rules, demands[0]
+    if len(demands) == 1 and first.splittable and first.seller is None and not first.tags and rules.line_split:
+        waits = first.backorder or rules.partial == "backorder"
+        return [Group(first.sku, demands, stocked, 0 if waits else first.quantity, first.quantity if waits else 0)]
     groups: list[Group] = []
     found: dict[int, Group] = {}
     for demand in demands:
@@ -223,7 +207,7 @@ def _groups(
             mask = sum(1 << site for site in bits(mask) if not homes or sites[site].id in homes)
         group = found.get(mask) if divided or whole else None
         if group is None:
-            group = Group(sku, [], mask, 0, 0, divided=divided or whole)
+            group = Group(demand.sku, [], mask, 0, 0, divided=divided or whole)
             groups.append(group)
             if group.divided:
                 found[mask] = group
@@ -269,12 +253,13 @@ def _divided(part: Column | Loose | Tangle) -> bool:
 def _fewest(field: Field) -> int | None:
     """Return the best of the smallest sets that give as much as all sites would; None when there is none of the allowed size."""
     everything, pinned = field.all, field.pinned
-    scratch = [0] * len(field.sites)
     field.nodes += 1
     forced = 0
     for part in field.parts:
-        part.target = part.fill(everything, scratch)
-        forced |= part.needed()
+        if isinstance(part, Tangle):
+            part.target = part.fill(everything, [0] * len(field.sites))
+        else:
+            forced |= part.needed()
     forced &= ~pinned
     masks = [part.mask for part in field.parts if isinstance(part, Column) and part.mask]
     rest = [part for part in field.parts if not isinstance(part, Column) and part.mask]

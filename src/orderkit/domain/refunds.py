@@ -67,6 +67,7 @@ class RefundPolicy:
     restocking_fee_percent: int = 0
     restocking_fee_minor_per_unit: int = 0
     return_label_cost_minor: int = 0
+    cancellation_shipping: ShippingPolicy = ShippingPolicy.FULL_ON_FULL_RETURN
     tender_order: TenderOrder = TenderOrder.NEWEST_FIRST
     grades: tuple[tuple[str, int], ...] = attrs.field(default=(), converter=_pairs)
 
@@ -82,14 +83,10 @@ class RefundPolicy:
             )
 
     def for_cancellation(self) -> RefundPolicy:
-        """Return the policy for units that never reached the customer: nothing is kept.
-
-        Shipping that the policy gives back by shares is given back by shares; otherwise it is given back when nothing
-        of the order is left.
-        """
-        by_shares = self.shipping is ShippingPolicy.PRO_RATA
+        """Return the policy for units that never reached the customer: nothing is kept, and shipping goes back as that policy says."""
         return RefundPolicy(
-            shipping=ShippingPolicy.PRO_RATA if by_shares else ShippingPolicy.FULL_ON_FULL_RETURN,
+            shipping=self.cancellation_shipping,
+            cancellation_shipping=self.cancellation_shipping,
             tender_order=self.tender_order,
         )
 

@@ -7,7 +7,7 @@ on where it was, and one that is run twice changes nothing. Money is refunded ex
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import attrs
 
@@ -15,19 +15,22 @@ from orderkit import Address, Caller, Cart, Order, OrderkitError, flows
 from orderkit.domain.cart import CartLine
 from orderkit.domain.pricing import Charge
 from orderkit.domain.returns import Disposition, Grade, Graded
+from orderkit.domain.shipment import Shipment
 from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import loaded
-from orderkit.ports.store import Load
+from orderkit.ports.store import FindKey, Load
 from orderkit.replay.planning import CURRENCY, PlannedGoodwill, PlannedOrder, PlannedReturn
 from orderkit.runtime.timed import as_of
-from orderkit.replay.warehouses import MAIN, carrier_for, country_code
+from orderkit.replay.geography import country_of
+from orderkit.replay.remedies import RemedyKind, arrives_at, leaves_at, remedy_for
+from orderkit.replay.warehouses import stocking_of
 
 CALLER = Caller(actor="replay", principal="replay", goes_on=True)
 
 
 def cart_of(planned: PlannedOrder) -> Cart:
     """Return the cart of a planned order; prices are those of the invoice."""
-    code = country_code(planned.country)
+    code = country_of(planned.country).code
     return Cart(
         customer=planned.customer,
         ship_to=Address(street="as on the invoice", city=planned.country, zip="-", country=code, name=planned.customer),
@@ -50,11 +53,13 @@ async def placed(planned: PlannedOrder, order_id: str) -> Order:
 
 
 async def shipped(order_id: str, country: str) -> Order:
-    """Let every shipment that waits leave its warehouse."""
+    """Let every shipment that waits leave its warehouse, at its own time."""
     order = await loaded(order_id)
     for shipment in order.shipments:
-        if shipment.waiting and shipment.lines:
-            order = await flows.ship(order_id, shipment.id, CALLER, carrier=carrier_for(country))
+        if shipment.waiting and shipment.lines and shipment.cutoff_at is not None:
+            order = await as_of(
+                flows.ship(order_id, shipment.id, CALLER, carrier=country_of(country).carrier), leaves_at(shipment.cutoff_at), shipment.id
+            )
     return order
 
 
@@ -79,22 +84,39 @@ async def credited(steps: Sequence[PlannedReturn | PlannedGoodwill], order_id: s
 
 
 async def taken_back(planned: PlannedReturn, order_id: str) -> Order | None:
-    """Take goods back as the credit note says: they have arrived if they come back, and are refunded at the credited price.
+    """Take goods back as the credit note says: cancelled while they wait, else returned once they have arrived, at the credited price.
 
     Answers with nothing when the order came to nothing, so that there is nothing to take back.
     """
     order = await Load(order_id)
-    if order is None or order.state != "confirmed":
+    if order is None or order.state not in ("confirmed", "cancelled"):
         return None
-    key = planned.key
-    order = await _arrived(order, planned)
-    units = {row.line: row.quantity for row in planned.units}
-    order = await flows.request_return(
-        order_id, units, attrs.evolve(CALLER, key=key), reason="credit_note", enforce_window=False, method="drop_off"
-    )
-    found = next(r for r in reversed(order.returns) if r.reason == key or {i.line: i.quantity for i in r.items} == units)
-    if found.state == "received":
+    units: dict[str | int, int] = {row.line: row.quantity for row in planned.units}
+    caller = attrs.evolve(CALLER, key=planned.key)
+    if await FindKey(CALLER.principal, "cancel", planned.key):  # an earlier run decided and did it
         return order
+    if await FindKey(CALLER.principal, "request_return", planned.key):
+        return await _returned(planned, order_id, units, caller)
+    holding = [s for s in order.shipments if any(number in units for number, _ in s.lines)]
+    cutoff = min((s.cutoff_at for s in holding if s.waiting and s.cutoff_at), default=order.placed_at)
+    waiting = all(s.waiting for s in holding)
+    remedy = remedy_for(
+        credited_at=planned.credited_at if waiting else max(planned.credited_at, cutoff),
+        cutoff=cutoff,
+        delivered_at=max((_arrival(s, order) for s in holding), default=planned.credited_at),
+        deduction_minor=planned.deduction_minor,
+    )
+    if remedy.kind is RemedyKind.CANCEL or order.state == "cancelled":
+        return await flows.cancel(order_id, units, caller, reason="credit_note")
+    await _arrived(order, set(units))
+    return await as_of(_returned(planned, order_id, units, caller), remedy.at, planned.key)
+
+
+async def _returned(planned: PlannedReturn, order_id: str, units: dict[str | int, int], caller: Caller) -> Order:
+    order = await flows.request_return(
+        order_id, units, caller, reason=f"credit_note:{planned.credit}", enforce_window=False, method="drop_off"
+    )
+    found = next(r for r in order.returns if r.items[0].reason == f"credit_note:{planned.credit}")
     graded = tuple(
         Graded(line=row.line, quantity=row.quantity, grade=Grade.LIKE_NEW, disposition=Disposition.RESTOCK) for row in planned.units
     )
@@ -102,39 +124,36 @@ async def taken_back(planned: PlannedReturn, order_id: str) -> Order | None:
         order_id,
         found.id,
         graded,
-        attrs.evolve(CALLER, key=f"{key}:receipt"),
-        warehouse=MAIN,
+        attrs.evolve(CALLER, key=f"{planned.key}:receipt"),
+        warehouse=stocking_of(planned.units[0].sku).main,
         reason="credit_note",
         deduction_minor=planned.deduction_minor,
     )
 
 
-async def _arrived(order: Order, planned: PlannedReturn) -> Order:
-    """What comes back has arrived: say so for the shipments that a carrier has not reported yet."""
-    wanted = {row.line for row in planned.units}
+def _arrival(shipment: Shipment, order: Order) -> datetime:
+    left = shipment.shipped_at or leaves_at(shipment.cutoff_at or order.placed_at)
+    return shipment.delivered_at or arrives_at(left, order.facts.ship_to.city)
+
+
+async def _arrived(order: Order, lines: set[str | int]) -> None:
+    """What comes back has arrived: carry the shipments to their end that no carrier has reported yet."""
     for shipment in order.shipments:
-        if not wanted & {number for number, _ in shipment.lines}:
+        if not any(number in lines for number, _ in shipment.lines):
             continue
-        if shipment.waiting:
-            order = await flows.ship(order.id, shipment.id, CALLER)
-        if order.shipment(shipment.id).state != "delivered":
-            order = await flows.deliver(order.id, shipment.id, CALLER)
-    return order
+        if shipment.waiting and shipment.cutoff_at is not None:
+            carrier = country_of(order.facts.ship_to.city).carrier
+            await as_of(flows.ship(order.id, shipment.id, CALLER, carrier=carrier), leaves_at(shipment.cutoff_at), shipment.id)
+        if shipment.state != "delivered":
+            await as_of(flows.deliver(order.id, shipment.id, CALLER), _arrival(shipment, order), shipment.id)
 
 
 async def given_back(planned: PlannedGoodwill, order_id: str) -> Order | None:
     """Give money back without goods."""
     order = await Load(order_id)
-    if order is None or order.state != "confirmed":
+    if order is None or order.state not in ("confirmed", "cancelled"):
         return None
-    return await flows.refund(
+    refund = flows.refund(
         order_id, planned.amount_minor, attrs.evolve(CALLER, key=planned.key), reason=f"credit_note:{planned.cause.value}"
     )
-
-
-def ships_at(placed_at: datetime) -> datetime:
-    """When a warehouse sends what was ordered: the next working day at ten."""
-    day = (placed_at + timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)
-    while day.weekday() == 6:
-        day += timedelta(days=1)
-    return day
+    return await as_of(refund, max(planned.credited_at, order.updated_at), planned.key)

@@ -7,7 +7,7 @@ that was killed is simply started again, and one that has ended changes nothing.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -16,20 +16,21 @@ from typing import Any
 import attrs
 
 import orderkit
-from orderkit import Order, OrderkitError, Policies, RefundPolicy, ReturnPolicy, Shop, VirtualClock
+from orderkit import Order, OrderkitError, Policies, RefundPolicy, ReturnPolicy, Shop, VirtualClock, Warehouse
 from orderkit.domain.refunds import ShippingPolicy
 from orderkit.ports.effect import Flow
 from orderkit.replay import lives
-from orderkit.replay.planning import CreditPlan, PlannedGoodwill, PlannedOrder, PlannedReturn, Planner, SalePlan
+from orderkit.replay.planning import CreditPlan, PlannedGoodwill, PlannedReturn, Planner, SalePlan, plan_sale
 from orderkit.replay.reading import load
 from orderkit.replay.source import SourceBook
-from orderkit.replay.warehouses import WAREHOUSES, Delivery, StockPlan, transit_days
+from orderkit.replay.remedies import arrives_at, leaves_at
+from orderkit.replay.warehouses import WAREHOUSES, Arrival, Demand, stocking_of
 from orderkit.runtime.timed import as_of, named_id
 
 Progress = Callable[[str, int, int], None]
 
 POLICIES = Policies(
-    refund=RefundPolicy(shipping=ShippingPolicy.NONE),
+    refund=RefundPolicy(shipping=ShippingPolicy.NONE, cancellation_shipping=ShippingPolicy.NONE),  # credit notes name postage
     returns=ReturnPolicy(window=timedelta(days=400), expires_after=timedelta(days=90)),
     reservation=timedelta(days=1),
 )
@@ -58,7 +59,9 @@ def run(file: Path, *, store: str, book: Path | None = None, progress: Progress 
         bus=None,
         notifications=None,
         documents=None,
-        warehouses=WAREHOUSES,
+        warehouses=[
+            Warehouse(id=site.id, country=site.country, position=(site.latitude, site.longitude), priority=site.priority) for site in WAREHOUSES
+        ],
         policies=POLICIES,
         clock=clock,
     )
@@ -84,12 +87,14 @@ class _Replay:
 
     def run(self) -> None:
         """Run every day of the file, and the days until the last parcel has arrived."""
-        stock = StockPlan.of(self.source)
+        demand = Demand.of(plan_sale(invoice) for invoice in self.source.invoices() if not invoice.is_credit)
+        months = deque(demand.months())
         total, done = self.source.invoice_count, 0
         day: date | None = None
         for day, invoices in _by_day(self.source):
             self._quiet_days(day)
-            self._put(stock.deliveries(day), _at(day, 5))
+            while months and months[0].date() <= day:
+                self._put(demand.arrivals(months.popleft()))
             plans = [self._planner.plan(invoice) for invoice in invoices]
             self._sales([plan for plan in plans if isinstance(plan, SalePlan)])
             self._credits([plan for plan in plans if isinstance(plan, CreditPlan)])
@@ -111,7 +116,8 @@ class _Replay:
         self.clock.set(at)
         for order_id, order in self._each((oid, at, lives.shipped(oid, self._countries[oid])) for oid in self._ships.pop(day, ())):
             if isinstance(order, Order):
-                self._polls[day + timedelta(days=transit_days(self._countries[order_id]))].append((order_id, 0))
+                arrival = arrives_at(at, self._countries[order_id]).date()
+                self._polls[arrival].append((order_id, 0))
             else:
                 self.ran.refused[f"ship:{order_id}"] = str(order)
         waiting = dict(self._polls.pop(day, ()))
@@ -120,11 +126,11 @@ class _Replay:
             if isinstance(order, Order) and any(s.travelling for s in order.shipments) and waiting[order_id] < POLL_DAYS_MAX:
                 self._polls[day + timedelta(days=1)].append((order_id, waiting[order_id] + 1))
 
-    def _put(self, deliveries: Iterable[Delivery], at: datetime) -> None:
-        """Receive goods, or count them off."""
+    def _put(self, arrivals: Iterable[Arrival]) -> None:
+        """Receive goods, or count them off; each key once."""
         puts = (
-            (one.key, at, orderkit.flows.put_stock(one.sku, {one.warehouse: one.units}, attrs.evolve(lives.CALLER, key=one.key)))
-            for one in deliveries
+            (one.key, one.at, orderkit.flows.put_stock(one.sku, {one.warehouse: one.quantity}, attrs.evolve(lives.CALLER, key=one.key)))
+            for one in arrivals
         )
         for key, answer in self._each(puts):
             if isinstance(answer, Exception):
@@ -140,11 +146,15 @@ class _Replay:
         for order_id, answer in self._each(started):
             if isinstance(answer, Order):
                 if answer.state == "confirmed":
-                    self._ships[lives.ships_at(answer.placed_at).date()].append(order_id)
+                    left = leaves_at(max(s.cutoff_at or answer.placed_at for s in answer.shipments))
+                    self._ships[left.date()].append(order_id)
             else:
                 self.ran.refused[order_id] = str(answer)
-        corrections = [correction for plan in plans for correction in plan.corrections]
-        self._put(StockPlan.corrections(corrections), max((plan.at for plan in plans), default=self.clock.now()))
+        self._put(
+            Arrival(key=one.key, warehouse=stocking_of(one.sku).main, sku=one.sku, quantity=one.quantity, at=plan.at)
+            for plan in plans
+            for one in plan.corrections
+        )
 
     def _credits(self, plans: list[CreditPlan]) -> None:
         """Do what the credit notes of a day say; those that concern one order go one after the other."""

@@ -1,7 +1,7 @@
 """Sample orders for contract suites and tests: commits as flows would make them, from decisions of the domain.
 
-`a_commit` is an order that was just placed, `next_commit` the next step of any order, `a_life` a whole life that fills in every part an order
-can have. Nothing is written down by hand: what the domain would refuse cannot be a sample. No store, clock or shop is known here.
+`a_commit` is an order that was just placed, `next_commit` the next step of any order, `a_life` a whole life that fills in every part an
+order can have. Nothing is written down by hand: what the domain would refuse cannot be a sample. No store, clock or shop is known here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ LIFE_STOCK: Mapping[tuple[str, str], int] = {
 }
 
 
-def a_cart(items: Mapping[str, int] | None = None, *, customer: str = "anna", ship_to: Address = HOME, price: str = "12.50") -> Cart:
+def a_cart(
+    items: Mapping[str, int] | None = None, *, customer: str = "anna", ship_to: Address = HOME, price: str = "12.50"
+) -> Cart:
     """Return a cart with so many units of each SKU, two mugs if nothing is said, all at one price in euros."""
     cart = Cart(customer=customer, ship_to=ship_to, currency="EUR", contact=f"{customer}@example.com")
     for sku, quantity in (items or {"MUG": 2}).items():
@@ -60,7 +62,13 @@ def a_commit(
     facts = cart.facts(Policies())
     plan = Plan(parcels=(PlannedParcel(warehouse, tuple((line.number, line.quantity) for line in facts.lines)),))
     decision = placed(
-        order_id, facts, plan, [Tender(method="pm_visa")], at, warehouses={warehouse: Warehouse(warehouse)}, handling=HANDLING
+        order_id,
+        facts,
+        plan,
+        [Tender(method="pm_visa")],
+        at,
+        warehouses={warehouse: Warehouse(warehouse)},
+        handling=HANDLING,
     )
     return committing(None, decision, command="place", at=at, key=key)
 
@@ -81,7 +89,9 @@ def next_commit(
 ) -> Commit:
     """Return the next step of an order, a minute after the last one: a decision made from it, or a finding that somebody noted."""
     decision = decision or expiring.finding_noted(before, f"noted:{before.version}")
-    return committing(before, decision, command=command, at=at or before.updated_at + timedelta(minutes=1), key=key, lease=lease)
+    return committing(
+        before, decision, command=command, at=at or before.updated_at + timedelta(minutes=1), key=key, lease=lease
+    )
 
 
 def committing(
@@ -112,7 +122,9 @@ def paid(before: Order) -> Commit:
     """Return the step in which the provider confirms the order's first open operation."""
     operation = next(operation for _, operation in before.operations() if operation.open)
     at = before.updated_at + timedelta(minutes=1)
-    return next_commit(before, answering.confirmed(before, operation.id, at, reference=f"ref:{operation.key}"), command="book", at=at)
+    return next_commit(
+        before, answering.confirmed(before, operation.id, at, reference=f"ref:{operation.key}"), command="book", at=at
+    )
 
 
 def dispatched(before: Order, *, tracking_number: str = "1Z-7", at: datetime | None = None) -> Commit:
@@ -140,12 +152,13 @@ def told(before: Order, *events: Event) -> Commit:
 def a_life(order_id: str = "life-1") -> tuple[Commit, ...]:
     """Return the commits of an order that went through nearly everything; they need `LIFE_STOCK`.
 
-    At its end every part is filled in: lines in many buckets, shipments with scans (delivered, lost, planned, cancelled), three tenders with
-    operations confirmed, unknown and tried again, refunds, a return with a receipt, holds, a live saga, findings, names in many alphabets.
+    At its end every part is filled in: lines in many buckets, shipments with scans (delivered, lost, planned, cancelled), three tenders
+    with operations confirmed, unknown and tried again, refunds, a return with a receipt, holds, a live saga, findings, and names in many
+    alphabets.
     """
     commits: list[Commit] = []
     for step in _life(order_id, commits):
-        commits.append(step)
+        commits.append(step)  # noqa: PERF402  (each step is made from the commits before it)
     return tuple(commits)
 
 
@@ -158,26 +171,49 @@ def _life(order_id: str, commits: list[Commit]) -> Iterator[Commit]:
         return next_commit(before, decide(before, at=at, **arguments), command=command, at=at)
 
     yield _life_placed(order_id)
-    card, gift = (payment.operations[0].id for payment in sorted(commits[-1].after.payments, key=lambda payment: payment.kind))
+    card, gift = (
+        payment.operations[0].id for payment in sorted(commits[-1].after.payments, key=lambda payment: payment.kind)
+    )
     yield step("book", lambda o, at: answering.doubted(o, gift, at, reason="time-out"))
     yield step("book", lambda o, at: answering.confirmed(o, gift, at, reference="gc_0001"))
     expires = NOON + timedelta(days=90)
     yield step("book", lambda o, at: answering.confirmed(o, card, at, reference="ch_0001", expires_at=expires))
-    yield step("hold", lambda o, at: holding.held(o, at, reason="fraud_review", note="Größe prüfen: 3 × 中", until=at + timedelta(days=1)))
+    yield step(
+        "hold",
+        lambda o, at: holding.held(
+            o, at, reason="fraud_review", note="Größe prüfen: 中 №3", until=at + timedelta(days=1)
+        ),
+    )
     yield step("release_hold", lambda o, at: holding.hold_released(o, o.holds[0].id, at))
     yield step("amend", lambda o, at: amending.address_amended(o, at, attrs.evolve(o.facts.ship_to, street="Łąkowa 7")))
-    yield step("amend", lambda o, at: amending.delivery_amended(
-        o, at, DeliveryPreference(service=Service.EXPRESS, not_before=date(2026, 3, 5), note="ring twice"), warehouses=_PLACES, handling=HANDLING
-    ))
+    yield step(
+        "amend",
+        lambda o, at: amending.delivery_amended(
+            o,
+            at,
+            DeliveryPreference(service=Service.EXPRESS, not_before=date(2026, 3, 5), note="ring twice"),
+            warehouses=_PLACES,
+            handling=HANDLING,
+        ),
+    )
     yield step("amend", _more_mugs)
     yield step("cancel", lambda o, at: cancelling.cancelled(o, at, reason="changed_mind", shipment=o.shipments[-1].id))
     yield from _life_shipped(order_id, step)
     yield from _life_returned(step)
-    yield step("track", lambda o, at: shipping.tracked(o, o.shipments[1].id, [Scan(id="x", status=CarrierStatus.LOST, at=at)], at), days=9)
+    yield step(
+        "track",
+        lambda o, at: shipping.tracked(o, o.shipments[1].id, [Scan(id="x", status=CarrierStatus.LOST, at=at)], at),
+        days=9,
+    )
     yield step("book", lambda o, at: answering.refused(o, _open(o, "refund", last=True), at, reason="bank_unreachable"))
-    yield step("reallocate", lambda o, at: shipping.reallocated(o, _parcel("madrid", (2, 1)), at, warehouses=_PLACES, handling=HANDLING))
-    yield step("note", lambda o, at: expiring.finding_noted(o, "наличие проверить"))
-    yield step("hold", lambda o, at: holding.held(o, at, reason="stock_check", note="übrig?", until=at + timedelta(days=30)))
+    yield step(
+        "reallocate",
+        lambda o, at: shipping.reallocated(o, _parcel("madrid", (2, 1)), at, warehouses=_PLACES, handling=HANDLING),
+    )
+    yield step("note", lambda o, **_: expiring.finding_noted(o, "наличие проверить"))
+    yield step(
+        "hold", lambda o, at: holding.held(o, at, reason="stock_check", note="übrig?", until=at + timedelta(days=30))
+    )
 
 
 _PLACES = {place: Warehouse(place) for place in ("berlin", "madrid")}
@@ -191,12 +227,22 @@ def _life_placed(order_id: str) -> Commit:
     cart = (
         Cart(
             customer="zoë-7",
-            ship_to=Address(name="Zoë Ångström-Łukasiewicz", street="北京路 5 / III", city="Kraków", zip="30-001", country="PL"),
+            ship_to=Address(
+                name="Zoë Ångström-Łukasiewicz", street="北京路 5 / III", city="Kraków", zip="30-001", country="PL"
+            ),
             currency="PLN",
             contact="zoë@example.com",
             reference="koszyk-99",
         )
-        .add("MUG", 3, "12.50", name="Kubek “Żółw”", tags={"fragile", "ceramic"}, attributes={"kolor": "żółty"}, tax="6.01")
+        .add(
+            "MUG",
+            3,
+            "12.50",
+            name="Kubek “Żółw”",
+            tags={"fragile", "ceramic"},
+            attributes={"kolor": "żółty"},
+            tax="6.01",
+        )
         .add("TEE", 4, "20.00", name="T-shirt ⚡ размер L", seller="acme", backorder=True, discount="3.00")
         .add("БУКВАРЬ", 2, "7.77", name="Букварь — 1-й класс")
         .discounted("wiosna", "5.00")
@@ -209,7 +255,8 @@ def _life_placed(order_id: str) -> Commit:
         returns=ReturnPolicy(approval=True, final_sale=frozenset({"БУКВАРЬ"})),
     )
     plan = Plan(
-        parcels=(PlannedParcel("berlin", ((1, 3), (2, 1))), PlannedParcel("madrid", ((2, 2), (3, 2)))), backordered=((2, 1),)
+        parcels=(PlannedParcel("berlin", ((1, 3), (2, 1))), PlannedParcel("madrid", ((2, 2), (3, 2)))),
+        backordered=((2, 1),),
     )
     tenders = [Tender(method="gc_77", kind="gift_card", amount_minor=2_000), Tender(method="pm_visa")]
     decision = placed(order_id, cart.facts(policies), plan, tenders, NOON, warehouses=_PLACES, handling=HANDLING)
@@ -219,11 +266,22 @@ def _life_placed(order_id: str) -> Commit:
 
 def _more_mugs(order: Order, *, at: datetime) -> Decision:
     """Two more lines, one at each warehouse; their payment stays open, so the saga of the amendment lives on."""
-    cart = Cart(customer=order.facts.customer, ship_to=order.facts.ship_to, currency="PLN").add("MUG", 1, "11.00").add("MUG", 1, "11.00")
+    cart = (
+        Cart(customer=order.facts.customer, ship_to=order.facts.ship_to, currency="PLN")
+        .add("MUG", 1, "11.00")
+        .add("MUG", 1, "11.00")
+    )
     plan = Plan(parcels=(PlannedParcel("berlin", ((4, 1),)), PlannedParcel("berlin", ((5, 1),))))
     first = len(order.lines) + 1
     return amending.lines_added(
-        order, at, cart.order_lines(first=first), cart.prices(first=first), plan, [Tender(method="pm_visa")], warehouses=_PLACES, handling=HANDLING
+        order,
+        at,
+        cart.order_lines(first=first),
+        cart.prices(first=first),
+        plan,
+        [Tender(method="pm_visa")],
+        warehouses=_PLACES,
+        handling=HANDLING,
     )
 
 
@@ -232,15 +290,32 @@ def _life_shipped(order_id: str, step: Any) -> Iterator[Commit]:
 
     def scans(*seen: tuple[str, CarrierStatus, str | None]) -> Any:
         return lambda o, at: shipping.tracked(
-            o, first, [Scan(id=name, status=status, at=at + timedelta(seconds=n), place=place) for n, (name, status, place) in enumerate(seen)], at
+            o,
+            first,
+            [
+                Scan(id=name, status=status, at=at + timedelta(seconds=n), place=place)
+                for n, (name, status, place) in enumerate(seen)
+            ],
+            at,
         )
 
     yield step("release", lambda o, at: shipping.released(o, first, at), days=1)
-    yield step("ship", lambda o, at: shipping.shipped(
-        o, first, at, carrier="van", tracking_number="VAN-Ü1", tracking_url="https://van.example/Ü1", label_url="label:1"
-    ))
+    yield step(
+        "ship",
+        lambda o, at: shipping.shipped(
+            o,
+            first,
+            at,
+            carrier="van",
+            tracking_number="VAN-Ü1",
+            tracking_url="https://van.example/Ü1",
+            label_url="label:1",
+        ),
+    )
     yield step("book", lambda o, at: answering.confirmed(o, _open(o, "capture"), at, reference="cap_0001"))
-    yield step("track", scans(("s1", CarrierStatus.IN_TRANSIT, "Łódź"), ("s2", CarrierStatus.OUT_FOR_DELIVERY, None)), days=1)
+    yield step(
+        "track", scans(("s1", CarrierStatus.IN_TRANSIT, "Łódź"), ("s2", CarrierStatus.OUT_FOR_DELIVERY, None)), days=1
+    )
     yield step("track", scans(("s3", CarrierStatus.DELIVERED, "Kraków")))
     yield step("ship", lambda o, at: shipping.shipped(o, f"{order_id}-S2", at, carrier="fluß", tracking_number="FL/1"))
     yield step("book", lambda o, at: answering.confirmed(o, _open(o, "capture"), at, reference="cap_0002"))
@@ -254,9 +329,14 @@ def _life_returned(step: Any) -> Iterator[Commit]:
     ]
     yield step("request_return", lambda o, at: returning.return_requested(o, items, at), days=3)
     yield step("authorize_return", lambda o, at: returning.return_authorized(o, o.returns[0].id, at))
-    yield step("label", lambda o, at: returning.return_labelled(o, o.returns[0].id, label_url="label:R1", tracking_number="VAN-R1"))
+    yield step(
+        "label",
+        lambda o, **_: returning.return_labelled(o, o.returns[0].id, label_url="label:R1", tracking_number="VAN-R1"),
+    )
     yield step("send", lambda o, at: returning.return_sent(o, o.returns[0].id, at))
-    yield step("receive", lambda o, at: returning.return_received(o, o.returns[0].id, arrived, at, warehouse="madrid"), days=2)
+    yield step(
+        "receive", lambda o, at: returning.return_received(o, o.returns[0].id, arrived, at, warehouse="madrid"), days=2
+    )
     yield step("book", lambda o, at: answering.doubted(o, _open(o, "refund"), at, reason="brak odpowiedzi"))
 
 

@@ -18,7 +18,7 @@ HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip
 
 def an_order(order_id: str = "o-1", *sagas: SagaRun) -> Order:
     """Return an order of Anna's, without lines."""
-    facts = Facts(customer="anna", currency="EUR", ship_to=HOME, lines=(), prices=Prices(currency="EUR", lines=()))
+    facts = Facts(customer="anna", currency="EUR", ship_to=HOME, lines=(), prices=Prices(tax_included=True, lines=()))
     return Order(id=order_id, facts=facts, placed_at=NOON, updated_at=NOON, version=1, sagas=sagas)
 
 

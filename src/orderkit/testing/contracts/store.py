@@ -1,4 +1,6 @@
-"""The contract of a store. Inherit `StoreContract` (or `AsyncStoreContract`) and override its fixture with an empty store:
+"""The contract of a store.
+
+Inherit `StoreContract` (or `AsyncStoreContract`) and override its fixture with an empty store:
 
     class TestMyStore(StoreContract):
         @pytest.fixture

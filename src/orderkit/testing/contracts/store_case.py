@@ -8,7 +8,20 @@ from typing import ClassVar
 
 import pytest
 
-from orderkit.ports.store import Commit, CommitAnswer, Committed, FindOrders, KeyClaim, OrderQuery, OrderSummary, PutStock, ReadStock, Store
+from orderkit.domain.events import Record
+from orderkit.domain.order import Order
+from orderkit.ports.store import (
+    Commit,
+    CommitAnswer,
+    Committed,
+    FindOrders,
+    KeyClaim,
+    OrderQuery,
+    OrderSummary,
+    PutStock,
+    ReadStock,
+    Store,
+)
 from orderkit.testing.samples import NOON
 
 Place = tuple[str, str]
@@ -28,7 +41,7 @@ class StoreCase:
         """The store under test, empty. Override it."""
         raise NotImplementedError
 
-    def outlive_lease(self, store: Store) -> None:
+    def outlive_lease(self, store: Store) -> None:  # noqa: ARG002  (a store with a clock of its own needs it)
         """Wait until a lease of `lease_seconds` is over."""
         time.sleep(self.lease_seconds + 0.1)
 
@@ -38,16 +51,24 @@ def answer(store: Store, commit: Commit) -> CommitAnswer:
     return store.commit_many([commit])[0]
 
 
-def stored(store: Store, *commits: Commit) -> Commit:
-    """Commit one after the other, each successfully, and return the last."""
+def stored(store: Store, *commits: Commit) -> Order:
+    """Commit one after the other, each successfully, and return the order of the last."""
     for commit in commits:
         assert answer(store, commit) == Committed(commit.after.version)
-    return commits[-1]
+    return commits[-1].after
+
+
+def recorded(store: Store, commit: Commit) -> Record:
+    """Commit successfully and return the record."""
+    stored(store, commit)
+    return commit.record
 
 
 def shelved(store: Store, units: Mapping[Place, int]) -> None:
     """Put units on shelves, by (SKU, warehouse)."""
-    puts = [PutStock(f"receipt/{sku}/{place}", sku, place, count, "received", NOON) for (sku, place), count in units.items()]
+    puts = [
+        PutStock(f"receipt/{sku}/{place}", sku, place, count, "received", NOON) for (sku, place), count in units.items()
+    ]
     assert store.put_stock_many(puts) == [None] * len(puts)
 
 
@@ -56,7 +77,9 @@ def shelves(store: Store) -> dict[Place, tuple[int, int]]:
     return {(level.sku, level.warehouse): (level.on_hand, level.reserved) for level in store.read_stock(ReadStock())}
 
 
-def a_claim(key: str = "checkout-7f3a", *, fingerprint: str = "f1", principal: str = "shop", operation: str = "place") -> KeyClaim:
+def a_claim(
+    key: str = "checkout-7f3a", *, fingerprint: str = "f1", principal: str = "shop", operation: str = "place"
+) -> KeyClaim:
     """Return the claim of an idempotency key."""
     return KeyClaim(principal=principal, operation=operation, key=key, fingerprint=fingerprint)
 

@@ -6,7 +6,16 @@ import attrs
 
 from orderkit.domain.events import replayed
 from orderkit.domain.order import LINES_MAX
-from orderkit.ports.store import Committed, DuplicateKey, FindKey, OutOfStock, ReadRecords, Store, TakeOutbox, VersionConflict
+from orderkit.ports.store import (
+    Committed,
+    DuplicateKey,
+    FindKey,
+    OutOfStock,
+    ReadRecords,
+    Store,
+    TakeOutbox,
+    VersionConflict,
+)
 from orderkit.testing.contracts.store_case import StoreCase, a_claim, answer, shelved, shelves, stored
 from orderkit.testing.samples import LIFE_STOCK, a_commit, a_life, called_off, next_commit, paid
 
@@ -29,8 +38,9 @@ class CommitCases(StoreCase):
     def test_the_next_version_takes_the_place_of_the_last(self, store: Store) -> None:
         """An order is stored once; its log grows."""
         shelved(store, {("MUG", "berlin"): 5})
-        first = stored(store, a_commit())
-        second = stored(store, paid(first.after))
+        first = a_commit()
+        second = paid(first.after)
+        stored(store, first, second)
 
         assert store.load_many(["order-1"]) == [second.after]
         assert store.read_records(ReadRecords("order-1")) == (first.record, second.record)
@@ -96,7 +106,12 @@ class CommitCases(StoreCase):
         third = called_off(second.after)
         other = a_commit("order-2", {"MUG": 2})
 
-        assert store.commit_many([first, second, third, other]) == [Committed(1), Committed(2), Committed(3), Committed(1)]
+        assert store.commit_many([first, second, third, other]) == [
+            Committed(1),
+            Committed(2),
+            Committed(3),
+            Committed(1),
+        ]
         assert store.load_many(["order-1", "order-2"]) == [third.after, other.after]
 
     def test_a_whole_life_fits_into_one_call(self, store: Store) -> None:
@@ -128,11 +143,11 @@ class CommitCases(StoreCase):
         """Of two editors the second learns which version is stored; nothing of his is written."""
         shelved(store, {("MUG", "berlin"): 5})
         first = stored(store, a_commit())
-        winner = stored(store, paid(first.after))
-        loser = next_commit(first.after, key=a_claim("loser"))
+        winner = stored(store, paid(first))
+        loser = next_commit(first, key=a_claim("loser"))
 
         assert answer(store, loser) == VersionConflict(2)
-        assert store.load_many(["order-1"]) == [winner.after]
+        assert store.load_many(["order-1"]) == [winner]
         assert store.find_keys([FindKey("shop", "place", "loser")]) == [None]
         assert len(store.read_records(ReadRecords("order-1"))) == 2
 
@@ -142,7 +157,7 @@ class CommitCases(StoreCase):
         first = stored(store, a_commit("order-1", {"MUG": 2}))
 
         assert answer(store, a_commit("order-1", {"MUG": 3}, customer="ben")) == VersionConflict(1)
-        assert store.load_many(["order-1"]) == [first.after]
+        assert store.load_many(["order-1"]) == [first]
         assert shelves(store) == {("MUG", "berlin"): (5, 2)}
 
     def test_a_change_of_an_order_that_is_not_there_conflicts(self, store: Store) -> None:
@@ -164,7 +179,10 @@ class CommitCases(StoreCase):
         """A repeat gets the stored order's id; so does another request under the same key, which the fingerprint tells apart."""
         shelved(store, {("MUG", "berlin"): 9})
         stored(store, a_commit("order-1", key=a_claim(fingerprint="f1")))
-        repeat, other = a_commit("order-2", key=a_claim(fingerprint="f1")), a_commit("order-3", key=a_claim(fingerprint="f2"))
+        repeat, other = (
+            a_commit("order-2", key=a_claim(fingerprint="f1")),
+            a_commit("order-3", key=a_claim(fingerprint="f2")),
+        )
 
         assert store.commit_many([repeat, other]) == [DuplicateKey("order-1", "f1")] * 2
         assert store.load_many(["order-2", "order-3"]) == [None, None]
@@ -197,7 +215,7 @@ class CommitCases(StoreCase):
         """A repeated cancellation stands for the order that it cancelled."""
         shelved(store, {("MUG", "berlin"): 9})
         first = stored(store, a_commit("order-1"))
-        change = attrs.evolve(called_off(first.after), key=a_claim("stop", operation="cancel"))
+        change = attrs.evolve(called_off(first), key=a_claim("stop", operation="cancel"))
         stored(store, change)
 
         assert answer(store, change) == DuplicateKey("order-1", "f1")

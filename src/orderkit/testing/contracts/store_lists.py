@@ -13,7 +13,7 @@ from orderkit.domain.status import payment, word
 from orderkit.errors import InvalidInput
 from orderkit.ports.store import Commit, FindOrders, OrderQuery, OrderSummary, Page, Store
 from orderkit.testing.contracts.store_case import StoreCase, shelved, stored, summary
-from orderkit.testing.samples import HOME, LIFE_STOCK, NOON, a_cart, a_commit, a_life, called_off, dispatched, paid
+from orderkit.testing.samples import LIFE_STOCK, NOON, a_cart, a_commit, a_life, called_off, dispatched, paid
 
 DAY = timedelta(days=1)
 IN_TURKU = Address(name="Åke Mäkelä", street="Käsityöläiskatu 4", city="Turku", zip="20100", country="FI")
@@ -31,7 +31,12 @@ def page(store: Store, **query: Any) -> Page:
 
 def placed(n: int, customer: str = "anna", items: dict[str, int] | None = None) -> Commit:
     """Return an order placed on the n-th day, under an id that does not follow the days."""
-    return a_commit(f"{'febcda'[n]}0-order-{n}", items or {"MUG": 1}, at=NOON + n * DAY, cart=a_cart(items or {"MUG": 1}, customer=customer))
+    return a_commit(
+        f"{'febcda'[n]}0-order-{n}",
+        items or {"MUG": 1},
+        at=NOON + n * DAY,
+        cart=a_cart(items or {"MUG": 1}, customer=customer),
+    )
 
 
 class ListCases(StoreCase):
@@ -41,18 +46,18 @@ class ListCases(StoreCase):
     def orders(self, store: Store) -> list[Order]:
         """Six orders of six days: Anna's, of which one is on its way and one was called off, Ben's, and one in Turku."""
         shelved(store, {("MUG", "berlin"): 9, ("TEE", "berlin"): 9})
-        first = stored(store, placed(0)).after
-        first = stored(store, paid(first)).after
-        second = stored(store, placed(1, items={"TEE": 1, "MUG": 1})).after
-        second = stored(store, paid(second)).after
-        second = stored(store, dispatched(second, tracking_number="VAN-Ü7", at=NOON + 3 * DAY)).after
-        third = stored(store, placed(2, "ben", {"TEE": 2})).after
-        fourth = stored(store, placed(3)).after
-        fourth = stored(store, called_off(fourth)).after
+        first = stored(store, placed(0))
+        first = stored(store, paid(first))
+        second = stored(store, placed(1, items={"TEE": 1, "MUG": 1}))
+        second = stored(store, paid(second))
+        second = stored(store, dispatched(second, tracking_number="VAN-Ü7", at=NOON + 3 * DAY))
+        third = stored(store, placed(2, "ben", {"TEE": 2}))
+        fourth = stored(store, placed(3))
+        fourth = stored(store, called_off(fourth))
         cart = a_cart({"TEE": 1}, customer="åke", ship_to=IN_TURKU)
         cart = attrs.evolve(cart, lines=(attrs.evolve(cart.lines[0], name="T-Shirt 100% Wolle"),))
-        fifth = stored(store, a_commit("0195c3a1-77aa-7000-8000-00000000beef", at=NOON + 4 * DAY, cart=cart)).after
-        sixth = stored(store, placed(5, "ben")).after
+        fifth = stored(store, a_commit("0195c3a1-77aa-7000-8000-00000000beef", at=NOON + 4 * DAY, cart=cart))
+        sixth = stored(store, placed(5, "ben"))
         return [first, second, third, fourth, fifth, sixth]
 
     # ---- filters
@@ -113,7 +118,9 @@ class ListCases(StoreCase):
         ],
         ids=lambda value: ",".join(value) if isinstance(value, dict) else "",
     )
-    def test_all_conditions_hold_together(self, store: Store, orders: list[Order], query: dict[str, Any], numbers: list[int]) -> None:
+    def test_all_conditions_hold_together(
+        self, store: Store, orders: list[Order], query: dict[str, Any], numbers: list[int]
+    ) -> None:
         """Each condition is exact, an end of a time span is not part of it, and an order has to meet them all."""
         assert found(store, **query) == [orders[n].id for n in numbers]
 
@@ -132,7 +139,7 @@ class ListCases(StoreCase):
             ("20100", [4]),
             ("van-ü7", [1]),
             ("0195c3a1", [4]),
-            ("anna tee", [1]),
+            ("anna tee", [2, 1]),  # Ben's parcels go to Anna's address
             ("tee turku åke", [4]),
             ("anna turku", []),
             ("  ", [5, 4, 3, 2, 1, 0]),
@@ -161,7 +168,6 @@ class ListCases(StoreCase):
     def test_pages_neither_repeat_nor_skip(self, store: Store, orders: list[Order]) -> None:
         """Pages of two, though an order comes in meanwhile: each of the six once, and the last page says that it is the last."""
         first = page(store, limit=2)
-        store.put_stock_many([])
         stored(store, a_commit("order-new", {"MUG": 1}, at=NOON + 9 * DAY))
         second = page(store, limit=2, cursor=first.cursor)
         third = page(store, limit=3, cursor=second.cursor)
@@ -172,6 +178,7 @@ class ListCases(StoreCase):
 
     def test_a_full_last_page_is_the_last(self, store: Store, orders: list[Order]) -> None:
         """There is a cursor only where something follows."""
+        assert len(orders) == 6
         assert page(store, limit=6).cursor is None
         assert page(store, limit=5).cursor is not None
 
@@ -190,7 +197,7 @@ class ListCases(StoreCase):
         assert found(store, customer="anna", limit=5, cursor=first.cursor) == [orders[1].id, orders[0].id]
 
     @pytest.mark.parametrize("cursor", ["", "2", "not a cursor", "AAAA", "é"])
-    def test_a_cursor_of_nobody_is_refused(self, store: Store, orders: list[Order], cursor: str) -> None:
+    def test_a_cursor_of_nobody_is_refused(self, store: Store, cursor: str) -> None:
         """Text that no page gave is an error of the caller."""
         with pytest.raises(InvalidInput) as refusal:
             page(store, cursor=cursor)
@@ -198,7 +205,7 @@ class ListCases(StoreCase):
 
     def test_a_cursor_of_another_query_is_refused(self, store: Store, orders: list[Order]) -> None:
         """A cursor goes on with the query that it came from."""
-        cursor = page(store, customer="anna", limit=1).cursor
+        cursor = page(store, customer=orders[0].facts.customer, limit=1).cursor
         with pytest.raises(InvalidInput) as refusal:
             page(store, customer="ben", limit=1, cursor=cursor)
         assert refusal.value.code == "invalid_cursor"

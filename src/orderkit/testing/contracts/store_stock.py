@@ -39,8 +39,8 @@ class StockCases(StoreCase):
         """A dispatch takes its units off the shelf and off the promises."""
         shelved(store, {("MUG", "berlin"): 5})
         first = stored(store, a_commit("order-1", {"MUG": 2}))
-        second = stored(store, paid(first.after))
-        stored(store, dispatched(second.after))
+        second = stored(store, paid(first))
+        stored(store, dispatched(second))
 
         assert shelves(store) == {("MUG", "berlin"): (3, 0)}
 
@@ -48,14 +48,14 @@ class StockCases(StoreCase):
         """The last mug goes to the next customer when the first one cancels."""
         shelved(store, {("MUG", "berlin"): 2})
         first = stored(store, a_commit("order-1", {"MUG": 2}))
-        stored(store, called_off(first.after))
+        stored(store, called_off(first))
 
         assert answer(store, a_commit("order-2", {"MUG": 2})) == Committed(1)
 
     def test_no_move_brings_a_shelf_below_nothing_or_below_its_promises(self, store: Store) -> None:
         """Taking off what is promised or not there, and freeing what nobody promised, are all refused."""
         shelved(store, {("MUG", "berlin"): 3})
-        order = stored(store, a_commit("order-1", {"MUG": 2})).after
+        order = stored(store, a_commit("order-1", {"MUG": 2}))
         for on_hand, reserved in ((-2, 0), (-4, -2), (0, -3), (-1, 2)):
             moves = [StockMove("MUG", "berlin", on_hand=on_hand, reserved=reserved)]
             refused = next_commit(order, decided(order, Event("order.noted"), stock=moves))
@@ -65,10 +65,16 @@ class StockCases(StoreCase):
     def test_goods_can_come_to_a_place_that_never_had_them(self, store: Store) -> None:
         """A return is restocked at another warehouse: it is on hand there, and was never received."""
         shelved(store, {("MUG", "berlin"): 3})
-        order = stored(store, a_commit("order-1", {"MUG": 2})).after
-        stored(store, next_commit(order, decided(order, Event("order.noted"), stock=[StockMove("MUG", "madrid", on_hand=1)])))
+        order = stored(store, a_commit("order-1", {"MUG": 2}))
+        stored(
+            store,
+            next_commit(order, decided(order, Event("order.noted"), stock=[StockMove("MUG", "madrid", on_hand=1)])),
+        )
 
-        assert store.read_stock(ReadStock()) == (StockLevel("MUG", "berlin", 3, 2, 3), StockLevel("MUG", "madrid", 1, 0, 0))
+        assert store.read_stock(ReadStock()) == (
+            StockLevel("MUG", "berlin", 3, 2, 3),
+            StockLevel("MUG", "madrid", 1, 0, 0),
+        )
 
     # ---- receipts
 
@@ -98,7 +104,7 @@ class StockCases(StoreCase):
     def test_a_refused_count_can_be_made_again(self, store: Store) -> None:
         """Its id was not spent: once the promise is gone the count goes through."""
         shelved(store, {("MUG", "berlin"): 2})
-        order = stored(store, a_commit("order-1", {"MUG": 2})).after
+        order = stored(store, a_commit("order-1", {"MUG": 2}))
         assert isinstance(store.put_stock_many([a_put("r1", -2)])[0], InvalidInput)
         stored(store, called_off(order))
 

@@ -1,0 +1,68 @@
+"""The bound on running flows: a refusal comes before the first effect, never in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from orderkit_memory.store import MemoryStore
+
+import orderkit
+from orderkit.errors import Overloaded
+from orderkit.runtime.admission import Admission
+from tests.shops import Bank, Van, a_cart
+
+
+def test_one_more_than_the_limit_is_refused_with_the_numbers() -> None:
+    """`Overloaded` says how many are running, and that nothing was begun."""
+    admission = Admission(1)
+    with admission, pytest.raises(Overloaded) as caught, admission:
+        pass
+
+    assert caught.value.facts == {"running": 1, "running_max": 1}
+    assert (caught.value.outcome, caught.value.retryable) == ("not_applied", True)
+    assert admission.running == 0
+
+
+def test_without_a_limit_all_are_let_in() -> None:
+    """`None` is no bound."""
+    admission = Admission(None)
+    with admission, admission, admission:
+        assert admission.running == 3
+
+
+def test_a_shop_that_lets_nobody_in_is_refused() -> None:
+    """Zero flows are of no use to anybody."""
+    with pytest.raises(ValueError, match="1 or more"):
+        Admission(0)
+    assert Admission(1).limit == 1
+
+
+def test_a_refused_verb_has_asked_nobody_and_leaves_no_coroutine_behind() -> None:
+    """A verb that is refused has neither loaded, nor committed, nor charged; its key is free."""
+    store, bank = MemoryStore(), Bank()
+    shop = orderkit.open(store, payments=bank, carriers=Van(), bus=None, notifications=None, documents=None, running_max=1)
+    shop.put_stock("MUG", {"berlin": 5})
+    shop.put_stock("TEE", {"berlin": 5})
+    with shop._admission, pytest.raises(Overloaded):
+        shop.place(a_cart(), "pm_visa", key="checkout-7f3a")
+
+    assert shop.orders().items == ()
+    assert bank.calls == []
+    assert shop.place(a_cart(), "pm_visa", key="checkout-7f3a").version > 0
+
+
+async def test_concurrent_flows_above_the_limit_are_refused_and_the_others_end() -> None:
+    """Of three at once, with two let in, one is refused."""
+    shop = await orderkit.open_async(
+        MemoryStore(), payments=Bank(), carriers=Van(), bus=None, notifications=None, documents=None, running_max=2
+    )
+    door = asyncio.Barrier(2)
+
+    async def flow() -> str:
+        await door.wait()
+        return "served"
+
+    results = await asyncio.gather(*(shop.run(flow()) for _ in range(3)), return_exceptions=True)
+
+    assert [r if isinstance(r, str) else type(r).__name__ for r in results] == ["served", "served", "Overloaded"]
