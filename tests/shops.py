@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import attrs
-from orderkit_memory.store import MemoryStore
 
 import orderkit
 from orderkit import Address, Cart, SeededIds, Shop, VirtualClock
@@ -22,6 +21,7 @@ from orderkit.ports.payments import (
     Refused,
     Unknown,
 )
+from orderkit_memory.store import MemoryStore
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")

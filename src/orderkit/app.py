@@ -54,7 +54,9 @@ class _Stopped(BaseException):
 class _Shop(Generic[H]):
     """What a sync and an async shop have in common: settings, adapters, and what was opened here and must be closed here."""
 
-    def __init__(self, settings: Settings, handlers: H, store: Any, owned: Sequence[Any], running_max: int | None) -> None:
+    def __init__(
+        self, settings: Settings, handlers: H, store: Any, owned: Sequence[Any], running_max: int | None
+    ) -> None:
         self.settings = settings
         self.store = store
         self._handlers: H = handlers
@@ -67,7 +69,9 @@ class Plans(Writes):
     """Every verb as a dry run: what it would do to units, stock, money, and the customer's inbox. Nothing is written."""
 
     def __init__(self, handlers: Handlers) -> None:
-        self._handlers = handlers.over({kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop})
+        self._handlers = handlers.over(
+            {kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop}
+        )
 
     def preview(self, command: Command[Any]) -> Preview:
         """Run what a command accepts up to its commit."""
@@ -82,7 +86,9 @@ class AsyncPlans(Writes):
     """The same on an event loop."""
 
     def __init__(self, handlers: AsyncHandlers) -> None:
-        self._handlers = handlers.over({kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop})
+        self._handlers = handlers.over(
+            {kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop}
+        )
 
     async def preview_async(self, command: Command[Any]) -> Preview:
         """Run what a command accepts up to its commit."""
@@ -236,7 +242,9 @@ def _opened(plugins: Sequence[object], given: Mapping[str, Any], *, awaits: bool
                 owned.append(ports[name])
     except BaseException:
         for adapter in owned:
-            if not inspect.iscoroutinefunction(adapter.close):  # an adapter for event loops has connected to nothing yet
+            if not inspect.iscoroutinefunction(
+                adapter.close
+            ):  # an adapter for event loops has connected to nothing yet
                 adapter.close()
         raise
     return ports, owned
@@ -284,7 +292,12 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
     ports, owned = _opened(plugins, given, awaits=False)
     chosen = _settings(settings, warehouses, rules, handling, policies)
     handlers = bound(
-        store_=ports["store"], clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports, pause=time.sleep
+        store_=ports["store"],
+        clock_=clock or SystemClock(),
+        ids=ids or UuidIds(),
+        settings_=chosen,
+        ports=ports,
+        pause=time.sleep,
     )
     watched = observed(handlers, observer(logs=logs, metrics=metrics))
     return Shop(chosen, watched, ports["store"], owned, running_max)
@@ -329,6 +342,8 @@ async def open_async(
 
     ports, owned = await asyncio.to_thread(_opened, plugins, given, awaits=True)
     chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound_async(store_=ports["store"], clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports)
+    handlers = bound_async(
+        store_=ports["store"], clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports
+    )
     watched = observed_async(handlers, observer(logs=logs, metrics=metrics))
     return AsyncShop(chosen, watched, ports["store"], owned, running_max)

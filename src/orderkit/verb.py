@@ -80,7 +80,7 @@ class Verb(Generic[P]):
 
     def __init__(self, build: Callable[P, Command[Any]]) -> None:
         self._build = build
-        functools.update_wrapper(self, build)
+        self.__doc__, self.__name__ = build.__doc__, build.__name__
 
     @overload
     def __get__(self, shop: None, owner: type) -> Verb[P]: ...
@@ -113,7 +113,7 @@ class Query(Generic[P, A_co]):
 
     def __init__(self, build: Callable[P, Flow[A_co]]) -> None:
         self._build = build
-        functools.update_wrapper(self, build)
+        self.__doc__, self.__name__ = build.__doc__, build.__name__
 
     @overload
     def __get__(self, shop: None, owner: type) -> Query[P, A_co]: ...

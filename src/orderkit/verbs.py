@@ -27,7 +27,9 @@ from orderkit.verb import Command, Query, Verb
 
 
 def _caller(key: str | None, actor: str, tx: object | None) -> Caller:
-    return Caller(actor=actor, key=key, principal=actor if actor.startswith("customer:") else "shop", goes_on=tx is None)
+    return Caller(
+        actor=actor, key=key, principal=actor if actor.startswith("customer:") else "shop", goes_on=tx is None
+    )
 
 
 def _simple(accept: Flow[Order], caller: Caller) -> Command[Order]:
@@ -290,7 +292,16 @@ def receive_return(
 ) -> Command[Order]:
     """Receive a parcel of a return, grade it, decide its fate, and give back what it is worth."""
     caller = _caller(key, actor, tx)
-    accept = returning.accept_receipt(order_id, return_id, arrived, caller, warehouse=warehouse, grade=grade, reason=reason, deduction_minor=deduction_minor)
+    accept = returning.accept_receipt(
+        order_id,
+        return_id,
+        arrived,
+        caller,
+        warehouse=warehouse,
+        grade=grade,
+        reason=reason,
+        deduction_minor=deduction_minor,
+    )
     return _simple(accept, caller)
 
 
@@ -379,4 +390,3 @@ class Verbs(Writes):
     advance = Query(_advance)
     receive_message = Query(_receive_message)
     sweep = Query(working.sweep)
-

@@ -87,7 +87,11 @@ def test_a_lost_parcel_is_refunded_and_may_be_found() -> None:
     order = world.shop.track(order_id, shipment.id, [lost])
     assert order.line(2)[Bucket.LOST] == 1
     assert order.refunded_minor == 2000
-    found = world.shop.track(order_id, shipment.id, [Scan(id="found", status=CarrierStatus.DELIVERED, at=world.clock.now() + timedelta(days=1))])
+    found = world.shop.track(
+        order_id,
+        shipment.id,
+        [Scan(id="found", status=CarrierStatus.DELIVERED, at=world.clock.now() + timedelta(days=1))],
+    )
 
     assert found.line(2)[Bucket.DELIVERED] == 1
     assert found.refunded_minor == 2000

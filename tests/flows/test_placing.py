@@ -115,7 +115,10 @@ def test_a_backorder_line_waits_for_stock() -> None:
     world.clock.advance(hours=2)
     world.shop.sweep()
 
-    assert world.shop.order(order.id).lines[0].quantities()["reserved"] == 3 or word(world.shop.order(order.id)) == "processing"
+    assert (
+        world.shop.order(order.id).lines[0].quantities()["reserved"] == 3
+        or word(world.shop.order(order.id)) == "processing"
+    )
 
 
 def test_a_lost_answer_is_never_guessed() -> None:

@@ -117,7 +117,14 @@ def may_send(question: Question, demand: Demand, place: Warehouse) -> bool:
     owned = demand.seller is None or place.seller in {None, demand.seller}
     homes = {parcel.warehouse for parcel in question.pinned if demand.line in dict(parcel.lines)}
     whole = rules.line_split and demand.splittable
-    return place.open and near and ships and owned and not demand.tags & place.refuses_tags and (whole or not homes or place.id in homes)
+    return (
+        place.open
+        and near
+        and ships
+        and owned
+        and not demand.tags & place.refuses_tags
+        and (whole or not homes or place.id in homes)
+    )
 
 
 def ways_of(question: Question, demand: Demand) -> Iterator[dict[str, int]]:
@@ -132,7 +139,9 @@ def ways_of(question: Question, demand: Demand) -> Iterator[dict[str, int]]:
 def naive(question: Question) -> Iterator[Sent]:
     """Every plan there is, one line after another."""
 
-    def go(rest: tuple[Demand, ...], left: dict[tuple[str, str], int], room: dict[str, int], sent: Sent) -> Iterator[Sent]:
+    def go(
+        rest: tuple[Demand, ...], left: dict[tuple[str, str], int], room: dict[str, int], sent: Sent
+    ) -> Iterator[Sent]:
         if not rest:
             yield sent
             return
@@ -194,7 +203,10 @@ def test_an_exact_plan_is_as_good_as_the_best_of_all_plans(question: Question) -
     """Exhaustive search finds nothing better, and the small questions are always solved exactly."""
     found = shipped(question)
     assert found.exact
-    asked = attrs.evolve(question, rules=attrs.evolve(question.rules, partial="backorder" if question.rules.partial == "backorder" else "cancel"))
+    asked = attrs.evolve(
+        question,
+        rules=attrs.evolve(question.rules, partial="backorder" if question.rules.partial == "backorder" else "cancel"),
+    )
     assert value(asked, sent_by(found)) == min(value(asked, sent) for sent in naive(asked))
 
 
@@ -202,7 +214,10 @@ def test_an_exact_plan_is_as_good_as_the_best_of_all_plans(question: Question) -
 def test_a_plan_past_its_budget_is_still_a_plan(question: Question, budget: int) -> None:
     """Without work left the plan keeps every hard rule; when it says that it is exact, it is no worse than with a full budget."""
     hasty = shipped(attrs.evolve(question, rules=attrs.evolve(question.rules, node_budget=budget)))
-    asked = attrs.evolve(question, rules=attrs.evolve(question.rules, partial="backorder" if question.rules.partial == "backorder" else "cancel"))
+    asked = attrs.evolve(
+        question,
+        rules=attrs.evolve(question.rules, partial="backorder" if question.rules.partial == "backorder" else "cancel"),
+    )
     best = value(asked, sent_by(shipped(question)))
     reached = value(asked, sent_by(hasty))
     assert reached == best if hasty.exact else reached >= best
@@ -220,7 +235,9 @@ def test_a_plan_takes_no_more_than_there_is_and_than_was_asked(question: Questio
         taken[sku[line], place] = taken.get((sku[line], place), 0) + n
     assert all(n <= question.supply.available(*where) for where, n in taken.items())
     room = {place.id: place.capacity_units for place in question.warehouses}
-    assert all(room[p.warehouse] is None or sum(n for _, n in p.lines) <= (room[p.warehouse] or 0) for p in found.parcels)
+    assert all(
+        room[p.warehouse] is None or sum(n for _, n in p.lines) <= (room[p.warehouse] or 0) for p in found.parcels
+    )
     assert len({parcel.warehouse for parcel in found.parcels}) == len(found.parcels)
 
 

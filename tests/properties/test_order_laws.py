@@ -30,7 +30,11 @@ class AnyOrder(RuleBasedStateMachine):
     """One order, and everything that can happen to it."""
 
     @initialize(
-        lines=st.lists(st.tuples(st.sampled_from(SKUS), st.integers(1, 5), st.sampled_from(["0.01", "3.33", "12.50", "19.99"])), min_size=1, max_size=4),
+        lines=st.lists(
+            st.tuples(st.sampled_from(SKUS), st.integers(1, 5), st.sampled_from(["0.01", "3.33", "12.50", "19.99"])),
+            min_size=1,
+            max_size=4,
+        ),
         discount=st.sampled_from([None, "0.01", "1.00"]),
         shipping=st.sampled_from([None, "4.90"]),
         capture=st.sampled_from(list(CaptureMode)),
@@ -48,7 +52,11 @@ class AnyOrder(RuleBasedStateMachine):
         if discount and cart.prices().subtotal_minor > 200:
             cart = cart.discounted("welcome", discount)
         total = cart.prices().total_minor
-        pay = [Tender(method="gift_1", kind="gift_card", amount_minor=1), Tender(method="pm_visa")] if two_tenders and total > 1 else "pm_visa"
+        pay = (
+            [Tender(method="gift_1", kind="gift_card", amount_minor=1), Tender(method="pm_visa")]
+            if two_tenders and total > 1
+            else "pm_visa"
+        )
         self.order_id = self.world.shop.place(cart, pay, key="the-key").id
         self.cart, self.pay = cart, pay
 
@@ -130,7 +138,9 @@ class AnyOrder(RuleBasedStateMachine):
         """A returned parcel arrives."""
         if self.order.returns:
             found = self.order.returns[n % len(self.order.returns)]
-            self.attempt(lambda: self.world.shop.receive_return(self.order_id, found.id, warehouse="berlin", grade=grade))
+            self.attempt(
+                lambda: self.world.shop.receive_return(self.order_id, found.id, warehouse="berlin", grade=grade)
+            )
 
     @rule(amount=st.sampled_from(["0.01", "5.00", "99999.00"]))
     def goodwill(self, amount: str) -> None:
@@ -160,7 +170,9 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(extra=st.sampled_from(SKUS), units=st.integers(1, 3))
     def add_lines(self, extra: str, units: int) -> None:
         """The customer wants more."""
-        self.attempt(lambda: self.world.shop.amend(self.order_id, add=a_cart((extra, units, "7.77")), pay_with="pm_visa"))
+        self.attempt(
+            lambda: self.world.shop.amend(self.order_id, add=a_cart((extra, units, "7.77")), pay_with="pm_visa")
+        )
 
     @precondition(lambda self: self.order.state == "payment_failed")
     @rule()
@@ -251,7 +263,9 @@ class AnyOrder(RuleBasedStateMachine):
         assert accepted == cancel.allowed
         back = offered["request_return", ""]
         if back.allowed:
-            assert shop.plan.request_return(self.order_id, {line: units for line, units in back.units}, reason="preview").moves
+            assert shop.plan.request_return(
+                self.order_id, {line: units for line, units in back.units}, reason="preview"
+            ).moves
 
 
 AnyOrder.TestCase.settings = __import__("hypothesis").settings(deadline=None, stateful_step_count=12)

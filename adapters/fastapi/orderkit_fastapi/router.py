@@ -126,7 +126,7 @@ def _placed(order: Order, path: str, *, replayed: bool = False) -> Response:
     if order.state == "cancelled" and (order.reason or "").startswith("out_of_stock"):
         skus = (order.reason or "").partition(":")[2].split(",")
         return problem("out_of_stock", f"out of stock: {', '.join(skus)}", path=path, extra={**extra, "facts": {"skus": skus}})
-    headers = {"Location": f"{path.split('/orders')[0]}/orders/{order.id}", "ETag": f'"{order.id}:v{order.version}"'}
+    headers = {"Location": f"{path.split('/orders', maxsplit=1)[0]}/orders/{order.id}", "ETag": f'"{order.id}:v{order.version}"'}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
     return JSONResponse(bodies.placed(order), status_code=201, headers=headers)

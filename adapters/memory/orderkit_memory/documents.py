@@ -1,15 +1,22 @@
-"""Invoices, credit memos and return labels as small real PDFs, kept in memory. The same id gives the same bytes."""
+"""Invoices, credit memos and return labels as small real PDFs, kept in memory. The same id gives the same bytes, whatever came after.
+
+What a document says is read from the order alone: its frozen prices, its refunds, its returns. Nothing is computed here but sums.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
 
 from orderkit.domain.money import to_text
-from orderkit.domain.order import Order
+from orderkit.domain.order import Order, Refund
+from orderkit.domain.returns import Return
+from orderkit.errors import InvalidInput
 from orderkit.ports.documents import MakeDocument, ReadDocument
+from orderkit_memory.pdf import COLUMNS, pdf
 
-_TITLES = {"invoice": "INVOICE", "credit_memo": "CREDIT MEMO", "return_label": "RETURN LABEL"}
-_ROWS_PER_PAGE = 50
+_AMOUNT = 18  # columns of an amount with its currency
 
 
 class MemoryDocuments:
@@ -18,19 +25,26 @@ class MemoryDocuments:
     in_memory = True
 
     def __init__(self) -> None:
+        """Open an empty cabinet."""
         self._documents: dict[str, bytes] = {}
         self._lock = threading.Lock()
 
     def make_document(self, asked: MakeDocument) -> str:
-        """Make a document, unless it exists; return its URL."""
-        url = f"memory:documents/{asked.id}.pdf"
+        """Make a document, unless it exists; return its URL. Raises `InvalidInput` (`unsupported`) for a kind that it does not know."""
+        rows = _KINDS.get(asked.kind)
+        if rows is None:
+            known = ", ".join(sorted(_KINDS))
+            raise InvalidInput(
+                f"{asked.kind!r} is no kind of document; there are {known}", code="unsupported", field="kind"
+            )
+        url = f"memory:documents/{quote(asked.id, safe='')}.pdf"
         with self._lock:
             if url not in self._documents:
-                self._documents[url] = pdf(_rows(asked.kind, asked.order))
+                self._documents[url] = pdf(list(rows(asked)), title=asked.id)
         return url
 
     def read_document(self, asked: ReadDocument) -> bytes | None:
-        """Return the bytes of a document."""
+        """Return the bytes of a document, if there is one with that URL."""
         with self._lock:
             return self._documents.get(asked.url)
 
@@ -38,67 +52,101 @@ class MemoryDocuments:
         """Nothing is held open."""
 
 
-def _rows(kind: str, order: Order) -> list[str]:
-    facts, amount = order.facts, lambda minor: f"{to_text(minor, order.currency):>12} {order.currency}"
-    to = facts.ship_to
-    rows = [_TITLES.get(kind, kind.upper()), f"Order {order.id}", f"Placed {order.placed_at:%Y-%m-%d}", ""]
-    rows += [to.name or facts.customer, to.street, f"{to.zip} {to.city}", to.country, ""]
-    if kind == "return_label":
-        return [*rows, f"Return {order.returns[-1].id if order.returns else order.id}"]
-    if kind == "credit_memo":
-        for refund in order.refunds:
-            rows.append(
-                f"{refund.id.rsplit('-', 1)[-1]:<6}{refund.kind:<24}{refund.reason[:24]:<26}{amount(refund.total_minor)}"
-            )
-        return [*rows, "", f"{'Credited':<56}{amount(order.credited_minor)}"]
-    for line in facts.lines:
-        total = facts.prices.line(line.number).payable_minor
-        rows.append(f"{line.quantity:>6} x {line.sku[:14]:<16}{line.name[:30]:<31}{amount(total)}")
-    rows += [
-        "",
-        f"{'Shipping':<56}{amount(facts.prices.shipping_minor)}",
-        f"{'of which tax':<56}{amount(facts.prices.tax_minor)}",
-    ]
-    return [*rows, f"{'Total':<56}{amount(order.total_minor)}"]
+def _invoice(asked: MakeDocument) -> Iterator[str]:
+    order, prices = asked.order, asked.order.facts.prices
+    yield from _head("INVOICE", asked)
+    for line in order.facts.lines:
+        price = prices.line(line.number)
+        each = to_text(line.unit_price_minor, order.currency)
+        yield _row(f"{line.quantity} x {line.sku}  {line.name}", f"at {each}", price.gross_minor, order)
+        if price.discount_minor:
+            yield _row("    discount", "", -price.discount_minor, order)
+    yield ""
+    yield _row("Goods", "", prices.subtotal_minor, order)
+    if prices.discount_minor:
+        yield _row("Discounts", "", -prices.discount_minor, order)
+    if not prices.tax_included:
+        yield _row("Tax", "", prices.tax_minor, order)
+    for charge in prices.charges:
+        paid = charge.amount_minor + (0 if prices.tax_included else charge.tax_minor)
+        yield _row(f"{charge.kind.capitalize()}: {charge.name}", "", paid, order)
+    yield _row("Total", "", order.total_minor, order)
+    yield _row("Tax in the total", "", prices.tax_minor + prices.charges_tax_minor, order)
 
 
-def pdf(rows: list[str]) -> bytes:
-    """Return rows of text as a PDF of as many pages as it takes, in a fixed-width font.
-
-    The font is one of those that every reader has; it knows the letters of Windows-1252, and a letter beyond those becomes a question mark.
-    """
-    pages = [rows[n : n + _ROWS_PER_PAGE] for n in range(0, len(rows), _ROWS_PER_PAGE)] or [[]]
-    first = 4  # 1 catalog, 2 page tree, 3 font; then a page and its content, for each page
-    kids = " ".join(f"{first + 2 * n} 0 R" for n in range(len(pages)))
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>".encode(),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /Encoding /WinAnsiEncoding >>",
-    ]
-    for n, page in enumerate(pages):
-        content = (
-            b"BT /F1 9 Tf 13 TL 50 790 Td " + b" ".join(b"(" + _escaped(row) + b") Tj T*" for row in page) + b" ET"
-        )
-        objects.append(
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Resources << /Font << /F1 3 0 R >> >> "
-            + f"/Contents {first + 2 * n + 1} 0 R >>".encode()
-        )
-        objects.append(f"<< /Length {len(content)} >>\nstream\n".encode() + content + b"\nendstream")
-    return _file(objects)
+def _credit_memo(asked: MakeDocument) -> Iterator[str]:
+    """The memo of one refund when the document's id begins with the refund's, else of all that the order was credited."""
+    order = asked.order
+    chosen = [refund for refund in order.refunds if asked.id == refund.id or asked.id.startswith(f"{refund.id}-")]
+    yield from _head("CREDIT MEMO", asked)
+    for refund in chosen or order.refunds:
+        yield from _refund(refund, order)
+    yield _row("Credited", "", sum(refund.total_minor for refund in chosen or order.refunds), order)
 
 
-def _file(objects: list[bytes]) -> bytes:
-    body, offsets = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"), []
-    for number, content in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
-    start = len(body)
-    body += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
-    body += b"".join(f"{offset:010d} 00000 n \n".encode() for offset in offsets)
-    body += f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode()
-    return bytes(body)
+def _refund(refund: Refund, order: Order) -> Iterator[str]:
+    yield f"{refund.id}: {refund.kind}, {refund.reason}, {refund.granted_at:%Y-%m-%d}"
+    names = {line.number: f"{line.sku}  {line.name}" for line in order.facts.lines}
+    for part in refund.components:
+        what = part.kind.replace("_", " ")
+        units = f"{part.quantity} x " if part.quantity else ""
+        goods = f" {units}{names.get(part.line, '')}" if part.line is not None else ""
+        label = f"    {'contains ' if part.informational else ''}{what}{goods}{' ' + part.name if part.name else ''}"
+        yield _row(label, "", part.amount_minor, order)
+    yield ""
 
 
-def _escaped(text: str) -> bytes:
-    plain = text.encode("cp1252", errors="replace")
-    return plain.replace(b"\\", b"\\\\").replace(b"(", b"\\(").replace(b")", b"\\)")
+def _return_label(asked: MakeDocument) -> Iterator[str]:
+    order = asked.order
+    found = _return(asked)
+    yield from _head("RETURN LABEL", asked, sender=True)
+    if found is None:
+        return
+    yield f"Return {found.id}, by {found.method}"
+    if found.tracking_number:
+        yield f"Tracking number {found.tracking_number}"
+    if found.expires_at:
+        yield f"To be sent by {found.expires_at:%Y-%m-%d}"
+    yield ""
+    for item in found.items:
+        line = order.facts.line(item.line)
+        yield f"{item.quantity} x {line.sku}  {line.name}"
+
+
+def _return(asked: MakeDocument) -> Return | None:
+    """The return that the document's id begins with, else the latest."""
+    returns = asked.order.returns
+    named = [found for found in returns if asked.id == found.id or asked.id.startswith(f"{found.id}-")]
+    return (named or list(returns) or [None])[-1]
+
+
+def _head(title: str, asked: MakeDocument, *, sender: bool = False) -> Iterator[str]:
+    order, to = asked.order, asked.order.facts.ship_to
+    yield f"{title} {asked.id}"
+    yield f"Order {order.id} of {order.placed_at:%Y-%m-%d}" + (
+        f", {order.facts.reference}" if order.facts.reference else ""
+    )
+    yield ""
+    yield "From" if sender else "To"
+    yield to.name or order.facts.customer
+    yield to.street
+    yield f"{to.zip} {to.city}"
+    yield to.country
+    yield ""
+
+
+def _row(label: str, note: str, amount_minor: int, order: Order) -> str:
+    amount = f"{to_text(amount_minor, order.currency)} {order.currency}"
+    room = COLUMNS - _AMOUNT - len(note) - 1
+    return f"{_cut(label, room):<{room}} {note}{amount:>{_AMOUNT}}"
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 3] + "..."
+
+
+_KINDS: dict[str, Callable[[MakeDocument], Iterator[str]]] = {
+    "invoice": _invoice,
+    "credit_memo": _credit_memo,
+    "return_label": _return_label,
+}

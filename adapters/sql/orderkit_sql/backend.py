@@ -135,18 +135,18 @@ class Postgres:
 @cache
 def _json_rows(names: tuple[str, ...]) -> str:
     columns = ", ".join(f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(names))
-    return f"(SELECT {columns} FROM json_each(?)) AS v"  # noqa: S608
+    return f"(SELECT {columns} FROM json_each(?)) AS v"
 
 
 @cache
 def _insert_each(table: Table, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {full_name(table)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+    return f"INSERT INTO {full_name(table)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
 
 
 @cache
 def _update_each(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
     values = ", ".join(f"{name} = ?" for name in names)
-    return f"UPDATE {full_name(table)} SET {values} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"  # noqa: S608
+    return f"UPDATE {full_name(table)} SET {values} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
 
 
 # ---- SQL of PostgreSQL
@@ -159,14 +159,14 @@ def _arrays(table: Table, names: tuple[str, ...]) -> str:
 
 @cache
 def _insert_set(table: Table, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {full_name(table)} ({', '.join(names)}) SELECT * FROM {_arrays(table, names)}"  # noqa: S608
+    return f"INSERT INTO {full_name(table)} ({', '.join(names)}) SELECT * FROM {_arrays(table, names)}"
 
 
 @cache
 def _update_set(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
     values = ", ".join(f"{name} = v.{name}" for name in names)
     rows = " AND ".join(f"t.{key} = v.{key}" for key in keys)
-    return f"UPDATE {full_name(table)} AS t SET {values} FROM {_arrays(table, names + keys)} WHERE {rows}"  # noqa: S608
+    return f"UPDATE {full_name(table)} AS t SET {values} FROM {_arrays(table, names + keys)} WHERE {rows}"
 
 
 @cache

@@ -78,7 +78,7 @@ def stored_version(database: Database, connection: Connection) -> int | None:
     table = database.tables.schema_version
     if not inspect(connection).has_table(table.name, schema=table.schema):
         return None
-    found: int | None = connection.exec_driver_sql(f"SELECT version FROM {database.name(table)}").scalar()  # noqa: S608
+    found: int | None = connection.exec_driver_sql(f"SELECT version FROM {database.name(table)}").scalar()
     return found
 
 

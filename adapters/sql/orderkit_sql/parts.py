@@ -101,7 +101,7 @@ def _delete(database: Database, connection: Connection, table: Table, rows: Sequ
     if rows:
         backend = database.backend
         connection.exec_driver_sql(
-            f"DELETE FROM {database.name(table)} AS t WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, LINE_KEY)}"  # noqa: S608
+            f"DELETE FROM {database.name(table)} AS t WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, LINE_KEY)}"
             " WHERE t.order_id = v.order_id AND t.number = v.number)",
             backend.row_parameters(table, LINE_KEY, rows),
         )

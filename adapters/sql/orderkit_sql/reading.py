@@ -69,7 +69,7 @@ def _selected(
     database: Database, connection: Connection, table: Table, names: tuple[str, ...], key: str, ids: Sequence[str], order: str = ""
 ) -> Sequence[Sequence[Any]]:
     backend = database.backend
-    statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key)}{order}"  # noqa: S608
+    statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key)}{order}"
     return connection.exec_driver_sql(statement, backend.texts(ids)).fetchall()
 
 
@@ -84,7 +84,7 @@ def read_records(database: Database, connection: Connection, asked: ReadRecords)
     """Return the log of an order, oldest first."""
     backend = database.backend
     statement = (
-        f"SELECT body FROM {database.name(database.tables.records)} WHERE {backend.among('order_id')} ORDER BY version"  # noqa: S608
+        f"SELECT body FROM {database.name(database.tables.records)} WHERE {backend.among('order_id')} ORDER BY version"
     )
     rows = connection.exec_driver_sql(statement, backend.texts([asked.order_id]))
     return tuple(decode_record(row[0]) for row in rows)

@@ -70,7 +70,7 @@ def locked_shelves(database: Database, connection: Connection, places: Iterable[
     table, backend = database.tables.stock, database.backend
     lock = f"{backend.for_update} OF s" if backend.for_update else ""
     statement = (
-        f"SELECT s.sku, s.warehouse, s.on_hand, s.reserved FROM {backend.row_set(table, _PLACE)}"  # noqa: S608
+        f"SELECT s.sku, s.warehouse, s.on_hand, s.reserved FROM {backend.row_set(table, _PLACE)}"
         f" JOIN {database.name(table)} AS s ON s.sku = v.sku AND s.warehouse = v.warehouse ORDER BY s.sku, s.warehouse {lock}"
     )
     found = connection.exec_driver_sql(statement, backend.row_parameters(table, _PLACE, rows))
@@ -88,14 +88,14 @@ def write_shelves(database: Database, connection: Connection, shelves: Shelves) 
     if old:
         added = ", ".join(f"{name} = t.{name} + v.{name}" for name in _UNITS)
         connection.exec_driver_sql(
-            f"UPDATE {database.name(table)} AS t SET {added} FROM {backend.row_set(table, names)}"  # noqa: S608
+            f"UPDATE {database.name(table)} AS t SET {added} FROM {backend.row_set(table, names)}"
             " WHERE t.sku = v.sku AND t.warehouse = v.warehouse",
             backend.row_parameters(table, names, old),
         )
     if new:
         added = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in _UNITS)
         connection.exec_driver_sql(
-            f"INSERT INTO {database.name(table)} AS t ({', '.join(names)}) SELECT {', '.join(names)}"  # noqa: S608
+            f"INSERT INTO {database.name(table)} AS t ({', '.join(names)}) SELECT {', '.join(names)}"
             f" FROM {backend.row_set(table, names)} WHERE true ON CONFLICT (sku, warehouse) DO UPDATE SET {added}",
             backend.row_parameters(table, names, new),
         )
@@ -124,7 +124,7 @@ def put_stock_many(database: Database, connection: Connection, puts: Sequence[Pu
     if refused:
         backend = database.backend
         table = database.name(database.tables.stock_receipts)
-        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id')}", backend.texts(sorted(refused)))  # noqa: S608
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id')}", backend.texts(sorted(refused)))
     return answers
 
 
@@ -139,7 +139,7 @@ def _new_receipts(database: Database, connection: Connection, puts: Sequence[Put
     names = ("id", "sku", "warehouse", "quantity", "reason", "at")
     rows = [(p.id, p.sku, p.warehouse, p.quantity, p.reason, backend.moment(p.at)) for _, p in sorted(first.items())]
     statement = (
-        f"INSERT INTO {database.name(table)} ({', '.join(names)}) SELECT {', '.join(names)}"  # noqa: S608
+        f"INSERT INTO {database.name(table)} ({', '.join(names)}) SELECT {', '.join(names)}"
         f" FROM {backend.row_set(table, names)} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id"
     )
     return {row[0] for row in connection.exec_driver_sql(statement, backend.row_parameters(table, names, rows))}
@@ -163,7 +163,7 @@ def read_supply_many(
     if by_sku:
         backend = database.backend
         statement = (
-            "SELECT sku, warehouse, on_hand - reserved"  # noqa: S608
+            "SELECT sku, warehouse, on_hand - reserved"
             f" FROM {database.name(database.tables.stock)} WHERE {backend.among('sku')} ORDER BY sku, warehouse"
         )
         for sku, warehouse, units in connection.exec_driver_sql(statement, backend.texts(list(by_sku))):
@@ -176,7 +176,7 @@ def read_stock(database: Database, connection: Connection, asked: ReadStock) -> 
     backend = database.backend
     where = f"WHERE {backend.among('sku')}" if asked.skus else ""
     statement = (
-        f"SELECT sku, warehouse, on_hand, reserved, received FROM {database.name(database.tables.stock)} {where}"  # noqa: S608
+        f"SELECT sku, warehouse, on_hand, reserved, received FROM {database.name(database.tables.stock)} {where}"
         " ORDER BY sku, warehouse"
     )
     rows = connection.exec_driver_sql(statement, backend.texts(asked.skus) if asked.skus else ())

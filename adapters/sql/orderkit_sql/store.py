@@ -124,7 +124,7 @@ class JoinedStore(SqlMethods):
         """Nothing is closed: everything is the host's."""
 
     def _write(self, work: Callable[[Connection, bool], A]) -> A:
-        return self._within(lambda connection: work(connection, False))  # noqa: FBT003  (there was no earlier try)
+        return self._within(lambda connection: work(connection, False))
 
     def _read(self, work: Work[A]) -> A:
         return self._within(work)

@@ -55,7 +55,7 @@ def _page(database: Database, connection: Connection, after: str) -> list[str]:
     orders, records = database.name(database.tables.orders), database.name(database.tables.records)
     mark = "?" if database.backend.name == "sqlite" else "%s"
     found = connection.exec_driver_sql(
-        f"SELECT id FROM (SELECT id FROM {orders} WHERE id > {mark} ORDER BY id LIMIT {PAGE}) AS o"  # noqa: S608
+        f"SELECT id FROM (SELECT id FROM {orders} WHERE id > {mark} ORDER BY id LIMIT {PAGE}) AS o"
         f" UNION SELECT order_id FROM (SELECT DISTINCT order_id FROM {records} WHERE order_id > {mark} ORDER BY order_id LIMIT {PAGE}) AS r"
         f" ORDER BY 1 LIMIT {PAGE}",
         (after, after),
@@ -65,7 +65,7 @@ def _page(database: Database, connection: Connection, after: str) -> list[str]:
 
 def _heads(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     backend, orders = database.backend, database.name(database.tables.orders)
-    rows = connection.exec_driver_sql(f"SELECT id, log_head FROM {orders} WHERE {backend.among('id')}", backend.texts(ids))  # noqa: S608
+    rows = connection.exec_driver_sql(f"SELECT id, log_head FROM {orders} WHERE {backend.among('id')}", backend.texts(ids))
     return {row[0]: bytes(row[1]) for row in rows}
 
 
@@ -73,7 +73,7 @@ def _records(database: Database, connection: Connection, ids: Sequence[str]) -> 
     backend, records = database.backend, database.name(database.tables.records)
     names = "order_id, version, at, actor, reason, from_status, to_status, body, previous_hash, hash"
     rows = connection.exec_driver_sql(
-        f"SELECT {names} FROM {records} WHERE {backend.among('order_id')} ORDER BY order_id, version",  # noqa: S608
+        f"SELECT {names} FROM {records} WHERE {backend.among('order_id')} ORDER BY order_id, version",
         backend.texts(ids),
     )
     grouped: dict[str, list[Sequence[Any]]] = {}

@@ -52,7 +52,7 @@ def _claimed(database: Database, connection: Connection, asked: ClaimDue, limit:
     parked = "attempts >= :attempts_max"
     # In a CTE, so that the choice is made once: as a plain subquery it may run again and choose more.
     statement = text(
-        f"WITH chosen AS (SELECT id AS chosen_id FROM {orders} WHERE due_at <= :now AND due_at IS NOT NULL AND NOT parked"  # noqa: S608
+        f"WITH chosen AS (SELECT id AS chosen_id FROM {orders} WHERE due_at <= :now AND due_at IS NOT NULL AND NOT parked"
         f" AND (lease_until IS NULL OR lease_until <= {backend.clock}) {among} ORDER BY due_at, id LIMIT :limit {skip})"
         f" UPDATE {orders} SET attempts = attempts + 1, parked = ({parked}),"
         f" error = CASE WHEN {parked} THEN 'parked: claimed ' || attempts || ' times without a commit; last: ' || error ELSE error END,"
@@ -74,7 +74,7 @@ def give_up(database: Database, connection: Connection, asked: GiveUp) -> None:
     """Free a leased order until its next time, and keep the error with it."""
     connection.execute(
         text(
-            f"UPDATE {database.name(database.tables.orders)} SET lease_until = NULL, due_at = :retry_at, error = :error"  # noqa: S608
+            f"UPDATE {database.name(database.tables.orders)} SET lease_until = NULL, due_at = :retry_at, error = :error"
             " WHERE id = :id AND lease_token = :token AND lease_until IS NOT NULL"
         ),
         {
@@ -103,7 +103,7 @@ def take_outbox(database: Database, connection: Connection, asked: TakeOutbox) -
     free = f"(leased_until IS NULL OR leased_until <= {backend.clock})"
     chosen = connection.execute(
         text(
-            f"SELECT r.order_id, r.version, r.body FROM {records} AS r WHERE NOT published AND {free}"  # noqa: S608
+            f"SELECT r.order_id, r.version, r.body FROM {records} AS r WHERE NOT published AND {free}"
             f" AND NOT EXISTS (SELECT 1 FROM {records} AS e WHERE e.order_id = r.order_id AND e.version < r.version"
             f" AND NOT e.published AND e.leased_until > {backend.clock})"
             " ORDER BY r.order_id, r.version LIMIT :limit"
@@ -134,7 +134,7 @@ def _mark(database: Database, connection: Connection, change: str, ids: Sequence
     backend, table = database.backend, database.tables.records
     names = ("order_id", "version")
     connection.exec_driver_sql(
-        f"UPDATE {database.name(table)} AS r SET {change} FROM {backend.row_set(table, names)}"  # noqa: S608
+        f"UPDATE {database.name(table)} AS r SET {change} FROM {backend.row_set(table, names)}"
         " WHERE r.order_id = v.order_id AND r.version = v.version",
         backend.row_parameters(table, names, sorted(ids)),
     )
@@ -148,7 +148,7 @@ def keep_message(database: Database, connection: Connection, asked: KeepMessage)
     message, moment = asked.message, database.backend.moment
     kept = connection.execute(
         text(
-            f"INSERT INTO {database.name(database.tables.inbox)}"  # noqa: S608
+            f"INSERT INTO {database.name(database.tables.inbox)}"
             " (source, id, kind, reference, data, received_at, due_at, attempts)"
             " VALUES (:source, :id, :kind, :reference, :data, :received_at, :received_at, :attempts)"
             " ON CONFLICT (source, id) DO NOTHING RETURNING id"
@@ -170,7 +170,7 @@ def take_messages(database: Database, connection: Connection, asked: TakeMessage
     """Return waiting messages that are due, oldest first."""
     rows = connection.execute(
         text(
-            "SELECT source, id, kind, reference, data, received_at, attempts"  # noqa: S608
+            "SELECT source, id, kind, reference, data, received_at, attempts"
             f" FROM {database.name(database.tables.inbox)} WHERE due_at IS NOT NULL AND due_at <= :now"
             " ORDER BY received_at, id LIMIT :limit"
         ),
@@ -194,7 +194,7 @@ def settle_message(database: Database, connection: Connection, asked: SettleMess
     """Mark a message as applied, or as waiting for another time."""
     connection.execute(
         text(
-            f"UPDATE {database.name(database.tables.inbox)} SET due_at = :due_at, note = :note, attempts = attempts + 1"  # noqa: S608
+            f"UPDATE {database.name(database.tables.inbox)} SET due_at = :due_at, note = :note, attempts = attempts + 1"
             " WHERE source = :source AND id = :id"
         ),
         {"due_at": database.backend.moment(asked.retry_at), "note": asked.note, "source": asked.source, "id": asked.id},

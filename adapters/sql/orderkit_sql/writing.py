@@ -27,7 +27,15 @@ from orderkit_sql.backend import Row
 from orderkit_sql.codec import CHAIN_START, chained, encode
 from orderkit_sql.database import Database
 from orderkit_sql.parts import write_parts
-from orderkit_sql.rows import ORDER_CHANGES, ORDER_NEW, RECORD_NEW, order_changes, order_identity, search_text, tracking_numbers
+from orderkit_sql.rows import (
+    ORDER_CHANGES,
+    ORDER_NEW,
+    RECORD_NEW,
+    order_changes,
+    order_identity,
+    search_text,
+    tracking_numbers,
+)
 from orderkit_sql.stocking import Shelves, locked_shelves, write_shelves
 
 Scope = tuple[str, str, str]
@@ -160,7 +168,7 @@ def _insert_keys(database: Database, connection: Connection, rows: list[Row]) ->
     table, backend = database.tables.keys, database.backend
     names = ", ".join(_KEY)
     statement = (
-        f"INSERT INTO {database.name(table)} ({names}) SELECT {names} FROM {backend.row_set(table, _KEY)} WHERE true"  # noqa: S608
+        f"INSERT INTO {database.name(table)} ({names}) SELECT {names} FROM {backend.row_set(table, _KEY)} WHERE true"
         " ON CONFLICT (principal, operation, key) DO NOTHING RETURNING principal, operation, key"
     )
     return [tuple(row) for row in connection.exec_driver_sql(statement, backend.row_parameters(table, _KEY, rows))]  # type: ignore[misc]
@@ -172,7 +180,7 @@ def find_keys(database: Database, connection: Connection, scopes: Sequence[Scope
         return {}
     table, backend = database.tables.keys, database.backend
     statement = (
-        "SELECT k.principal, k.operation, k.key, k.order_id, k.fingerprint"  # noqa: S608
+        "SELECT k.principal, k.operation, k.key, k.order_id, k.fingerprint"
         f" FROM {backend.row_set(table, _KEY[:3])} JOIN {database.name(table)} AS k"
         " ON k.principal = v.principal AND k.operation = v.operation AND k.key = v.key"
     )
@@ -188,7 +196,7 @@ def _settle_keys(database: Database, connection: Connection, keys: Keys, commits
     table, backend = database.tables.keys, database.backend
     same = "k.principal = v.principal AND k.operation = v.operation AND k.key = v.key"
     connection.exec_driver_sql(
-        f"DELETE FROM {database.name(table)} AS k WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, _KEY[:3])} WHERE {same})",  # noqa: S608
+        f"DELETE FROM {database.name(table)} AS k WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, _KEY[:3])} WHERE {same})",
         backend.row_parameters(table, _KEY[:3], wrong),
     )
     taken = {scope for scope in wrong if scope in keys.used}
@@ -209,7 +217,7 @@ def _settle_keys(database: Database, connection: Connection, keys: Keys, commits
 def _locked_orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
     backend = database.backend
     statement = (
-        f"SELECT id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"  # noqa: S608
+        f"SELECT id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"
         f" FROM {database.name(database.tables.orders)} WHERE {backend.among('id')} ORDER BY id {backend.for_update}"
     )
     return {
@@ -223,7 +231,7 @@ def _written_before(database: Database, connection: Connection, commits: Sequenc
     table, backend = database.tables.records, database.backend
     names = ("order_id", "version")
     statement = (
-        f"SELECT r.order_id, r.body FROM {backend.row_set(table, names)} JOIN {database.name(table)} AS r"  # noqa: S608
+        f"SELECT r.order_id, r.body FROM {backend.row_set(table, names)} JOIN {database.name(table)} AS r"
         " ON r.order_id = v.order_id AND r.version = v.version"
     )
     rows = [(commit.after.id, commit.record.version) for commit in commits]

@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from orderkit_sql import open_async_store, open_store
 
 from orderkit.ports.store import AsyncStore, Store
 from orderkit.testing.contracts.store import AsyncStoreContract, StoreContract
+from orderkit_sql import open_async_store, open_store
 
 
 class TestSqliteFile(StoreContract):

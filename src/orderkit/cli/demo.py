@@ -35,9 +35,17 @@ HOMES = {
 
 @click.command()
 @click.option("--store", help="Keep the shop there; default: a temporary file that is deleted.")
-@click.option("--invoices", default=300, show_default=True, type=click.IntRange(1, 100_000), help="Size of the slice that is replayed.")
+@click.option(
+    "--invoices",
+    default=300,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Size of the slice that is replayed.",
+)
 @click.option("--seed", default=7, show_default=True, help="Another seed, another slice.")
-@click.option("--report", type=click.Path(path_type=Path), help="Write the replay's report there: .txt, .html or .json.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), help="Write the replay's report there: .txt, .html or .json."
+)
 def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> None:
     """Run a small shop with trouble on purpose, then replay a slice of real-shaped data.
 
@@ -50,7 +58,9 @@ def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> No
         _shop(store or f"sqlite:///{folder}/demo.db")
         _slice(Path(folder), invoices, seed, report)
     click.echo("\nTry next:")
-    click.echo("  orderkit demo --store sqlite:///demo.db   keep the shop, then: orderkit order list --store sqlite:///demo.db")
+    click.echo(
+        "  orderkit demo --store sqlite:///demo.db   keep the shop, then: orderkit order list --store sqlite:///demo.db"
+    )
     click.echo("  orderkit explain payment_unknown          what an error means and what to do")
     click.echo("  orderkit diagram shipment                 a lifecycle, drawn from its table")
 
@@ -62,7 +72,18 @@ def _shop(store: str) -> None:
             shop.put_stock(sku, units, key=f"demo/{sku}")
         click.secho("A shop with three warehouses, a fake payment provider and fake carriers\n", bold=True)
         found = [_told(shop, clock, *step) for step in _STEPS]
-        rows = [(name, o.id[:13], word(o), axes(o).payment, _money(o, o.total_minor), _money(o, o.refunded_minor), len([s for s in o.shipments if s.lines])) for name, o in found]
+        rows = [
+            (
+                name,
+                o.id[:13],
+                word(o),
+                axes(o).payment,
+                _money(o, o.total_minor),
+                _money(o, o.refunded_minor),
+                len([s for s in o.shipments if s.lines]),
+            )
+            for name, o in found
+        ]
         table(("what happened", "order", "status", "payment", "total", "refunded", "parcels"), rows)
         split = found[1][1]
         click.secho("\nWhy the second order stands where it stands", bold=True)
@@ -98,7 +119,9 @@ def _bought(shop: Shop, clock: VirtualClock, key: str) -> Order:
 
 
 def _split(shop: Shop, clock: VirtualClock, key: str) -> Order:
-    order = shop.place(_cart("bruno", ("LAMP", 1, "39.00"), ("TENT-2P", 1, "129.00"), ("TEE", 2, "20.00")), "pm_visa", key=key)
+    order = shop.place(
+        _cart("bruno", ("LAMP", 1, "39.00"), ("TENT-2P", 1, "129.00"), ("TEE", 2, "20.00")), "pm_visa", key=key
+    )
     return shop.ship(order.id, order.shipments[0].id)
 
 
@@ -149,10 +172,11 @@ def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:
 
     file = folder / "slice.csv"
     lines = write_sample(file, invoices=invoices, seed=seed)
-    click.secho(f"\nA slice of real-shaped data: {invoices} sales in {lines} lines, with credit notes and dirt, replayed", bold=True)
+    click.secho(
+        f"\nA slice of real-shaped data: {invoices} sales in {lines} lines, with credit notes and dirt, replayed",
+        bold=True,
+    )
     found = replayed(file, store=f"sqlite:///{folder}/slice.db", progress=progress())
     click.echo(rendered(found, Path("summary.txt")))
     if report is not None:
         report.write_text(rendered(found, report) or "", encoding="utf-8")
-
-

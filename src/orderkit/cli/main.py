@@ -12,7 +12,16 @@ from typing import Any
 
 import click
 
-from orderkit.errors import Conflict, InvalidInput, Misconfigured, NotAllowed, NotFound, OrderkitError, Overloaded, PortError
+from orderkit.errors import (
+    Conflict,
+    InvalidInput,
+    Misconfigured,
+    NotAllowed,
+    NotFound,
+    OrderkitError,
+    Overloaded,
+    PortError,
+)
 
 STATUS: dict[type[OrderkitError], int] = {
     InvalidInput: 2,
@@ -76,7 +85,11 @@ def tell(error: OrderkitError) -> None:
 
 @click.group(
     cls=Root,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "auto_envvar_prefix": "ORDERKIT"},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "auto_envvar_prefix": "ORDERKIT",
+    },
     epilog="Exit statuses: 0 done, 1 problems found, 2 usage, 3 not connected, 4 refused by a rule, 5 partly done.",
 )
 @click.version_option(package_name="orderkit")

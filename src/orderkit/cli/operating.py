@@ -17,8 +17,16 @@ from orderkit.errors import OrderkitError, PortError
 @click.command()
 @store_option
 @payments_option
-@click.option("--roles", default="sagas,resolver,timers,relay,inbox", show_default=True, help="What to do, with commas.")
-@click.option("--interval", default=0.5, show_default=True, type=click.FloatRange(0.01), help="Seconds to wait when there was nothing to do.")
+@click.option(
+    "--roles", default="sagas,resolver,timers,relay,inbox", show_default=True, help="What to do, with commas."
+)
+@click.option(
+    "--interval",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="Seconds to wait when there was nothing to do.",
+)
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Orders claimed at once.")
 @click.option("--once", is_flag=True, help="Work until nothing is due, then stop.")
 def worker(store: str, payments: str, carriers: str, roles: str, interval: float, limit: int, once: bool) -> None:
@@ -42,7 +50,13 @@ def worker(store: str, payments: str, carriers: str, roles: str, interval: float
 
 
 def _work(
-    shop: Shop, roles: tuple[str, ...], interval: float, limit: int, once: bool, wait: Callable[[float], Any], stopped: Callable[[], bool]
+    shop: Shop,
+    roles: tuple[str, ...],
+    interval: float,
+    limit: int,
+    once: bool,
+    wait: Callable[[float], Any],
+    stopped: Callable[[], bool],
 ) -> tuple[int, int]:
     done = failures = 0
     while not stopped():
@@ -122,7 +136,14 @@ def _waiting(shop: Shop) -> list[dict[str, str]]:
         page = shop.orders(OrderQuery(limit=200, cursor=cursor))
         for row in page.items:
             if row.parked:
-                found.append(_finding("D010-parked", "error", f"order {row.id} is parked: it failed again and again", f"orderkit order why {row.id}"))
+                found.append(
+                    _finding(
+                        "D010-parked",
+                        "error",
+                        f"order {row.id} is parked: it failed again and again",
+                        f"orderkit order why {row.id}",
+                    )
+                )
         cursor = page.cursor
         if cursor is None or len(found) > 50:
             return found
@@ -132,9 +153,20 @@ def _logs(shop: Shop) -> list[dict[str, str]]:
     page = shop.orders(OrderQuery(limit=200))
     broken = [row.id for row in page.items if shop.replay(row.id) != shop.order(row.id)]
     remedy = "Do not edit rows by hand; compare `order timeline` with the order and correct by a command."
-    return [_finding("D020-log", "error", f"the log of order {order_id} does not give its stored state", remedy) for order_id in broken]
+    return [
+        _finding("D020-log", "error", f"the log of order {order_id} does not give its stored state", remedy)
+        for order_id in broken
+    ]
 
 
 def _stock(shop: Shop) -> list[dict[str, str]]:
     wrong = [level for level in shop.stock() if not 0 <= level.reserved <= level.on_hand]
-    return [_finding("D030-stock", "error", f"{s.sku} at {s.warehouse}: {s.reserved} promised of {s.on_hand}", "Count the shelf and put the difference.") for s in wrong]
+    return [
+        _finding(
+            "D030-stock",
+            "error",
+            f"{s.sku} at {s.warehouse}: {s.reserved} promised of {s.on_hand}",
+            "Count the shelf and put the difference.",
+        )
+        for s in wrong
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -32,8 +32,10 @@ def _day(text: str | None, option: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidInput(f"{text!r} is no date; write 2026-03-01 or 2026-03-01T12:00:00+00:00", field=option) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        raise InvalidInput(
+            f"{text!r} is no date; write 2026-03-01 or 2026-03-01T12:00:00+00:00", field=option
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _units(texts: tuple[str, ...]) -> dict[str | int, int] | None:
@@ -81,7 +83,15 @@ def list_(store: str, form: str, **conditions: Any) -> None:
     if form == "json":
         return say(page)
     rows = [
-        (r.id, r.customer, r.status, r.payment_status, f"{to_text(r.total_minor, r.currency)} {r.currency}", f"{r.placed_at:%Y-%m-%d %H:%M}", r.shipments)
+        (
+            r.id,
+            r.customer,
+            r.status,
+            r.payment_status,
+            f"{to_text(r.total_minor, r.currency)} {r.currency}",
+            f"{r.placed_at:%Y-%m-%d %H:%M}",
+            r.shipments,
+        )
         for r in page.items
     ]
     table(("order", "customer", "status", "payment", "total", "placed", "shipments"), rows)
@@ -105,26 +115,53 @@ def show(order_id: str, store: str, form: str) -> None:
     if form == "json":
         return say({"order": found, "status": word(found), "axes": axes(found), "actions": offered})
     _show(found)
-    rows = [(a.name, a.subject, "yes" if a.allowed else f"no: {a.reason}", f"{a.until:%Y-%m-%d %H:%M}" if a.until else "") for a in offered]
+    rows = [
+        (a.name, a.subject, "yes" if a.allowed else f"no: {a.reason}", f"{a.until:%Y-%m-%d %H:%M}" if a.until else "")
+        for a in offered
+    ]
     table(("action", "of", "allowed", "until"), rows, title="\nActions")
 
 
 def _show(found: Order) -> None:
-    amount = lambda minor: f"{to_text(minor, found.currency)} {found.currency}"  # noqa: E731
-    click.echo(f"Order {found.id}  {word(found)}  placed {found.placed_at:%Y-%m-%d %H:%M} UTC by {found.facts.customer}")
+    def amount(minor: int) -> str:
+        return f"{to_text(minor, found.currency)} {found.currency}"
+
+    click.echo(
+        f"Order {found.id}  {word(found)}  placed {found.placed_at:%Y-%m-%d %H:%M} UTC by {found.facts.customer}"
+    )
     click.echo(
         f"Money  total {amount(found.total_minor)}, captured {amount(found.captured_minor)}, "
         f"refunded {amount(found.refunded_minor)}, credited {amount(found.credited_minor)}"
     )
     lines = [
-        (f.number, f.sku, f.name, f.quantity, amount(f.unit_price_minor), ", ".join(f"{q} {b}" for b, q in found.line(f.number).quantities().items()))
+        (
+            f.number,
+            f.sku,
+            f.name,
+            f.quantity,
+            amount(f.unit_price_minor),
+            ", ".join(f"{q} {b}" for b, q in found.line(f.number).quantities().items()),
+        )
         for f in found.facts.lines
     ]
     table(("line", "sku", "name", "units", "price", "where"), lines, title="\nLines")
     shipments = [
-        (s.id, s.warehouse, s.state, s.units, s.carrier, s.tracking_number, s.promise.arrives_until if s.promise else "") for s in found.shipments
+        (
+            s.id,
+            s.warehouse,
+            s.state,
+            s.units,
+            s.carrier,
+            s.tracking_number,
+            s.promise.arrives_until if s.promise else "",
+        )
+        for s in found.shipments
     ]
-    table(("shipment", "warehouse", "state", "units", "carrier", "tracking", "arrives until"), shipments, title="\nShipments")
+    table(
+        ("shipment", "warehouse", "state", "units", "carrier", "tracking", "arrives until"),
+        shipments,
+        title="\nShipments",
+    )
 
 
 @order.command()
@@ -174,7 +211,15 @@ def _sure(preview: Preview, yes: bool, form: str) -> None:
 
 def _done(found: Order, form: str) -> None:
     if form == "json":
-        say({"order_id": found.id, "status": word(found), "axes": axes(found), "refunds": found.refunds, "returns": found.returns})
+        say(
+            {
+                "order_id": found.id,
+                "status": word(found),
+                "axes": axes(found),
+                "refunds": found.refunds,
+                "returns": found.returns,
+            }
+        )
     else:
         click.echo(f"done: {found.id} is {word(found)}, payment {axes(found).payment}")
 
@@ -183,7 +228,9 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 _dry = click.option("--dry-run", is_flag=True, help="Only show what would happen.")
 _reason = click.option("--reason", required=True, help="Why; it is kept in the log.")
 _key = click.option("--key", help="Idempotency key: a repeat changes nothing.")
-_units_option = click.option("--units", "texts", multiple=True, metavar="SKU=UNITS", help="Only these units; may be repeated.")
+_units_option = click.option(
+    "--units", "texts", multiple=True, metavar="SKU=UNITS", help="Only these units; may be repeated."
+)
 
 
 @order.command()
@@ -257,7 +304,9 @@ def return_(
 
 
 def _everything_returnable(shop: Shop, order_id: str) -> dict[str | int, int]:
-    units: dict[str | int, int] = {line.number: line.returnable for line in shop.order(order_id).lines if line.returnable}
+    units: dict[str | int, int] = {
+        line.number: line.returnable for line in shop.order(order_id).lines if line.returnable
+    }
     if not units:
         raise InvalidInput(f"nothing of order {order_id} can come back", code="not_returnable", field="--units")
     return units

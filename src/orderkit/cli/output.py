@@ -19,25 +19,34 @@ DEFAULT_STORE = "sqlite:///orderkit.db"
 def store_option(command: F) -> F:
     """Add `--store`."""
     return click.option(
-        "--store", default=DEFAULT_STORE, show_default=True, envvar="ORDERKIT_STORE", help="URL of the store (env ORDERKIT_STORE)."
+        "--store",
+        default=DEFAULT_STORE,
+        show_default=True,
+        envvar="ORDERKIT_STORE",
+        help="URL of the store (env ORDERKIT_STORE).",
     )(command)
 
 
 def payments_option(command: F) -> F:
     """Add `--payments` and `--carriers`."""
-    command = click.option("--payments", default="fakepsp:", show_default=True, envvar="ORDERKIT_PAYMENTS", help="URL of the provider.")(
-        command
-    )
-    return click.option("--carriers", default="fakecarrier:", show_default=True, envvar="ORDERKIT_CARRIERS", help="URL of the carriers.")(
-        command
-    )
+    command = click.option(
+        "--payments", default="fakepsp:", show_default=True, envvar="ORDERKIT_PAYMENTS", help="URL of the provider."
+    )(command)
+    return click.option(
+        "--carriers", default="fakecarrier:", show_default=True, envvar="ORDERKIT_CARRIERS", help="URL of the carriers."
+    )(command)
 
 
 def format_option(command: F) -> F:
     """Add `--format`."""
-    return click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to answer.")(
-        command
-    )
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How to answer.",
+    )(command)
 
 
 def say(value: Any) -> None:
@@ -48,7 +57,11 @@ def say(value: Any) -> None:
 def plain(value: Any) -> Any:
     """Return a value as what JSON knows."""
     if attrs.has(type(value)):
-        return {field.name: plain(getattr(value, field.name)) for field in attrs.fields(type(value)) if not field.name.startswith("_")}
+        return {
+            field.name: plain(getattr(value, field.name))
+            for field in attrs.fields(type(value))
+            if not field.name.startswith("_")
+        }
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -74,7 +87,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str 
             shown.add_row(*row)
         Console().print(shown)
         return
-    widths = [max(len(heading), *(len(row[n]) for row in cells)) if cells else len(heading) for n, heading in enumerate(headings)]
+    widths = [
+        max(len(heading), *(len(row[n]) for row in cells)) if cells else len(heading)
+        for n, heading in enumerate(headings)
+    ]
     if title:
         click.echo(title)
     for row in [list(headings), *cells]:

@@ -7,13 +7,28 @@ from pathlib import Path
 
 import click
 
+from orderkit.replay.running import Progress
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--store", default="sqlite:///replay.db", show_default=True, envvar="ORDERKIT_STORE", help="URL of the store to fill.")
-@click.option("--report", "reports", multiple=True, type=click.Path(path_type=Path), help="Write the report: .txt, .html or .json; may be repeated.")
-@click.option("--book", type=click.Path(path_type=Path), help="The fake provider's own book; default: beside the store.")
+@click.option(
+    "--store",
+    default="sqlite:///replay.db",
+    show_default=True,
+    envvar="ORDERKIT_STORE",
+    help="URL of the store to fill.",
+)
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Write the report: .txt, .html or .json; may be repeated.",
+)
+@click.option(
+    "--book", type=click.Path(path_type=Path), help="The fake provider's own book; default: beside the store."
+)
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None, quiet: bool) -> None:
     """Run the invoices in FILE (CSV or parquet) through the library in time order, and reconcile.
@@ -38,22 +53,26 @@ def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None,
     raise SystemExit(0 if report.balanced else 1)
 
 
-def progress():  # type: ignore[no-untyped-def]  # the bar's own type is rich's
+def progress() -> Progress:
     """Return what shows progress: a bar where a person looks, a line now and then elsewhere."""
     if sys.stderr.isatty():
+        from rich import progress as bars  # noqa: PLC0415
         from rich.console import Console  # noqa: PLC0415
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
-        bar = Progress(
-            TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)
+        bar = bars.Progress(
+            bars.TextColumn("{task.description:<12}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TimeRemainingColumn(),
+            console=Console(stderr=True),
         )
-        tasks: dict[str, int] = {}
+        tasks: dict[str, bars.TaskID] = {}
         bar.start()
 
         def show(phase: str, done: int, total: int) -> None:
             if phase not in tasks:
                 tasks[phase] = bar.add_task(phase, total=total or None)
-            bar.update(tasks[phase], completed=done, total=total or None)  # type: ignore[arg-type]
+            bar.update(tasks[phase], completed=done, total=total or None)
             if phase == "done":
                 bar.stop()
 
@@ -67,5 +86,3 @@ def progress():  # type: ignore[no-untyped-def]  # the bar's own type is rich's
             click.echo(f"{phase}: {done} of {total}", err=True)
 
     return tell
-
-

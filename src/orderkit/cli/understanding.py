@@ -29,17 +29,28 @@ def explain(code: str | None, form: str) -> None:
     entry = CATALOGUE.get(code)
     if entry is None:
         close = [known for known in CATALOGUE if code.lower() in known]
-        raise InvalidInput(f"no error has the code {code!r}" + (f"; did you mean {', '.join(close)}?" if close else ""), field="code")
+        raise InvalidInput(
+            f"no error has the code {code!r}" + (f"; did you mean {', '.join(close)}?" if close else ""), field="code"
+        )
     if form == "json":
         return say(entry)
     click.echo(f"{entry.code}: {entry.title}\n")
-    click.echo(f"fault      {entry.fault}\noutcome    {entry.outcome}\nHTTP       {entry.status}\nrepeat     {'yes' if entry.retryable else 'no'}")
+    click.echo(
+        f"fault      {entry.fault}\noutcome    {entry.outcome}\nHTTP       {entry.status}\nrepeat     {'yes' if entry.retryable else 'no'}"
+    )
     click.echo(f"what to do {entry.remedy}")
 
 
 @click.command()
 @click.argument("machine", type=click.Choice(sorted(LIFECYCLES)), default="status")
-@click.option("--format", "form", type=click.Choice(["mermaid", "table", "json"]), default="mermaid", show_default=True, help="How to draw.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["mermaid", "table", "json"]),
+    default="mermaid",
+    show_default=True,
+    help="How to draw.",
+)
 def diagram(machine: str, form: str) -> None:
     """Draw a lifecycle from its table: order, shipment, payment, operation, refund, return, hold, or the status words.
 
@@ -50,7 +61,9 @@ def diagram(machine: str, form: str) -> None:
     lifecycle = LIFECYCLES[machine]
     rows = [(source, trigger, dest) for (source, trigger), dest in lifecycle.table.items()]
     if form == "json":
-        return say({"machine": machine, "initial": lifecycle.initial, "states": dict(lifecycle.states), "transitions": rows})
+        return say(
+            {"machine": machine, "initial": lifecycle.initial, "states": dict(lifecycle.states), "transitions": rows}
+        )
     if form == "table":
         return table(("from", "trigger", "to"), rows)
     from orderkit.diagrams import mermaid  # noqa: PLC0415  (loads transitions)
@@ -91,7 +104,13 @@ def allocate() -> None:
 @allocate.command("explain")
 @click.argument("order_id")
 @store_option
-@click.option("--what-if", "changes", multiple=True, metavar="WAREHOUSE:SKU=UNITS", help="Pretend that a shelf holds so many units; may be repeated.")
+@click.option(
+    "--what-if",
+    "changes",
+    multiple=True,
+    metavar="WAREHOUSE:SKU=UNITS",
+    help="Pretend that a shelf holds so many units; may be repeated.",
+)
 @click.option("--close", "closed", multiple=True, metavar="WAREHOUSE", help="Pretend that a warehouse is closed.")
 @format_option
 def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[str, ...], form: str) -> None:
@@ -110,20 +129,21 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
             place = (order.line(number).sku, shipment.warehouse)
             units[place] = units.get(place, 0) + count
     for change in changes:
-        place, _, count = change.rpartition("=")
-        warehouse, _, sku = place.partition(":")
-        if not (warehouse and sku and count.isdigit()):
+        shelf, _, level = change.rpartition("=")
+        warehouse, _, sku = shelf.partition(":")
+        if not (warehouse and sku and level.isdigit()):
             raise InvalidInput(f"{change!r} is not WAREHOUSE:SKU=UNITS", field="--what-if")
-        units[sku, warehouse] = int(count)
+        units[sku, warehouse] = int(level)
     units = {place: count for place, count in units.items() if place[1] not in closed}
     places = settings.known(sorted({warehouse for _, warehouse in units}))
     destination = Destination(country=order.facts.ship_to.country)
     found = plan(demand_of(order.facts.lines), Supply(units), tuple(places.values()), settings.rules, destination)
     if form == "json":
         return say({"order_id": order_id, "shipments": order.shipments, "plan": found, "reasons": found.explain()})
-    click.echo(f"Order {order_id} has " + (", ".join(f"{s.warehouse} ({s.units} units)" for s in order.shipments if s.lines) or "no shipment"))
+    click.echo(
+        f"Order {order_id} has "
+        + (", ".join(f"{s.warehouse} ({s.units} units)" for s in order.shipments if s.lines) or "no shipment")
+    )
     click.echo("With these shelves it would be planned as:")
     for reason in found.explain():
         click.echo(f"  {reason}")
-
-

@@ -94,7 +94,9 @@ def _tried(
         decision = decide()
     except OrderkitError as error:
         return Action(name=name, subject=subject, allowed=False, code=error.code, reason=error.message)
-    return Action(name=name, subject=subject, allowed=True, until=until, units=units, preview=previewed(order, decision))
+    return Action(
+        name=name, subject=subject, allowed=True, until=until, units=units, preview=previewed(order, decision)
+    )
 
 
 def _pay(order: Order) -> Action:
@@ -106,7 +108,10 @@ def _pay(order: Order) -> Action:
 
 def _cancel(order: Order, now: datetime) -> Action:
     return _tried(
-        order, "cancel", lambda: cancelling.cancelled(order, now, reason="preview"), until=amending.amendable_until(order)
+        order,
+        "cancel",
+        lambda: cancelling.cancelled(order, now, reason="preview"),
+        until=amending.amendable_until(order),
     )
 
 

@@ -74,7 +74,11 @@ def tasks(order: Order) -> list[Task]:
             since = shipment.asked_at or shipment.shipped_at or order.updated_at
             wait = POLL_AFTER if shipment.state in ("shipped", "out_for_delivery") else timedelta(days=1)
             found.append(Task(since + wait, TaskKind.TRACK_SHIPMENT, shipment.id))
-    found += [Task(r.expires_at, TaskKind.EXPIRE_RETURN, r.id) for r in order.returns if r.expires_at and r.state in ("authorized", "in_transit")]
+    found += [
+        Task(r.expires_at, TaskKind.EXPIRE_RETURN, r.id)
+        for r in order.returns
+        if r.expires_at and r.state in ("authorized", "in_transit")
+    ]
     found += [Task(h.until, TaskKind.EXPIRE_HOLD, h.id) for h in order.active_holds if h.until]
     return found
 
@@ -92,7 +96,11 @@ def _money(order: Order) -> list[Task]:
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
         found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
     for payment in order.payments:
-        if payment.expires_at is not None and payment.state == "authorized" and not any(o.open for o in payment.operations):
+        if (
+            payment.expires_at is not None
+            and payment.state == "authorized"
+            and not any(o.open for o in payment.operations)
+        ):
             found.append(Task(payment.expires_at, TaskKind.EXPIRE_AUTHORIZATION, payment.id))
     return found
 
@@ -100,7 +108,11 @@ def _money(order: Order) -> list[Task]:
 def _goods(order: Order) -> list[Task]:
     found: list[Task] = []
     if not order.active_holds:
-        found += [Task(s.cutoff_at, TaskKind.RELEASE_SHIPMENT, s.id) for s in order.shipments if s.state == "planned" and s.cutoff_at]
+        found += [
+            Task(s.cutoff_at, TaskKind.RELEASE_SHIPMENT, s.id)
+            for s in order.shipments
+            if s.state == "planned" and s.cutoff_at
+        ]
     if any(line[Bucket.BACKORDERED] for line in order.lines):
         found.append(Task(order.updated_at + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
     return found

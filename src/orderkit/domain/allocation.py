@@ -141,7 +141,9 @@ def what_if(
 
 def compare(before: Plan, after: Plan) -> tuple[str, ...]:
     """Return what is different in the second plan, as sentences; nothing when they send the same."""
-    return allocation_explain.differences(_laid_out(before), _laid_out(after), allocation_explain.names(before.question, after.question))
+    return allocation_explain.differences(
+        _laid_out(before), _laid_out(after), allocation_explain.names(before.question, after.question)
+    )
 
 
 def _laid_out(found: Plan) -> allocation_explain.Layout:

@@ -100,7 +100,9 @@ def reasons(
     if question is None:
         return ()
     scene = _Scene(question, parcels)
-    found = [_why(scene, parcel.warehouse, scene.demands[line], units) for parcel in parcels for line, units in parcel.lines]
+    found = [
+        _why(scene, parcel.warehouse, scene.demands[line], units) for parcel in parcels for line, units in parcel.lines
+    ]
     for line, units in backordered:
         demand = scene.demands[line]
         found.append(Reason(line, demand.sku, None, "backordered", f"{units} of {demand.quantity} wait for stock"))

@@ -190,7 +190,13 @@ class Tangle:
         return masks
 
     def _flow(self, masks: list[int], chosen: int) -> tuple[Filled, list[dict[int, int]]]:
-        flow = Flow(self.groups, masks, {sku: dict(sites) for sku, sites in self.held.items()}, dict(self.room), self.field.left * STEPS)
+        flow = Flow(
+            self.groups,
+            masks,
+            {sku: dict(sites) for sku, sites in self.held.items()},
+            dict(self.room),
+            self.field.left * STEPS,
+        )
         flow.run(chosen)
         self.field.nodes += 1 + flow.work // STEPS
         if flow.work > flow.limit:

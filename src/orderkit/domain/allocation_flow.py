@@ -69,7 +69,9 @@ class Flow:
     def _raise(self, goals: list[int], opened: int, *, swap: bool) -> None:
         dead: set[int] = set()  # from where no chain leads on: it stays so until another site opens
         for n, goal in enumerate(goals):
-            while n not in dead and self.got[n] < goal and self._augment(n, opened, goal - self.got[n], dead, swap=swap):
+            while (
+                n not in dead and self.got[n] < goal and self._augment(n, opened, goal - self.got[n], dead, swap=swap)
+            ):
                 pass
 
     def _augment(self, start: int, opened: int, most: int, dead: set[int], *, swap: bool) -> bool:

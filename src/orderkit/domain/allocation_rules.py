@@ -169,7 +169,9 @@ class Rules:
             raise _invalid("rules.partial", f"{self.partial!r} is none of {', '.join(PARTIAL)}")
         unknown = [key for key in self.objective if key not in OBJECTIVE]
         if unknown or len(set(self.objective)) != len(self.objective) or self.objective[:1] != ("backordered",):
-            raise _invalid("rules.objective", f"begins with 'backordered', then each at most once of {', '.join(OBJECTIVE[1:])}")
+            raise _invalid(
+                "rules.objective", f"begins with 'backordered', then each at most once of {', '.join(OBJECTIVE[1:])}"
+            )
 
 
 @attrs.frozen
@@ -241,7 +243,9 @@ def forbidden(warehouse: Warehouse, rules: Rules, destination: Destination) -> t
         return "capacity", "can take on nothing more"
     if warehouse.ships_to is not None:
         if destination.country is None:
-            raise InvalidInput(f"{warehouse.id} does not ship everywhere: name the country", field="destination.country")
+            raise InvalidInput(
+                f"{warehouse.id} does not ship everywhere: name the country", field="destination.country"
+            )
         if destination.country not in warehouse.ships_to:
             return "ships_to", f"does not ship to {destination.country}"
     if rules.max_distance_km is not None:

@@ -181,14 +181,22 @@ def _room(sites: list[Warehouse], by_sku: dict[str, list[Demand]], held: Shelves
     for site, warehouse in enumerate(sites):
         limit = warehouse.capacity_units
         if limit is not None:
-            asked = sum(min(sum(d.quantity for d in demands), held[sku].get(warehouse.id, 0)) for sku, demands in by_sku.items())
+            asked = sum(
+                min(sum(d.quantity for d in demands), held[sku].get(warehouse.id, 0)) for sku, demands in by_sku.items()
+            )
             if limit < asked:
                 room[site] = limit
     return room
 
 
 def _groups(
-    sites: list[Warehouse], question: Question, demands: list[Demand], shelf: dict[int, int], stocked: int, *, whole: bool
+    sites: list[Warehouse],
+    question: Question,
+    demands: list[Demand],
+    shelf: dict[int, int],
+    stocked: int,
+    *,
+    whole: bool,
 ) -> list[Group]:
     """Put the lines of a SKU that may come from the same sites together; undivided lines stay alone unless each site holds them all."""
     rules, first = question.rules, demands[0]
@@ -203,7 +211,9 @@ def _groups(
             mask = sum(1 << site for site in shelf if refused(demand, sites[site]) is None)
         divided = rules.line_split and demand.splittable
         if not divided and question.pinned:
-            homes = {parcel.warehouse for parcel in question.pinned if any(line == demand.line for line, _ in parcel.lines)}
+            homes = {
+                parcel.warehouse for parcel in question.pinned if any(line == demand.line for line, _ in parcel.lines)
+            }
             mask = sum(1 << site for site in bits(mask) if not homes or sites[site].id in homes)
         group = found.get(mask) if divided or whole else None
         if group is None:
@@ -239,7 +249,11 @@ def _settled_per_unit(field: Field) -> bool:
         if name in PER_PARCEL:
             break
         leading.append(name)
-    if not leading or field.parcels_max is not None or any(isinstance(part, Tangle) or not _divided(part) for part in field.parts):
+    if (
+        not leading
+        or field.parcels_max is not None
+        or any(isinstance(part, Tangle) or not _divided(part) for part in field.parts)
+    ):
         return False
     prefix = ("backordered", *leading)
     ranks = {rank(prefix, warehouse, km)[: len(leading)] for warehouse, km in zip(field.sites, field.km, strict=True)}
@@ -379,7 +393,9 @@ def _greedy(field: Field) -> int:
     for _ in range(ROUNDS_MAX):
         inside = [site for site in free if chosen & site]
         outside = [0, *(site for site in free if not chosen & site)]
-        after, other = min(((field.key(chosen ^ a | b), chosen ^ a | b) for a in inside for b in outside), default=(key, chosen))
+        after, other = min(
+            ((field.key(chosen ^ a | b), chosen ^ a | b) for a in inside for b in outside), default=(key, chosen)
+        )
         if after >= key:
             break
         chosen, key = other, after

@@ -112,7 +112,10 @@ def lines_added(
     added = tuple(attrs.evolve(line, amendment=number) for line in lines)
     facts = attrs.evolve(order.facts, lines=order.facts.lines + added, prices=order.facts.prices.extended(prices))
     grown = order.lines + tuple(Line(line.number, line.sku, line.quantity) for line in added)
-    told = Event("order.amended", {"what": "lines", "added": [line.number for line in added], "difference_minor": prices.total_minor})
+    told = Event(
+        "order.amended",
+        {"what": "lines", "added": [line.number for line in added], "difference_minor": prices.total_minor},
+    )
     decision = Decision(order=attrs.evolve(order, facts=facts, lines=grown), events=(told,))
     decision = decision.then(reserved(decision.order, plan, now, warehouses=warehouses, handling=handling, source=None))
     if not prices.total_minor:
@@ -120,7 +123,9 @@ def lines_added(
     run = started(AMENDMENT, order.id, "charge", now, number)
     payments = list(order.payments)
     for tender, amount in divided(tenders, prices.total_minor):
-        payment = Payment(id=f"{order.id}-P{len(payments) + 1}", kind=tender.kind, method=tender.method, amount_minor=amount)
+        payment = Payment(
+            id=f"{order.id}-P{len(payments) + 1}", kind=tender.kind, method=tender.method, amount_minor=amount
+        )
         intent = asked(payment, charge_kind(facts.policies.capture, tender.kind), amount, now, saga=run.id)
         payments.append(payment.with_operation(intent))
     return decision.then(decided(decision.order, payments=tuple(payments), sagas=(*order.sagas, run)))
@@ -128,4 +133,6 @@ def lines_added(
 
 def _open(order: Order, now: datetime) -> None:
     if (refusal := why_not(order, now)) is not None:
-        raise NotAllowed(f"order {order.id} cannot be amended: {refusal[1]}", code=refusal[0], facts={"state": order.state})
+        raise NotAllowed(
+            f"order {order.id} cannot be amended: {refusal[1]}", code=refusal[0], facts={"state": order.state}
+        )

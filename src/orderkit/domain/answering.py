@@ -45,7 +45,12 @@ def confirmed(
         operation = attrs.evolve(operation, state="unknown")
         payment = payment.with_operation(operation)
     after = payments.confirmed(payment, operation, at=now, reference=reference, expires_at=expires_at)
-    data = {"payment": payment.id, "operation": operation.id, "amount_minor": operation.amount_minor, "currency": order.currency}
+    data = {
+        "payment": payment.id,
+        "operation": operation.id,
+        "amount_minor": operation.amount_minor,
+        "currency": order.currency,
+    }
     decision = _with_payment(order, after).told(Event(_EVENTS[operation.kind], data))
     decision = decision.then(_refund_stepped(decision.order, operation))
     return decision.then(_onward(decision.order, operation, now))
@@ -66,7 +71,9 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
         return decision.then(_compensated(decision.order, run, reason, now))
     found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
-    return decision.then(decided(decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found)))
+    return decision.then(
+        decided(decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found))
+    )
 
 
 def doubted(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:
@@ -122,13 +129,23 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
     decision = _unsent_closed(order, run, now)
     if run.name == "amendment":
         added = int(run.id.rsplit("/", 1)[-1])
-        units = {f.number: order.line(f.number).open for f in order.facts.lines if f.amendment == added and order.line(f.number).open}
-        following = units_cancelled(decision.order, units, now, reason=reason, event="order.amendment_failed") if units else decided(order)
+        units = {
+            f.number: order.line(f.number).open
+            for f in order.facts.lines
+            if f.amendment == added and order.line(f.number).open
+        }
+        following = (
+            units_cancelled(decision.order, units, now, reason=reason, event="order.amendment_failed")
+            if units
+            else decided(order)
+        )
     elif order.state == "cancelled":
         following = decided(decision.order)
     else:
         released = stock_released(decision.order, Bucket.UNALLOCATED)
-        failed = Event("order.payment_failed", {"reason": reason, "total_minor": order.total_minor, "currency": order.currency})
+        failed = Event(
+            "order.payment_failed", {"reason": reason, "total_minor": order.total_minor, "currency": order.currency}
+        )
         state = ORDER.step(order.state, "decline")
         following = released.then(decided(released.order, failed, state=state, reason=reason, reserved_until=None))
     decision = decision.then(following)
@@ -157,7 +174,7 @@ def _waiting_run(order: Order, operation: Operation) -> SagaRun | None:
 
 
 def _may_try_again(order: Order, operation: Operation, reason: str) -> bool:
-    if operation.attempt >= ATTEMPTS_MAX or order.state == "cancelled" and operation.kind in _TAKING:
+    if operation.attempt >= ATTEMPTS_MAX or (order.state == "cancelled" and operation.kind in _TAKING):
         return False
     return reason == "not_found" or operation.kind not in _TAKING
 
@@ -182,9 +199,21 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
         return decided(order)
     refund = order.refund(operation.refund)
     states = {o.state for _, o in order.operations() if o.refund == refund.id}
-    trigger = "fail" if "refused" in states else "doubt" if "unknown" in states else "confirm" if states == {"confirmed"} else None
+    trigger = (
+        "fail"
+        if "refused" in states
+        else "doubt"
+        if "unknown" in states
+        else "confirm"
+        if states == {"confirmed"}
+        else None
+    )
     if trigger is None or not REFUND.allows(refund.state, trigger):
         return decided(order)
     after = attrs.evolve(refund, state=REFUND.step(refund.state, trigger))
-    events = (Event("refund.completed", {"refund": refund.id, "total_minor": refund.total_minor}),) if trigger == "confirm" else ()
+    events = (
+        (Event("refund.completed", {"refund": refund.id, "total_minor": refund.total_minor}),)
+        if trigger == "confirm"
+        else ()
+    )
     return decided(order, *events, refunds=tuple(after if r.id == refund.id else r for r in order.refunds))

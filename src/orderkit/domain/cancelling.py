@@ -46,12 +46,18 @@ def cancelled(
     Without `units` and `shipment` everything must still be cancellable: half a cancellation is never guessed.
     """
     if (refusal := why_not(order, now)) is not None:
-        raise NotAllowed(f"order {order.id} cannot be cancelled: {refusal[1]}", code=refusal[0], facts={"status": order.state})
+        raise NotAllowed(
+            f"order {order.id} cannot be cancelled: {refusal[1]}", code=refusal[0], facts={"status": order.state}
+        )
     if shipment is not None:
         return _shipment_cancelled(order, order.shipment(shipment), now, reason)
     free = cancellable(order, now)
     if units is None:
-        units = {line.number: line.ordered - line[Bucket.CANCELLED] for line in order.lines if line.ordered > line[Bucket.CANCELLED]}
+        units = {
+            line.number: line.ordered - line[Bucket.CANCELLED]
+            for line in order.lines
+            if line.ordered > line[Bucket.CANCELLED]
+        }
     for number, count in units.items():
         if count <= 0:
             raise InvalidInput(f"cannot cancel {count} units", code="invalid_quantity", field="units")
@@ -77,7 +83,9 @@ def units_cancelled(
     refund = granted(order, "cancellation", reason, now, units=units)
     decision = decision.then(decided(decision.order, refunds=(*order.refunds, refund)))
     skus = {str(number): count for number, count in sorted(units.items())}
-    decision = decision.told(Event(event, {"units": skus, "reason": reason, "credited_minor": refund.total_minor, "refund": refund.id}))
+    decision = decision.told(
+        Event(event, {"units": skus, "reason": reason, "credited_minor": refund.total_minor, "refund": refund.id})
+    )
     if any(line.ordered > line[Bucket.CANCELLED] for line in decision.order.lines):
         return decision
     return decision.then(_closed(decision.order, reason))
@@ -90,8 +98,12 @@ def _closed(order: Order, reason: str) -> Decision:
 
 def stock_released(order: Order, target: Bucket) -> Decision:
     """Take every unit that waits off the shelves' promises and drop the planned shipments; the units go to `target`."""
-    moves = [Move(n, Bucket.RESERVED, target, q, s.id) for s in order.shipments if s.state == "planned" for n, q in s.lines]
-    moves += [Move(x.number, Bucket.BACKORDERED, target, x[Bucket.BACKORDERED]) for x in order.lines if x[Bucket.BACKORDERED]]
+    moves = [
+        Move(n, Bucket.RESERVED, target, q, s.id) for s in order.shipments if s.state == "planned" for n, q in s.lines
+    ]
+    moves += [
+        Move(x.number, Bucket.BACKORDERED, target, x[Bucket.BACKORDERED]) for x in order.lines if x[Bucket.BACKORDERED]
+    ]
     return _from_shelves(order, moves)
 
 
@@ -122,15 +134,29 @@ def _less(shipment: Shipment, gone: Mapping[int, int]) -> Shipment:
 
 def _shipment_cancelled(order: Order, shipment: Shipment, now: datetime, reason: str) -> Decision:
     if order.state != "confirmed":
-        raise NotAllowed("until the payment is confirmed only the whole order can be cancelled", code="action_in_flight")
+        raise NotAllowed(
+            "until the payment is confirmed only the whole order can be cancelled", code="action_in_flight"
+        )
     if not _still_ours(shipment, now):
-        code = "cutoff_passed" if shipment.waiting else "already_cancelled" if shipment.state == "cancelled" else "already_shipped"
-        raise NotAllowed(f"shipment {shipment.id} is {shipment.state}", code=code, facts={"shipment": shipment.id, "state": shipment.state})
+        code = (
+            "cutoff_passed"
+            if shipment.waiting
+            else "already_cancelled"
+            if shipment.state == "cancelled"
+            else "already_shipped"
+        )
+        raise NotAllowed(
+            f"shipment {shipment.id} is {shipment.state}",
+            code=code,
+            facts={"shipment": shipment.id, "state": shipment.state},
+        )
     units = dict(shipment.lines)
     moves = [Move(number, Bucket.RESERVED, Bucket.CANCELLED, count, shipment.id) for number, count in units.items()]
     decision = _from_shelves(order, moves)
     refund = granted(order, "cancellation", reason, now, units=units)
-    told = Event("shipment.cancelled", {"shipment": shipment.id, "reason": reason, "credited_minor": refund.total_minor})
+    told = Event(
+        "shipment.cancelled", {"shipment": shipment.id, "reason": reason, "credited_minor": refund.total_minor}
+    )
     decision = decision.then(decided(decision.order, told, refunds=(*order.refunds, refund)))
     if all(line.ordered == line[Bucket.CANCELLED] for line in decision.order.lines):
         decision = decision.then(_closed(decision.order, reason))
@@ -166,7 +192,13 @@ def _taken(order: Order, number: int, count: int) -> list[Move]:
 
 def _too_many(order: Order, number: int, asked: int, free: int) -> NotAllowed:
     line = order.line(number)
-    code = "already_shipped" if line.left and not line[Bucket.RELEASED] else "cutoff_passed" if line[Bucket.RELEASED] + line[Bucket.RESERVED] else "already_cancelled"
+    code = (
+        "already_shipped"
+        if line.left and not line[Bucket.RELEASED]
+        else "cutoff_passed"
+        if line[Bucket.RELEASED] + line[Bucket.RESERVED]
+        else "already_cancelled"
+    )
     return NotAllowed(
         f"only {free} units of line {number} ({line.sku}) can still be cancelled, not {asked}",
         code=code,

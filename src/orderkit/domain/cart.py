@@ -70,8 +70,10 @@ class Cart:
         """Return the cart with one more line. Amounts are text or numbers in the currency's major unit: `"12.50"`."""
         if not isinstance(sku, str) or not sku.strip():
             raise InvalidInput("a line needs a SKU", code="invalid_input", field="sku")
-        if isinstance(quantity, bool) or not isinstance(quantity, int) or not 0 < quantity <= QUANTITY_MAX:
-            raise InvalidInput(f"{quantity!r} of {sku} is no number of units", code="invalid_quantity", field="quantity")
+        if type(quantity) is not int or not 0 < quantity <= QUANTITY_MAX:
+            raise InvalidInput(
+                f"{quantity!r} of {sku} is no number of units", code="invalid_quantity", field="quantity"
+            )
         price_minor = to_minor(price, self.currency)
         if price_minor < 0:
             raise InvalidInput(f"the price of {sku} is below zero", code="invalid_money", field="price")
@@ -94,7 +96,9 @@ class Cart:
         chosen = None if lines is None else tuple(lines)
         return attrs.evolve(self, discounts=(*self.discounts, Discount(name, to_minor(amount, self.currency), chosen)))
 
-    def charged(self, name: str, amount: str | int | Decimal, *, tax: str | int | Decimal = 0, kind: str = "shipping") -> Cart:
+    def charged(
+        self, name: str, amount: str | int | Decimal, *, tax: str | int | Decimal = 0, kind: str = "shipping"
+    ) -> Cart:
         """Return the cart with a charge on top: shipping, or a fee."""
         charge = Charge(name, to_minor(amount, self.currency), to_minor(tax, self.currency), kind)
         return attrs.evolve(self, charges=(*self.charges, charge))

@@ -116,12 +116,16 @@ class Decision:
         return attrs.evolve(self, events=self.events + events)
 
 
-def decided(order: Order, *events: Event, moves: Iterable[Move] = (), stock: Iterable[StockMove] = (), **changes: Any) -> Decision:
+def decided(
+    order: Order, *events: Event, moves: Iterable[Move] = (), stock: Iterable[StockMove] = (), **changes: Any
+) -> Decision:
     """Return the decision that changes the order so; the moves are applied to its lines here, once."""
     moves = tuple(moves)
     if moves:
         changes["lines"] = moved(changes.get("lines", order.lines), moves)
-    return Decision(order=attrs.evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock))
+    return Decision(
+        order=attrs.evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock)
+    )
 
 
 def sealed(decision: Decision, before: Order | None, stamp: Stamp) -> tuple[Order, Record]:
@@ -170,7 +174,9 @@ def difference(before: Order | None, after: Order) -> Change:
         reason=after.reason,
         reserved_until=after.reserved_until,
         amended=before is not None and before.facts is not after.facts and before.facts != after.facts,
-        lines=tuple(Line(line.number, line.sku, line.ordered) for line in after.lines if line.number not in known_lines),
+        lines=tuple(
+            Line(line.number, line.sku, line.ordered) for line in after.lines if line.number not in known_lines
+        ),
         sagas=after.sagas,
         findings=after.findings,
         **parts,

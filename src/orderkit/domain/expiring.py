@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-
 from orderkit.domain import payment as payments
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.lifecycle import PAYMENT
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
@@ -30,7 +30,11 @@ def reservation_expired(order: Order, now: datetime) -> Decision:
     if (run := order.saga("placement")) is not None:
         sagas = without_run(order, run)
     decision = decided(order, Event("order.reservation_expired", {}), payments=tuple(kept.values()), sagas=sagas)
-    units = {line.number: line.ordered - line[Bucket.CANCELLED] for line in order.lines if line.ordered > line[Bucket.CANCELLED]}
+    units = {
+        line.number: line.ordered - line[Bucket.CANCELLED]
+        for line in order.lines
+        if line.ordered > line[Bucket.CANCELLED]
+    }
     decision = decision.then(units_cancelled(decision.order, units, now, reason="reservation_expired"))
     return decision.then(settled(decision.order, now))
 
@@ -50,7 +54,7 @@ def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decis
     after = payments.expired(payment)
     told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
     missing = min(lost_minor, max(0, order.due_minor - order.paid_minor))
-    if missing and any(line.open for line in order.lines) and payments.PAYMENT.allows(after.state, "authorize"):
+    if missing and any(line.open for line in order.lines) and PAYMENT.allows(after.state, "authorize"):
         after = after.with_operation(asked(after, OperationKind.AUTHORIZE, missing, now))
     return decided(order, told, payments=tuple(after if p.id == payment.id else p for p in order.payments))
 

@@ -12,13 +12,17 @@ from orderkit.domain.order import Hold, Order
 from orderkit.domain.settling import granted, settled
 from orderkit.errors import InvalidInput, NotAllowed
 
-HOLD_REASONS = frozenset({"fraud_review", "payment_review", "address_check", "customer_request", "stock_check", "credit_check", "manual"})
+HOLD_REASONS = frozenset(
+    {"fraud_review", "payment_review", "address_check", "customer_request", "stock_check", "credit_check", "manual"}
+)
 
 
 def held(order: Order, now: datetime, *, reason: str, note: str = "", until: datetime | None = None) -> Decision:
     """Put the order on hold for one more reason; nothing leaves a warehouse until all are released."""
     if reason not in HOLD_REASONS:
-        raise InvalidInput(f"{reason!r} is no hold reason; choose one of {', '.join(sorted(HOLD_REASONS))}", field="reason")
+        raise InvalidInput(
+            f"{reason!r} is no hold reason; choose one of {', '.join(sorted(HOLD_REASONS))}", field="reason"
+        )
     if until is not None and until <= now:
         raise InvalidInput("a hold cannot end in the past", field="until")
     if ORDER.states[order.state].final or not any(line.open for line in order.lines):
@@ -42,10 +46,16 @@ def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> 
     if amount_minor <= 0:
         raise InvalidInput("a refund gives back more than nothing", code="invalid_money", field="amount")
     if order.state in ("placed", "payment_pending"):
-        raise NotAllowed("the payment of this order is not known yet", code="action_in_flight", facts={"state": order.state})
+        raise NotAllowed(
+            "the payment of this order is not known yet", code="action_in_flight", facts={"state": order.state}
+        )
     in_flight = any(o.open and o.kind.value == "refund" for _, o in order.operations())
     if in_flight:
-        raise NotAllowed("a refund of this order is under way", code="action_in_flight", facts={"refunding_minor": order.refunding_minor})
+        raise NotAllowed(
+            "a refund of this order is under way",
+            code="action_in_flight",
+            facts={"refunding_minor": order.refunding_minor},
+        )
     if amount_minor > order.paid_minor:
         raise NotAllowed(
             f"asked for {amount_minor}, but only {max(0, order.paid_minor)} of the order's money are left (minor units)",
@@ -63,4 +73,6 @@ def finding_settled(order: Order, finding: str) -> Decision:
     """A person looked at it."""
     if finding not in order.findings:
         raise InvalidInput(f"order {order.id} has no finding {finding}", code="not_found", field="finding")
-    return decided(order, Event("order.attended", {"finding": finding}), findings=tuple(f for f in order.findings if f != finding))
+    return decided(
+        order, Event("order.attended", {"finding": finding}), findings=tuple(f for f in order.findings if f != finding)
+    )

@@ -43,7 +43,9 @@ class Lifecycle:
     _table: Mapping[tuple[str, str], str] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        table = {(source, row["trigger"]): row["dest"] for row in self.transitions for source in _sources(row["source"])}
+        table = {
+            (source, row["trigger"]): row["dest"] for row in self.transitions for source in _sources(row["source"])
+        }
         object.__setattr__(self, "_table", MappingProxyType(table))
 
     @property
@@ -58,7 +60,12 @@ class Lifecycle:
             raise NotAllowed(
                 f"a {self.name} that is {state} cannot {trigger.replace('_', ' ')}",
                 code="illegal_transition",
-                facts={"machine": self.name, "state": state, "trigger": trigger, "possible": sorted(self.triggers(state))},
+                facts={
+                    "machine": self.name,
+                    "state": state,
+                    "trigger": trigger,
+                    "possible": sorted(self.triggers(state)),
+                },
             )
         return after
 
@@ -255,4 +262,6 @@ STATUS = Lifecycle(
     ),
 )
 
-LIFECYCLES: dict[str, Lifecycle] = {m.name: m for m in (ORDER, SHIPMENT, OPERATION, PAYMENT, REFUND, RETURN, HOLD, STATUS)}
+LIFECYCLES: dict[str, Lifecycle] = {
+    m.name: m for m in (ORDER, SHIPMENT, OPERATION, PAYMENT, REFUND, RETURN, HOLD, STATUS)
+}

@@ -39,7 +39,9 @@ class Address:
             if not getattr(self, field).strip():
                 raise InvalidInput(f"an address needs its {field}", code="invalid_address", field=field)
         if len(self.country) != 2 or not self.country.isascii() or not self.country.isupper():
-            raise InvalidInput(f"{self.country!r} is no two-letter country code", code="invalid_address", field="country")
+            raise InvalidInput(
+                f"{self.country!r} is no two-letter country code", code="invalid_address", field="country"
+            )
 
 
 class Service(str, Enum):

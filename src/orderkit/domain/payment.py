@@ -131,7 +131,9 @@ class Payment:
 def requested(payment: Payment, operation: Operation) -> Payment:
     """Return the payment with the intent on it; asking for more than is there raises and changes nothing."""
     if operation.amount_minor <= 0:
-        raise NotAllowed("an operation moves more than nothing", code="invalid_money", facts={"asked_minor": operation.amount_minor})
+        raise NotAllowed(
+            "an operation moves more than nothing", code="invalid_money", facts={"asked_minor": operation.amount_minor}
+        )
     if operation.kind is OperationKind.CAPTURE and operation.amount_minor > payment.capturable_minor:
         raise _over("capture_exceeds_authorized", operation.amount_minor, payment.capturable_minor)
     if operation.kind is OperationKind.REFUND and operation.amount_minor > payment.refundable_minor:
@@ -139,9 +141,13 @@ def requested(payment: Payment, operation: Operation) -> Payment:
     return payment.with_operation(operation)
 
 
-def confirmed(payment: Payment, operation: Operation, *, at: datetime, reference: str, expires_at: datetime | None = None) -> Payment:
+def confirmed(
+    payment: Payment, operation: Operation, *, at: datetime, reference: str, expires_at: datetime | None = None
+) -> Payment:
     """Return the payment after the provider did what the operation asked."""
-    done = attrs.evolve(operation, state=OPERATION.step(operation.state, "confirm"), reference=reference, answered_at=at, next_at=None)
+    done = attrs.evolve(
+        operation, state=OPERATION.step(operation.state, "confirm"), reference=reference, answered_at=at, next_at=None
+    )
     after = payment.with_operation(done)
     amount = operation.amount_minor
     match operation.kind:
@@ -154,9 +160,13 @@ def confirmed(payment: Payment, operation: Operation, *, at: datetime, reference
             )
         case OperationKind.AUTHORIZE:
             state = PAYMENT.step(payment.state, "authorize")
-            return attrs.evolve(after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at)
+            return attrs.evolve(
+                after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at
+            )
         case OperationKind.CAPTURE:
-            return attrs.evolve(after, state=PAYMENT.step(payment.state, "capture"), captured_minor=payment.captured_minor + amount)
+            return attrs.evolve(
+                after, state=PAYMENT.step(payment.state, "capture"), captured_minor=payment.captured_minor + amount
+            )
         case OperationKind.VOID:
             state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "void")
             return attrs.evolve(after, state=state, authorized_minor=payment.captured_minor, expires_at=None)
@@ -177,7 +187,13 @@ def refused(payment: Payment, operation: Operation, *, at: datetime, reason: str
 
 def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason: str) -> Payment:
     """Return the payment when nobody knows what the provider did: the amount stays held until `next_at` and beyond."""
-    doubt = attrs.evolve(operation, state=OPERATION.step(operation.state, "doubt"), asked=operation.asked + 1, next_at=next_at, reason=reason)
+    doubt = attrs.evolve(
+        operation,
+        state=OPERATION.step(operation.state, "doubt"),
+        asked=operation.asked + 1,
+        next_at=next_at,
+        reason=reason,
+    )
     after = payment.with_operation(doubt)
     if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "doubt"):
         return attrs.evolve(after, state=PAYMENT.step(payment.state, "doubt"))

@@ -65,7 +65,9 @@ def charging(order: Order, tenders: Sequence[Tender], now: datetime, *, run_numb
     run = started(PLACEMENT, order.id, "charge", now, run_number)
     payments = list(order.payments)
     for tender, amount in divided(tenders, order.due_minor):
-        payment = Payment(id=f"{order.id}-P{len(payments) + 1}", kind=tender.kind, method=tender.method, amount_minor=amount)
+        payment = Payment(
+            id=f"{order.id}-P{len(payments) + 1}", kind=tender.kind, method=tender.method, amount_minor=amount
+        )
         intent = asked(payment, charge_kind(order.facts.policies.capture, tender.kind), amount, now, saga=run.id)
         payments.append(payment.with_operation(intent))
     return decided(
@@ -88,7 +90,9 @@ def paid_again(
     """Try a new tender on an order whose payment failed: its units are reserved again first."""
     if order.state != "payment_failed":
         code = "nothing_due" if order.state in ("confirmed", "cancelled") else "action_in_flight"
-        raise NotAllowed(f"order {order.id} is {order.state}: there is nothing to pay again", code=code, facts={"state": order.state})
+        raise NotAllowed(
+            f"order {order.id} is {order.state}: there is nothing to pay again", code=code, facts={"state": order.state}
+        )
     if any(operation.open for _, operation in order.operations()):
         raise NotAllowed("money of the first attempt is still moving", code="action_in_flight")
     if plan.short:
@@ -99,7 +103,9 @@ def paid_again(
             field="items",
             facts={"short": [{"sku": s.sku, "asked": s.asked, "available": s.available} for s in plan.short]},
         )
-    decision = decided(order, Event("order.payment_retried", {}), state=ORDER.step(order.state, "pay_again"), reason=None)
+    decision = decided(
+        order, Event("order.payment_retried", {}), state=ORDER.step(order.state, "pay_again"), reason=None
+    )
     decision = decision.then(
         reserved(decision.order, plan, now, warehouses=warehouses, handling=handling, source=Bucket.UNALLOCATED)
     )
@@ -114,7 +120,12 @@ def divided(tenders: Sequence[Tender], total_minor: int) -> list[tuple[Tender, i
     fixed = sum(t.amount_minor for t in tenders if t.amount_minor is not None)
     open_tenders = [t for t in tenders if t.amount_minor is None]
     rest = total_minor - fixed
-    if len(open_tenders) > 1 or rest < 0 or (rest and not open_tenders) or any(t.amount_minor is not None and t.amount_minor <= 0 for t in tenders):
+    if (
+        len(open_tenders) > 1
+        or rest < 0
+        or (rest and not open_tenders)
+        or any(t.amount_minor is not None and t.amount_minor <= 0 for t in tenders)
+    ):
         raise InvalidInput(
             f"the tenders give {fixed}, the total is {total_minor} (minor units)",
             code="tenders_mismatch",
@@ -178,7 +189,9 @@ def _placed_event(order: Order) -> Event:
 def _out_of_stock(order: Order, plan: Plan, now: datetime) -> Decision:
     moves = [Move(line.number, None, Bucket.CANCELLED, line.ordered) for line in order.lines]
     short = [{"line": s.line, "sku": s.sku, "asked": s.asked, "available": s.available} for s in plan.short]
-    refund = granted(order, "cancellation", "out_of_stock", now, units={line.number: line.ordered for line in order.lines})
+    refund = granted(
+        order, "cancellation", "out_of_stock", now, units={line.number: line.ordered for line in order.lines}
+    )
     done = attrs.evolve(refund, state=REFUND.step(refund.state, "release"))
     return decided(
         order,

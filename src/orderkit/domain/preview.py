@@ -43,11 +43,23 @@ class Preview:
 
     def __str__(self) -> str:
         names = dict(self.skus)
-        status = self.to_status if self.from_status == self.to_status else f"{self.from_status or 'nothing'} → {self.to_status}"
+        status = (
+            self.to_status
+            if self.from_status == self.to_status
+            else f"{self.from_status or 'nothing'} → {self.to_status}"
+        )
         lines = [f"status    {status}"]
-        lines += [f"units     {m.quantity} × {names.get(m.line, m.line)}: {_name(m.source)} → {_name(m.target)}" for m in self.moves]
-        lines += [f"stock     {s.sku} at {s.warehouse}: on hand {s.on_hand:+d}, reserved {s.reserved:+d}" for s in self.stock]
-        lines += [f"money     {m.kind} {to_text(m.amount_minor, self.currency)} {self.currency} ({m.method})" for m in self.money]
+        lines += [
+            f"units     {m.quantity} × {names.get(m.line, m.line)}: {_name(m.source)} → {_name(m.target)}"
+            for m in self.moves
+        ]
+        lines += [
+            f"stock     {s.sku} at {s.warehouse}: on hand {s.on_hand:+d}, reserved {s.reserved:+d}" for s in self.stock
+        ]
+        lines += [
+            f"money     {m.kind} {to_text(m.amount_minor, self.currency)} {self.currency} ({m.method})"
+            for m in self.money
+        ]
         if self.credited_minor:
             lines.append(f"credit    {to_text(self.credited_minor, self.currency)} {self.currency}")
         lines += [f"event     {event}" for event in self.events]
@@ -69,7 +81,9 @@ def _told(
     before: Order | None, after: Order, events: tuple[Event, ...], moves: tuple[Move, ...], stock: tuple[StockMove, ...]
 ) -> Preview:
     known = {operation.id for _, operation in before.operations()} if before else set()
-    money = tuple(MoneyMove(o.kind.value, p.id, p.method, o.amount_minor) for p, o in after.operations() if o.id not in known)
+    money = tuple(
+        MoneyMove(o.kind.value, p.id, p.method, o.amount_minor) for p, o in after.operations() if o.id not in known
+    )
     names = tuple(event.type for event in events)
     return Preview(
         order_id=after.id,

@@ -13,7 +13,11 @@ import attrs
 from orderkit.domain.order import DeliveryPreference, Service
 from orderkit.domain.shipment import Promise
 
-_TRANSIT_DAYS: dict[Service, tuple[int, int]] = {Service.EXPRESS: (1, 1), Service.STANDARD: (1, 3), Service.PICKUP: (0, 1)}
+_TRANSIT_DAYS: dict[Service, tuple[int, int]] = {
+    Service.EXPRESS: (1, 1),
+    Service.STANDARD: (1, 3),
+    Service.PICKUP: (0, 1),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -40,16 +44,22 @@ class Handling:
         return moment
 
 
-def promised(at: datetime, handling: Handling, delivery: DeliveryPreference, lead_days: int) -> tuple[datetime, Promise]:
+def promised(
+    at: datetime, handling: Handling, delivery: DeliveryPreference, lead_days: int
+) -> tuple[datetime, Promise]:
     """Return the cutoff and the promise of a shipment ordered at that time; a wish for a later day moves both."""
     fastest, slowest = _TRANSIT_DAYS[delivery.service]
     days = (fastest + lead_days, slowest + lead_days)
     cutoff = handling.cutoff_after(at)
     if delivery.not_before is not None:
-        latest_start = datetime.combine(delivery.not_before - timedelta(days=days[0]), handling.cutoff, tzinfo=at.tzinfo)
+        latest_start = datetime.combine(
+            delivery.not_before - timedelta(days=days[0]), handling.cutoff, tzinfo=at.tzinfo
+        )
         while latest_start > cutoff and not handling.works_on(latest_start.date()):
             latest_start -= timedelta(days=1)
         cutoff = max(cutoff, latest_start)
     ships_by = cutoff + timedelta(hours=8)
     first = max(cutoff.date() + timedelta(days=days[0]), delivery.not_before or date.min)
-    return cutoff, Promise(ships_by=ships_by, arrives_from=first, arrives_until=first + timedelta(days=days[1] - days[0]))
+    return cutoff, Promise(
+        ships_by=ships_by, arrives_from=first, arrives_until=first + timedelta(days=days[1] - days[0])
+    )

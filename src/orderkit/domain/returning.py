@@ -17,7 +17,16 @@ from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import Bucket, Move
 from orderkit.domain.refunds import WHOLE, Grading
-from orderkit.domain.returns import DEFAULT_DISPOSITIONS, DISPOSED_TO, Disposition, Grade, Graded, Receipt, Return, ReturnItem
+from orderkit.domain.returns import (
+    DEFAULT_DISPOSITIONS,
+    DISPOSED_TO,
+    Disposition,
+    Grade,
+    Graded,
+    Receipt,
+    Return,
+    ReturnItem,
+)
 from orderkit.domain.settling import granted, settled
 from orderkit.errors import InvalidInput, NotAllowed
 
@@ -38,9 +47,15 @@ def eligibility(order: Order, number: int, now: datetime) -> Eligibility:
     """Say what of a line may come back now."""
     line, policy = order.line(number), order.facts.policies.returns
     if line.sku in policy.final_sale:
-        return Eligibility(line=number, sku=line.sku, units=0, until=None, code="not_returnable", reason="sold as final")
+        return Eligibility(
+            line=number, sku=line.sku, units=0, until=None, code="not_returnable", reason="sold as final"
+        )
     arrived = [(s.delivered_at, dict(s.lines).get(number, 0)) for s in order.shipments if s.delivered_at is not None]
-    back = [(s.shipped_at, dict(s.lines).get(number, 0)) for s in order.shipments if s.state == "returned_to_sender" and s.shipped_at]
+    back = [
+        (s.shipped_at, dict(s.lines).get(number, 0))
+        for s in order.shipments
+        if s.state == "returned_to_sender" and s.shipped_at
+    ]
     in_window = sum(q for at, q in arrived if at + policy.window >= now) + sum(q for _, q in back)
     at_customer = line[Bucket.DELIVERED] + sum(q for _, q in back)
     # Units that went back already are taken from the oldest deliveries first: that is kinder to the customer.
@@ -51,10 +66,26 @@ def eligibility(order: Order, number: int, now: datetime) -> Eligibility:
     if units:
         return Eligibility(line=number, sku=line.sku, units=units, until=until)
     if not at_customer:
-        return Eligibility(line=number, sku=line.sku, units=0, until=None, code="not_returnable", reason="nothing of it was delivered")
+        return Eligibility(
+            line=number, sku=line.sku, units=0, until=None, code="not_returnable", reason="nothing of it was delivered"
+        )
     if line.returning >= at_customer:
-        return Eligibility(line=number, sku=line.sku, units=0, until=until, code="not_returnable", reason="all of it is in returns already")
-    return Eligibility(line=number, sku=line.sku, units=0, until=None, code="return_window_closed", reason="the return window has closed")
+        return Eligibility(
+            line=number,
+            sku=line.sku,
+            units=0,
+            until=until,
+            code="not_returnable",
+            reason="all of it is in returns already",
+        )
+    return Eligibility(
+        line=number,
+        sku=line.sku,
+        units=0,
+        until=None,
+        code="return_window_closed",
+        reason="the return window has closed",
+    )
 
 
 def return_requested(
@@ -81,7 +112,10 @@ def return_requested(
     )
     moves = [Move(item.line, None, Bucket.RETURN_REQUESTED, item.quantity, found.id) for item in items]
     name = "return.requested" if policy.approval else "return.authorized"
-    told = Event(name, {"return": found.id, "items": [{"line": i.line, "quantity": i.quantity, "reason": i.reason} for i in items]})
+    told = Event(
+        name,
+        {"return": found.id, "items": [{"line": i.line, "quantity": i.quantity, "reason": i.reason} for i in items]},
+    )
     return decided(order, told, moves=moves, returns=(*order.returns, found))
 
 
@@ -91,10 +125,17 @@ def _allowed(order: Order, number: int, count: int, now: datetime, enforce_windo
     free = found.units if enforce_window else line.returnable
     if count > free:
         raise NotAllowed(
-            f"{free} units of line {number} ({line.sku}) may come back, not {count}" + (f": {found.reason}" if found.reason else ""),
+            f"{free} units of line {number} ({line.sku}) may come back, not {count}"
+            + (f": {found.reason}" if found.reason else ""),
             code=found.code or "not_returnable",
             field="items",
-            facts={"line": number, "sku": line.sku, "asked": count, "returnable": free, "quantities": line.quantities()},
+            facts={
+                "line": number,
+                "sku": line.sku,
+                "asked": count,
+                "returnable": free,
+                "quantities": line.quantities(),
+            },
         )
 
 
@@ -128,10 +169,14 @@ def return_closed(order: Order, return_id: str, *, reason: str) -> Decision:
 
 
 def _ended(order: Order, found: Return, trigger: str, event: str, reason: str) -> Decision:
-    source = Bucket.RETURN_IN_TRANSIT if found.state == "in_transit" or _was_sent(order, found) else Bucket.RETURN_REQUESTED
+    source = (
+        Bucket.RETURN_IN_TRANSIT if found.state == "in_transit" or _was_sent(order, found) else Bucket.RETURN_REQUESTED
+    )
     moves = [Move(number, source, None, count, found.id) for number, count in found.outstanding.items()]
     after = attrs.evolve(found, state=RETURN.step(found.state, trigger), reason=reason, expires_at=None)
-    return decided(order, Event(event, {"return": found.id, "reason": reason}), moves=moves, returns=_with(order, after))
+    return decided(
+        order, Event(event, {"return": found.id, "reason": reason}), moves=moves, returns=_with(order, after)
+    )
 
 
 def _was_sent(order: Order, found: Return) -> bool:
@@ -149,7 +194,9 @@ def return_sent(order: Order, return_id: str, now: datetime) -> Decision:
     """The parcel is on its way back: the return no longer expires as never sent."""
     found = order.return_(return_id)
     moves = [Move(i.line, Bucket.RETURN_REQUESTED, Bucket.RETURN_IN_TRANSIT, i.quantity, found.id) for i in found.items]
-    after = attrs.evolve(found, state=RETURN.step(found.state, "send"), expires_at=now + order.facts.policies.returns.expires_after)
+    after = attrs.evolve(
+        found, state=RETURN.step(found.state, "send"), expires_at=now + order.facts.policies.returns.expires_after
+    )
     return decided(order, Event("return.sent", {"return": found.id}), moves=moves, returns=_with(order, after))
 
 
@@ -183,7 +230,9 @@ def return_received(
     trigger = "receive" if all(i.received == i.quantity for i in items) else "receive_part"
     receipt = Receipt(id=f"{found.id}-{len(found.receipts) + 1}", warehouse=warehouse, at=now, graded=tuple(graded))
     moves, stock = _disposed(order, found, graded, warehouse)
-    told = Event("return.received", {"return": found.id, "receipt": receipt.id, "units": {str(n): q for n, q in arrived.items()}})
+    told = Event(
+        "return.received", {"return": found.id, "receipt": receipt.id, "units": {str(n): q for n, q in arrived.items()}}
+    )
     decision = decided(order, told, moves=moves, stock=stock)
     credited = {n: q for n, q in _counted(g for g in graded if g.disposition is not Disposition.SEND_BACK).items()}
     if credited:
@@ -199,7 +248,9 @@ def return_received(
         )
         receipt = attrs.evolve(receipt, refund=refund.id)
         decision = decision.then(decided(decision.order, refunds=(*order.refunds, refund)))
-    after = attrs.evolve(found, items=items, receipts=(*found.receipts, receipt), state=RETURN.step(found.state, trigger))
+    after = attrs.evolve(
+        found, items=items, receipts=(*found.receipts, receipt), state=RETURN.step(found.state, trigger)
+    )
     if trigger == "receive":
         after = attrs.evolve(after, expires_at=None)
     decision = decision.then(decided(decision.order, returns=_with(decision.order, after)))
@@ -209,7 +260,8 @@ def return_received(
 def graded_by_default(items: Mapping[int, int], grade: Grade = Grade.LIKE_NEW) -> tuple[Graded, ...]:
     """Return units of one grade with the fate that the grade usually has."""
     return tuple(
-        Graded(line=number, quantity=count, grade=grade, disposition=DEFAULT_DISPOSITIONS[grade]) for number, count in items.items()
+        Graded(line=number, quantity=count, grade=grade, disposition=DEFAULT_DISPOSITIONS[grade])
+        for number, count in items.items()
     )
 
 
@@ -231,10 +283,16 @@ def _booked(items: tuple[ReturnItem, ...], arrived: Mapping[int, int]) -> tuple[
     return tuple(booked)
 
 
-def _disposed(order: Order, found: Return, graded: Sequence[Graded], warehouse: str) -> tuple[list[Move], list[StockMove]]:
+def _disposed(
+    order: Order, found: Return, graded: Sequence[Graded], warehouse: str
+) -> tuple[list[Move], list[StockMove]]:
     moves: list[Move] = []
     stock: list[StockMove] = []
-    in_transit = {line.number: line[Bucket.RETURN_IN_TRANSIT] for line in order.lines} if _was_sent(order, found) or found.state == "in_transit" else {}
+    in_transit = (
+        {line.number: line[Bucket.RETURN_IN_TRANSIT] for line in order.lines}
+        if _was_sent(order, found) or found.state == "in_transit"
+        else {}
+    )
     for part in graded:
         source = Bucket.RETURN_IN_TRANSIT if in_transit.get(part.line) else Bucket.RETURN_REQUESTED
         moves.append(Move(part.line, source, Bucket.RETURN_RECEIVED, part.quantity, found.id))

@@ -49,7 +49,9 @@ def _paid_out(order: Order, now: datetime) -> Decision:
             payment = payments[payment_id]
             operation = asked(payment, OperationKind.REFUND, part, now, refund=refund.id if refund else None)
             payments[payment_id] = requested(payment, operation)
-            events.append(Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund}))
+            events.append(
+                Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund})
+            )
         if refund:
             refunds[refund.id] = attrs.evolve(refund, state=REFUND.step(refund.state, "send"))
     return decided(
@@ -184,7 +186,9 @@ def _quoted(
         everything_gone=gone,
         shipping_already_refunded_minor=sum(part.amount_minor for _, part in earlier if part.kind == "shipping"),
         goodwill_minor=goodwill_minor,
-        label_already_charged_minor=-sum(p.amount_minor for r, p in earlier if p.kind == "label_cost" and r.return_id == return_id),
+        label_already_charged_minor=-sum(
+            p.amount_minor for r, p in earlier if p.kind == "label_cost" and r.return_id == return_id
+        ),
     ).components
 
 

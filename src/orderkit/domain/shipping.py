@@ -60,10 +60,20 @@ def shipped(
     skus = {line.number: line.sku for line in order.lines}
     moves: list[Move] = []
     if shipment.state == "planned":
-        moves += [Move(number, Bucket.RESERVED, Bucket.RELEASED, count, shipment.id) for number, count in shipment.lines]
+        moves += [
+            Move(number, Bucket.RESERVED, Bucket.RELEASED, count, shipment.id) for number, count in shipment.lines
+        ]
     moves += [Move(number, Bucket.RELEASED, Bucket.SHIPPED, count, shipment.id) for number, count in shipment.lines]
     stock = [StockMove(skus[n], shipment.warehouse, on_hand=-count, reserved=-count) for n, count in shipment.lines]
-    told = Event("shipment.shipped", {"shipment": shipment.id, "warehouse": shipment.warehouse, "carrier": carrier, "tracking_number": tracking_number})
+    told = Event(
+        "shipment.shipped",
+        {
+            "shipment": shipment.id,
+            "warehouse": shipment.warehouse,
+            "carrier": carrier,
+            "tracking_number": tracking_number,
+        },
+    )
     capture = _captured(order, shipment, now)
     return capture.then(decided(capture.order, told, moves=moves, stock=stock, shipments=_with(order, after)))
 
@@ -79,7 +89,9 @@ def _captured(order: Order, shipment: Shipment, now: datetime) -> Decision:
         if part > 0:
             operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment.id)
             payment = requested(payment, operation)
-            events.append(Event("capture.requested", {"operation": operation.id, "amount_minor": part, "shipment": shipment.id}))
+            events.append(
+                Event("capture.requested", {"operation": operation.id, "amount_minor": part, "shipment": shipment.id})
+            )
             wanted -= part
         payments.append(payment)
     findings = order.findings
@@ -95,7 +107,9 @@ def tracked(order: Order, shipment_id: str, scans: Iterable[Scan], now: datetime
     if not shipment.travelling and shipment.state != "delivered":
         raise NotAllowed(f"shipment {shipment.id} is {shipment.state}: no carrier has it", code="illegal_transition")
     known = {scan.id for scan in shipment.scans}
-    fresh = sorted((s for s in {scan.id: scan for scan in scans}.values() if s.id not in known), key=lambda s: (s.at, s.id))
+    fresh = sorted(
+        (s for s in {scan.id: scan for scan in scans}.values() if s.id not in known), key=lambda s: (s.at, s.id)
+    )
     all_scans = shipment.scans + tuple(fresh)
     status = folded(all_scans)
     after = attrs.evolve(shipment, scans=all_scans, carrier_status=status, asked_at=now)
@@ -131,7 +145,10 @@ def _carried_on(order: Order, shipment: Shipment, status: CarrierStatus, at: dat
     if trigger == "turn_back":
         found = f"returned_to_sender:{shipment.id}"
         return decided(
-            order, Event("shipment.returned_to_sender", data), shipments=_with(order, after), findings=(*order.findings, found)
+            order,
+            Event("shipment.returned_to_sender", data),
+            shipments=_with(order, after),
+            findings=(*order.findings, found),
         )
     if trigger == "deliver":
         source = Bucket.LOST if was_lost else Bucket.SHIPPED
@@ -172,12 +189,18 @@ def refused(
     """
     shipment = order.shipment(shipment_id)
     if not shipment.waiting:
-        raise NotAllowed(f"shipment {shipment.id} is {shipment.state}", code="already_shipped", facts={"state": shipment.state})
+        raise NotAllowed(
+            f"shipment {shipment.id} is {shipment.state}", code="already_shipped", facts={"state": shipment.state}
+        )
     gone = dict(missing or shipment.lines)
     held = dict(shipment.lines)
     for number, count in gone.items():
         if not 0 < count <= held.get(number, 0):
-            raise InvalidInput(f"shipment {shipment.id} holds {held.get(number, 0)} of line {number}", code="invalid_quantity", field="missing")
+            raise InvalidInput(
+                f"shipment {shipment.id} holds {held.get(number, 0)} of line {number}",
+                code="invalid_quantity",
+                field="missing",
+            )
     skus = {line.number: line.sku for line in order.lines}
     source = Bucket.RELEASED if shipment.state == "released" else Bucket.RESERVED
     off_shelf = -1 if missing else 0
@@ -185,7 +208,10 @@ def refused(
     taken = [Move(n, source, Bucket.BACKORDERED, q, shipment.id) for n, q in gone.items()]
     shipments = shrunk(order.shipments, taken)
     shipments = tuple(attrs.evolve(s, reason=reason) if s.id == shipment.id else s for s in shipments)
-    told = Event("shipment.short" if missing else "shipment.refused", {"shipment": shipment.id, "reason": reason, "units": {str(n): q for n, q in gone.items()}})
+    told = Event(
+        "shipment.short" if missing else "shipment.refused",
+        {"shipment": shipment.id, "reason": reason, "units": {str(n): q for n, q in gone.items()}},
+    )
     decision = decided(order, told, moves=taken, stock=stock, shipments=shipments)
     again = reserved(decision.order, plan, now, warehouses=warehouses, handling=handling, source=Bucket.BACKORDERED)
     decision = decision.then(again)
@@ -196,17 +222,26 @@ def _rest_cancelled(order: Order, plan: Plan, now: datetime, reason: str) -> Dec
     """What could be found nowhere and may not wait is cancelled and credited."""
     units: dict[int, int] = {}
     for short in plan.short:
-        units[short.line] = units.get(short.line, 0) + short.asked - short.available if short.asked > short.available else units.get(short.line, 0)
+        units[short.line] = (
+            units.get(short.line, 0) + short.asked - short.available
+            if short.asked > short.available
+            else units.get(short.line, 0)
+        )
     units = {number: min(count, order.line(number)[Bucket.BACKORDERED]) for number, count in units.items() if count}
     if not any(units.values()):
         return decided(order)
     moves = [Move(number, Bucket.BACKORDERED, Bucket.CANCELLED, count) for number, count in units.items() if count]
     refund = granted(order, "cancellation", reason, now, units={n: q for n, q in units.items() if q})
-    told = Event("order.units_cancelled", {"units": {str(n): q for n, q in units.items() if q}, "reason": reason, "credited_minor": refund.total_minor})
+    told = Event(
+        "order.units_cancelled",
+        {"units": {str(n): q for n, q in units.items() if q}, "reason": reason, "credited_minor": refund.total_minor},
+    )
     decision = decided(order, told, moves=moves, refunds=(*order.refunds, refund))
     if all(line.ordered == line[Bucket.CANCELLED] for line in decision.order.lines):
         state = ORDER.step(order.state, "cancel")
-        decision = decision.then(decided(decision.order, Event("order.cancelled", {"reason": reason}), state=state, reason=reason))
+        decision = decision.then(
+            decided(decision.order, Event("order.cancelled", {"reason": reason}), state=state, reason=reason)
+        )
     return decision.then(settled(decision.order, now))
 
 
@@ -223,13 +258,23 @@ def _ready(order: Order, shipment_id: str) -> Shipment:
     """Return the shipment if nothing stops it from leaving."""
     shipment = order.shipment(shipment_id)
     if order.state != "confirmed":
-        raise NotAllowed(f"order {order.id} is {order.state}: nothing leaves before it is confirmed", code="not_allowed", facts={"state": order.state})
+        raise NotAllowed(
+            f"order {order.id} is {order.state}: nothing leaves before it is confirmed",
+            code="not_allowed",
+            facts={"state": order.state},
+        )
     if order.active_holds:
         reasons = [hold.reason for hold in order.active_holds]
-        raise NotAllowed(f"order {order.id} is on hold: {', '.join(reasons)}", code="order_on_hold", facts={"holds": reasons})
+        raise NotAllowed(
+            f"order {order.id} is on hold: {', '.join(reasons)}", code="order_on_hold", facts={"holds": reasons}
+        )
     if not shipment.waiting:
         code = "already_cancelled" if shipment.state == "cancelled" else "already_shipped"
-        raise NotAllowed(f"shipment {shipment.id} is {shipment.state}", code=code, facts={"shipment": shipment.id, "state": shipment.state})
+        raise NotAllowed(
+            f"shipment {shipment.id} is {shipment.state}",
+            code=code,
+            facts={"shipment": shipment.id, "state": shipment.state},
+        )
     return shipment
 
 

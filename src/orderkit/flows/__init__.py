@@ -9,7 +9,18 @@ from orderkit.flows.changing import add_lines, amend_address, amend_delivery, at
 from orderkit.flows.fulfilling import deliver, dispatch, refuse, release, ship, track
 from orderkit.flows.kit import Caller
 from orderkit.flows.placing import Accepted, pay, place, tender
-from orderkit.flows.reading import cart_of, expected_refund, offered, order, orders, records, replay, stock, timeline, why
+from orderkit.flows.reading import (
+    cart_of,
+    expected_refund,
+    offered,
+    order,
+    orders,
+    records,
+    replay,
+    stock,
+    timeline,
+    why,
+)
 from orderkit.flows.returning import (
     authorize_return,
     cancel_return,

@@ -111,7 +111,9 @@ async def _ask_payment(order: Order, operation_id: str, now: datetime, caller: C
     answer = await AskPayment(key=operation.key, payment=payment.id, at=now)
     settings = await ReadSettings()
     if isinstance(answer, Unknown) and operation.asked + 1 >= settings.doubts_max:
-        order = await changed(order.id, "doubt", lambda o, _: expiring.finding_noted(o, f"payment_in_doubt:{operation_id}"), caller)
+        order = await changed(
+            order.id, "doubt", lambda o, _: expiring.finding_noted(o, f"payment_in_doubt:{operation_id}"), caller
+        )
     return await booked(order, operation_id, operation.attempt, answer, caller)
 
 
@@ -155,7 +157,11 @@ def _expired(order: Order, now: datetime) -> Decision:
 
 
 def _ran_out(order: Order, now: datetime) -> bool:
-    return order.state in ("placed", "payment_pending") and order.reserved_until is not None and order.reserved_until <= now
+    return (
+        order.state in ("placed", "payment_pending")
+        and order.reserved_until is not None
+        and order.reserved_until <= now
+    )
 
 
 async def _track(order: Order, shipment_id: str, now: datetime, caller: Caller) -> Order:
@@ -174,7 +180,14 @@ async def _allocate(order: Order, caller: Caller) -> Order:
     def demands(current: Order) -> tuple[Demand, ...]:
         lines = {line.number: line for line in current.facts.lines}
         return tuple(
-            Demand(line=x.number, sku=x.sku, quantity=x[Bucket.BACKORDERED], seller=lines[x.number].seller, backorder=True, tags=lines[x.number].tags)
+            Demand(
+                line=x.number,
+                sku=x.sku,
+                quantity=x[Bucket.BACKORDERED],
+                seller=lines[x.number].seller,
+                backorder=True,
+                tags=lines[x.number].tags,
+            )
             for x in current.lines
             if x[Bucket.BACKORDERED]
         )
@@ -184,7 +197,11 @@ async def _allocate(order: Order, caller: Caller) -> Order:
         "allocate_backorder",
         demands,
         lambda current, now, plan, settings: shipping.reallocated(
-            current, plan, now, warehouses=settings.known({p.warehouse for p in plan.parcels}), handling=settings.handling
+            current,
+            plan,
+            now,
+            warehouses=settings.known({p.warehouse for p in plan.parcels}),
+            handling=settings.handling,
         ),
         caller,
         partial="backorder",

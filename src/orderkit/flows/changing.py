@@ -22,14 +22,16 @@ def by_line(order: Order, units: Units, *, free: Mapping[int, int]) -> dict[int,
     """Return units by line number; a SKU stands for its lines in turn, as far as `free` units of each go."""
     found: dict[int, int] = {}
     for name, count in units.items():
-        if isinstance(count, bool) or not isinstance(count, int) or count <= 0:
+        if type(count) is not int or count <= 0:
             raise InvalidInput(f"{count!r} of {name} is no number of units", code="invalid_quantity", field="quantity")
         if isinstance(name, int):
             found[order.line(name).number] = found.get(name, 0) + count
             continue
         lines = [line.number for line in order.lines if line.sku == name]
         if not lines:
-            raise InvalidInput(f"order {order.id} has no {name!r}", code="unknown_line", field="sku", facts={"sku": name})
+            raise InvalidInput(
+                f"order {order.id} has no {name!r}", code="unknown_line", field="sku", facts={"sku": name}
+            )
         for number in lines:
             part = min(count, free.get(number, 0) - found.get(number, 0))
             if part > 0:
@@ -49,12 +51,12 @@ async def accept_cancellation(
         chosen = None if units is None else by_line(order, units, free=cancelling.cancellable(order, now))
         return cancelling.cancelled(order, now, reason=reason, units=chosen, shipment=shipment)
 
-    return await changed(
-        order_id, "cancel", decide, caller, reason=reason, request=(units, shipment, reason)
-    )
+    return await changed(order_id, "cancel", decide, caller, reason=reason, request=(units, shipment, reason))
 
 
-async def cancel(order_id: str, units: Units | None, caller: Caller, *, reason: str, shipment: str | None = None) -> Order:
+async def cancel(
+    order_id: str, units: Units | None, caller: Caller, *, reason: str, shipment: str | None = None
+) -> Order:
     """Cancel the whole order, some units, or a shipment, and give the money back."""
     return await advanced(await accept_cancellation(order_id, units, caller, reason=reason, shipment=shipment), caller)
 
@@ -62,7 +64,11 @@ async def cancel(order_id: str, units: Units | None, caller: Caller, *, reason: 
 async def amend_address(order_id: str, ship_to: Address, caller: Caller) -> Order:
     """Send what has not left to another address."""
     return await changed(
-        order_id, "amend_address", lambda order, now: amending.address_amended(order, now, ship_to), caller, request=(ship_to,)
+        order_id,
+        "amend_address",
+        lambda order, now: amending.address_amended(order, now, ship_to),
+        caller,
+        request=(ship_to,),
     )
 
 
@@ -81,7 +87,9 @@ async def accept_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Cal
     """Add the cart's lines to the order and ask for the difference."""
     order = await loaded(order_id)
     if cart.currency != order.currency:
-        raise InvalidInput(f"the order is in {order.currency}, the cart in {cart.currency}", code="mixed_currency", field="currency")
+        raise InvalidInput(
+            f"the order is in {order.currency}, the cart in {cart.currency}", code="mixed_currency", field="currency"
+        )
     if not cart.lines:
         raise InvalidInput("nothing to add", code="empty_cart", field="add")
     tenders = tenders_of(pay_with)
@@ -129,7 +137,11 @@ async def hold(order_id: str, caller: Caller, *, reason: str, note: str = "", un
 async def release_hold(order_id: str, hold_id: str, caller: Caller) -> Order:
     """End one hold of the order."""
     return await changed(
-        order_id, "release_hold", lambda order, now: holding.hold_released(order, hold_id, now), caller, request=(hold_id,)
+        order_id,
+        "release_hold",
+        lambda order, now: holding.hold_released(order, hold_id, now),
+        caller,
+        request=(hold_id,),
     )
 
 
@@ -152,4 +164,6 @@ async def refund(order_id: str, amount_minor: int, caller: Caller, *, reason: st
 
 async def attend(order_id: str, finding: str, caller: Caller) -> Order:
     """A person has looked at a finding."""
-    return await changed(order_id, "attend", lambda order, _: holding.finding_settled(order, finding), caller, request=(finding,))
+    return await changed(
+        order_id, "attend", lambda order, _: holding.finding_settled(order, finding), caller, request=(finding,)
+    )

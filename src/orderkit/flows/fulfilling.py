@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from orderkit.catalogue import Outcome
 from orderkit.domain import shipping
 from orderkit.domain.allocation import Demand
 from orderkit.domain.events import Decision, decided
@@ -21,7 +22,11 @@ from orderkit.ports.payments import Refused
 async def release(order_id: str, shipment_id: str, caller: Caller) -> Order:
     """Hand a shipment to its warehouse before its cutoff does."""
     return await changed(
-        order_id, "release", lambda order, now: shipping.released(order, shipment_id, now), caller, request=(shipment_id,)
+        order_id,
+        "release",
+        lambda order, now: shipping.released(order, shipment_id, now),
+        caller,
+        request=(shipment_id,),
     )
 
 
@@ -46,7 +51,7 @@ async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str 
         at=now,
     )
     if not isinstance(answer, Booked):
-        outcome = "not_applied" if isinstance(answer, Refused) else "unknown"
+        outcome: Outcome = "not_applied" if isinstance(answer, Refused) else "unknown"
         raise PortError(f"the carrier did not book {shipment_id}: {answer.reason}", field="shipment", outcome=outcome)
     return await dispatch(order_id, shipment_id, caller, booked=answer, known=order)
 
@@ -94,7 +99,11 @@ async def track(order_id: str, shipment_id: str, scans: Iterable[Scan], caller: 
 async def deliver(order_id: str, shipment_id: str, caller: Caller) -> Order:
     """Book that a shipment arrived."""
     return await changed(
-        order_id, "deliver", lambda order, now: shipping.delivered(order, shipment_id, now), caller, request=(shipment_id,)
+        order_id,
+        "deliver",
+        lambda order, now: shipping.delivered(order, shipment_id, now),
+        caller,
+        request=(shipment_id,),
     )
 
 
@@ -114,7 +123,14 @@ async def accept_refusal(
         facts = {line.number: line for line in current.facts.lines}
         wanted = dict(missing) if missing is not None else dict(current.shipment(shipment_id).lines)
         return tuple(
-            Demand(line=n, sku=facts[n].sku, quantity=q, seller=facts[n].seller, backorder=facts[n].backorder, tags=facts[n].tags)
+            Demand(
+                line=n,
+                sku=facts[n].sku,
+                quantity=q,
+                seller=facts[n].seller,
+                backorder=facts[n].backorder,
+                tags=facts[n].tags,
+            )
             for n, q in wanted.items()
             if n in facts and q > 0
         )

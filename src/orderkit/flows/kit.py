@@ -11,7 +11,7 @@ import attrs
 from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
-from orderkit.domain.events import Decision, Record, Stamp, sealed
+from orderkit.domain.events import Decision, Stamp, sealed
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
 from orderkit.ports.clock import Now
@@ -53,14 +53,19 @@ class Caller:
 
     def stamp(self, command: str, at: datetime, reason: str = "") -> Stamp:
         """Return the stamp of a commit by this caller."""
-        return Stamp(at=at, actor=self.actor, command=command, reason=reason, correlation=self.correlation or self.key or "")
+        return Stamp(
+            at=at, actor=self.actor, command=command, reason=reason, correlation=self.correlation or self.key or ""
+        )
 
     def claim(self, operation: str, *request: object) -> KeyClaim | None:
         """Return the claim of the caller's key for a request, if there is a key."""
         if self.key is None:
             return None
         return KeyClaim(
-            principal=self.principal, operation=operation, key=checked_key(self.key), fingerprint=fingerprint(operation, *request)
+            principal=self.principal,
+            operation=operation,
+            key=checked_key(self.key),
+            fingerprint=fingerprint(operation, *request),
         )
 
     @property
@@ -98,30 +103,20 @@ async def committed(
 ) -> tuple[Order, CommitAnswer]:
     """Seal the decision and commit it; the answer says whether the returned order is now the stored one."""
     after, record = sealed(decision, before, stamp)
-    return after, await Commit(**_written(before, after, record, key, lease, not_due_before))
-
-
-def _written(
-    before: Order | None,
-    after: Order,
-    record: Record,
-    key: KeyClaim | None,
-    lease: Lease | None,
-    not_due_before: datetime | None,
-) -> dict[str, object]:
     task = due(after)
     at = task.at if task else None
     if at is not None and not_due_before is not None and at < not_due_before:
         at = not_due_before
-    return {
-        "before": before,
-        "after": after,
-        "record": record,
-        "key": key,
-        "due_at": at,
-        "due_for": task.kind.value if task else None,
-        "lease": lease,
-    }
+    commit = Commit(
+        before=before,
+        after=after,
+        record=record,
+        key=key,
+        due_at=at,
+        due_for=task.kind.value if task else None,
+        lease=lease,
+    )
+    return after, await commit
 
 
 async def changed(
@@ -146,8 +141,8 @@ async def changed(
         try:
             decision = decide(order, now)
         except NotAllowed:
-            if claim is not None and (known := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
-                return await replayed(known, claim)
+            if claim is not None and (spent := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+                return await replayed(spent, claim)
             raise
         if decision.order is order and not decision.events:
             return order
@@ -206,7 +201,9 @@ async def replanned(
                 raise Conflict(f"another worker has order {order_id}", code="lease_lost")
             case OutOfStock() | VersionConflict():
                 continue
-    raise Conflict(f"order {order_id} or its stock changed again and again", code="stock_contended", facts={"order_id": order_id})
+    raise Conflict(
+        f"order {order_id} or its stock changed again and again", code="stock_contended", facts={"order_id": order_id}
+    )
 
 
 async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:
@@ -223,13 +220,25 @@ async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:
 def demand_of(lines: tuple[OrderLine, ...]) -> tuple[Demand, ...]:
     """Return what the planner is asked for these lines."""
     return tuple(
-        Demand(line=line.number, sku=line.sku, quantity=line.quantity, seller=line.seller, backorder=line.backorder, tags=line.tags)
+        Demand(
+            line=line.number,
+            sku=line.sku,
+            quantity=line.quantity,
+            seller=line.seller,
+            backorder=line.backorder,
+            tags=line.tags,
+        )
         for line in lines
     )
 
 
 async def planned(
-    facts: Facts, demands: tuple[Demand, ...], settings: Settings, *, partial: str | None = None, avoid: frozenset[str] = frozenset()
+    facts: Facts,
+    demands: tuple[Demand, ...],
+    settings: Settings,
+    *,
+    partial: str | None = None,
+    avoid: frozenset[str] = frozenset(),
 ) -> Plan:
     """Plan the demands against what is available now, without the warehouses to avoid; an unknown SKU is an error, not a shortage."""
     skus = tuple(sorted({demand.sku for demand in demands}))
@@ -237,7 +246,9 @@ async def planned(
     if unknown := set(skus) - {sku for sku, _ in units}:
         if not avoid:
             first = min(unknown)
-            raise InvalidInput(f"{first!r} is stocked nowhere", code="unknown_sku", field="sku", facts={"skus": sorted(unknown)})
+            raise InvalidInput(
+                f"{first!r} is stocked nowhere", code="unknown_sku", field="sku", facts={"skus": sorted(unknown)}
+            )
     return planning(facts, demands, units, settings, partial=partial)
 
 

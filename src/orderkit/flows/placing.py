@@ -41,7 +41,9 @@ def tenders_of(pay_with: PayWith) -> tuple[Tender, ...]:
     return (pay_with,) if isinstance(pay_with, Tender) else tuple(pay_with)
 
 
-def tender(method: str, amount: str | int | Decimal | None = None, *, kind: str = "card", currency: str = "EUR") -> Tender:
+def tender(
+    method: str, amount: str | int | Decimal | None = None, *, kind: str = "card", currency: str = "EUR"
+) -> Tender:
     """Return a tender over an amount in major units, or over the rest."""
     return Tender(method=method, kind=kind, amount_minor=None if amount is None else to_minor(amount, currency))
 
@@ -67,7 +69,10 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
             case DuplicateKey():
                 return Accepted(await replayed(answer, claim), replayed=True)
             case OutOfStock():  # somebody took the shelf between the look and the commit: look again
-                if claim is not None and (known := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+                if (
+                    claim is not None
+                    and (known := await FindKey(claim.principal, claim.operation, claim.key)) is not None
+                ):
                     return Accepted(await replayed(known, claim), replayed=True)
                 continue
             case _:

@@ -39,7 +39,11 @@ async def react(record: Record) -> None:
     recipient = order.facts.contact or order.facts.customer
     for template, channel in messages_of(record):
         await Notify(
-            id=f"{record.id}/{template}/{channel}", channel=channel, recipient=recipient, template=template, data=_told(order, record)
+            id=f"{record.id}/{template}/{channel}",
+            channel=channel,
+            recipient=recipient,
+            template=template,
+            data=_told(order, record),
         )
     await Index((document(order),))
     await Remember({f"order_status:{order.id}": word(order)}, STATUS_SECONDS)
@@ -72,7 +76,9 @@ def document(order: Order) -> Mapping[str, Any]:
         "shipped_at": min((s.shipped_at.isoformat() for s in order.shipments if s.shipped_at), default=None),
         "skus": [line.sku for line in facts.lines],
         "names": [line.name for line in facts.lines],
-        "address": " ".join((facts.ship_to.name, facts.ship_to.street, facts.ship_to.zip, facts.ship_to.city, facts.ship_to.country)),
+        "address": " ".join(
+            (facts.ship_to.name, facts.ship_to.street, facts.ship_to.zip, facts.ship_to.city, facts.ship_to.country)
+        ),
         "country": facts.ship_to.country,
         "tracking_numbers": [s.tracking_number for s in order.shipments if s.tracking_number],
         "warehouses": sorted({s.warehouse for s in order.shipments}),

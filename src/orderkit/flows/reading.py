@@ -40,7 +40,8 @@ class Timeline:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{e.at:%Y-%m-%d %H:%M:%S}  {e.event:<28} {e.text}  [{e.actor}{': ' + e.reason if e.reason else ''}]" for e in self.entries
+            f"{e.at:%Y-%m-%d %H:%M:%S}  {e.event:<28} {e.text}  [{e.actor}{': ' + e.reason if e.reason else ''}]"
+            for e in self.entries
         )
 
 
@@ -83,7 +84,9 @@ def _entries(record: Record) -> list[Entry]:
 
 
 def _said(data: dict[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in data.items() if not isinstance(value, (list, dict)))
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in data.items() if not isinstance(value, (list, dict))
+    )
 
 
 async def offered(order_id: str) -> tuple[Action, ...]:
@@ -137,7 +140,10 @@ def _explained(found: Order, task: Task | None, progress: str, now: datetime) ->
     parts = [f"{found.id} is {word(found).replace('_', ' ')}."]
     if found.reason:
         parts.append(f"Reason: {found.reason}.")
-    parts += [f"On hold since {h.placed_at:%Y-%m-%d %H:%M} ({h.reason}); release the hold to go on." for h in found.active_holds]
+    parts += [
+        f"On hold since {h.placed_at:%Y-%m-%d %H:%M} ({h.reason}); release the hold to go on."
+        for h in found.active_holds
+    ]
     if found.findings:
         parts.append("Somebody has to look at: " + ", ".join(found.findings) + ".")
     if task is not None:

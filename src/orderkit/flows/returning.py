@@ -34,10 +34,14 @@ async def accept_return(
         chosen = by_line(order, units, free=free)
         skus = {line.number: line.sku for line in order.lines}
         why = reasons or {}
-        items = [ReturnItem(line=n, quantity=q, reason=why.get(n) or why.get(skus[n]) or reason) for n, q in chosen.items()]
+        items = [
+            ReturnItem(line=n, quantity=q, reason=why.get(n) or why.get(skus[n]) or reason) for n, q in chosen.items()
+        ]
         return returning.return_requested(order, items, now, method=method, enforce_window=enforce_window)
 
-    return await changed(order_id, "request_return", decide, caller, reason=reason, request=(units, reason, method, reasons))
+    return await changed(
+        order_id, "request_return", decide, caller, reason=reason, request=(units, reason, method, reasons)
+    )
 
 
 async def request_return(
@@ -73,7 +77,11 @@ async def labelled(order: Order, found: Return, caller: Caller) -> Order:
         back=True,
     )
     number = answer.tracking_number if isinstance(answer, Booked) else None
-    url = answer.label_url if isinstance(answer, Booked) else await MakeDocument(id=found.id, kind="return_label", order=order)
+    url = (
+        answer.label_url
+        if isinstance(answer, Booked)
+        else await MakeDocument(id=found.id, kind="return_label", order=order)
+    )
     if not url:
         return order
 
@@ -88,7 +96,11 @@ async def labelled(order: Order, found: Return, caller: Caller) -> Order:
 async def accept_authorization(order_id: str, return_id: str, caller: Caller) -> Order:
     """A person says yes."""
     return await changed(
-        order_id, "authorize_return", lambda order, now: returning.return_authorized(order, return_id, now), caller, request=(return_id,)
+        order_id,
+        "authorize_return",
+        lambda order, now: returning.return_authorized(order, return_id, now),
+        caller,
+        request=(return_id,),
     )
 
 
@@ -113,7 +125,11 @@ async def decline_return(order_id: str, return_id: str, caller: Caller, *, reaso
 async def send_return(order_id: str, return_id: str, caller: Caller) -> Order:
     """The parcel is on its way back."""
     return await changed(
-        order_id, "send_return", lambda order, now: returning.return_sent(order, return_id, now), caller, request=(return_id,)
+        order_id,
+        "send_return",
+        lambda order, now: returning.return_sent(order, return_id, now),
+        caller,
+        request=(return_id,),
     )
 
 
@@ -189,6 +205,13 @@ async def receive_return(
 ) -> Order:
     """Receive a parcel of a return and give back what it is worth."""
     order = await accept_receipt(
-        order_id, return_id, arrived, caller, warehouse=warehouse, grade=grade, reason=reason, deduction_minor=deduction_minor
+        order_id,
+        return_id,
+        arrived,
+        caller,
+        warehouse=warehouse,
+        grade=grade,
+        reason=reason,
+        deduction_minor=deduction_minor,
     )
     return await advanced(order, caller)

@@ -13,7 +13,7 @@ from orderkit.ports.store import PutStock
 async def put_stock(sku: str, units: Mapping[str, int], caller: Caller, *, reason: str = "received") -> None:
     """Add units of a SKU by warehouse; with a key, a repeat changes nothing. Negative counts take off what was not there after all."""
     for warehouse, quantity in units.items():
-        if isinstance(quantity, bool) or not isinstance(quantity, int):
+        if type(quantity) is not int:
             raise InvalidInput(f"{quantity!r} is no number of units", code="invalid_quantity", field="quantity")
         if not sku.strip() or not warehouse.strip():
             raise InvalidInput("stock has a SKU and a warehouse", field="sku")

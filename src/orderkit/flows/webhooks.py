@@ -41,7 +41,9 @@ async def apply_message(message: Message, caller: Caller) -> bool:
     """Apply one message; what matches nothing waits, longer each time, until it is given to a person."""
     now = await Now()
     try:
-        applied = await (_payment(message, caller, now) if message.kind.startswith("payment.") else _shipment(message, caller))
+        applied = await (
+            _payment(message, caller, now) if message.kind.startswith("payment.") else _shipment(message, caller)
+        )
     except (NotFound, InvalidInput, NotAllowed) as error:
         applied, note = False, str(error)
     else:

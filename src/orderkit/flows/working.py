@@ -46,7 +46,9 @@ def kinds_of(roles: Iterable[str]) -> tuple[str, ...]:
     return tuple(kind.value for kind in chosen)
 
 
-async def sweep(*, roles: tuple[str, ...] = ("sagas", "resolver", "timers", "relay", "inbox"), limit: int = 100) -> Swept:
+async def sweep(
+    *, roles: tuple[str, ...] = ("sagas", "resolver", "timers", "relay", "inbox"), limit: int = 100
+) -> Swept:
     """Do one round of everything that is due, in the given roles."""
     claimed = failed = published = messages = 0
     if kinds := kinds_of(roles):

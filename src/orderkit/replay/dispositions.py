@@ -14,7 +14,18 @@ import attrs
 
 from orderkit.replay.source import EXACT, Bucket, SourceLine
 
-__all__ = ["EXPLANATIONS", "Disposition", "Meaning", "Nature", "Reason", "meaning_of", "minor_of", "money_of", "nature_of", "rounded_minor"]
+__all__ = [
+    "EXPLANATIONS",
+    "Disposition",
+    "Meaning",
+    "Nature",
+    "Reason",
+    "meaning_of",
+    "minor_of",
+    "money_of",
+    "nature_of",
+    "rounded_minor",
+]
 
 _PENNY = Decimal("0.01")
 
@@ -148,7 +159,9 @@ _SALE_REASONS: dict[Nature, Reason] = {
     Nature.GIFT_VOUCHER: Reason.GIFT_VOUCHER,
 }
 
-_CREDIT_REASONS: dict[Nature, Reason] = {nature: reason for nature, reason in _SALE_REASONS.items() if nature is not Nature.DISCOUNT} | {
+_CREDIT_REASONS: dict[Nature, Reason] = {
+    nature: reason for nature, reason in _SALE_REASONS.items() if nature is not Nature.DISCOUNT
+} | {
     Nature.MANUAL: Reason.MANUAL_CREDIT,
 }
 

@@ -19,11 +19,11 @@ from orderkit.domain.shipment import Shipment
 from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import loaded
 from orderkit.ports.store import FindKey, Load
-from orderkit.replay.planning import CURRENCY, PlannedGoodwill, PlannedOrder, PlannedReturn
-from orderkit.runtime.timed import as_of
 from orderkit.replay.geography import country_of
+from orderkit.replay.planning import CURRENCY, PlannedGoodwill, PlannedOrder, PlannedReturn
 from orderkit.replay.remedies import RemedyKind, arrives_at, leaves_at, remedy_for
 from orderkit.replay.warehouses import stocking_of
+from orderkit.runtime.timed import as_of
 
 CALLER = Caller(actor="replay", principal="replay", goes_on=True)
 
@@ -37,7 +37,8 @@ def cart_of(planned: PlannedOrder) -> Cart:
         currency=CURRENCY,
         reference=planned.reference,
         lines=tuple(
-            CartLine(sku=line.sku, quantity=line.quantity, unit_price_minor=line.unit_price_minor, name=line.name) for line in planned.lines
+            CartLine(sku=line.sku, quantity=line.quantity, unit_price_minor=line.unit_price_minor, name=line.name)
+            for line in planned.lines
         ),
         charges=(Charge("postage", planned.shipping_minor),) if planned.shipping_minor else (),
     )
@@ -58,7 +59,9 @@ async def shipped(order_id: str, country: str) -> Order:
     for shipment in order.shipments:
         if shipment.waiting and shipment.lines and shipment.cutoff_at is not None:
             order = await as_of(
-                flows.ship(order_id, shipment.id, CALLER, carrier=country_of(country).carrier), leaves_at(shipment.cutoff_at), shipment.id
+                flows.ship(order_id, shipment.id, CALLER, carrier=country_of(country).carrier),
+                leaves_at(shipment.cutoff_at),
+                shipment.id,
             )
     return order
 
@@ -118,7 +121,8 @@ async def _returned(planned: PlannedReturn, order_id: str, units: dict[str | int
     )
     found = next(r for r in order.returns if r.items[0].reason == f"credit_note:{planned.credit}")
     graded = tuple(
-        Graded(line=row.line, quantity=row.quantity, grade=Grade.LIKE_NEW, disposition=Disposition.RESTOCK) for row in planned.units
+        Graded(line=row.line, quantity=row.quantity, grade=Grade.LIKE_NEW, disposition=Disposition.RESTOCK)
+        for row in planned.units
     )
     return await flows.receive_return(
         order_id,
@@ -143,7 +147,9 @@ async def _arrived(order: Order, lines: set[str | int]) -> None:
             continue
         if shipment.waiting and shipment.cutoff_at is not None:
             carrier = country_of(order.facts.ship_to.city).carrier
-            await as_of(flows.ship(order.id, shipment.id, CALLER, carrier=carrier), leaves_at(shipment.cutoff_at), shipment.id)
+            await as_of(
+                flows.ship(order.id, shipment.id, CALLER, carrier=carrier), leaves_at(shipment.cutoff_at), shipment.id
+            )
         if shipment.state != "delivered":
             await as_of(flows.deliver(order.id, shipment.id, CALLER), _arrival(shipment, order), shipment.id)
 
@@ -154,6 +160,9 @@ async def given_back(planned: PlannedGoodwill, order_id: str) -> Order | None:
     if order is None or order.state not in ("confirmed", "cancelled"):
         return None
     refund = flows.refund(
-        order_id, planned.amount_minor, attrs.evolve(CALLER, key=planned.key), reason=f"credit_note:{planned.cause.value}"
+        order_id,
+        planned.amount_minor,
+        attrs.evolve(CALLER, key=planned.key),
+        reason=f"credit_note:{planned.cause.value}",
     )
     return await as_of(refund, max(planned.credited_at, order.updated_at), planned.key)

@@ -208,7 +208,9 @@ def plan_sale(invoice: SourceInvoice) -> SalePlan:
     asked = [meaning_of(line, nature) for line, nature in zip(invoice.lines, natures, strict=True)]
     goods = [line for line, meaning in zip(invoice.lines, asked, strict=True) if meaning is Meaning.ORDER_LINE]
     shipping = sum(
-        rounded_minor(line.value) for line, meaning in zip(invoice.lines, asked, strict=True) if meaning is Meaning.ORDER_CHARGE
+        rounded_minor(line.value)
+        for line, meaning in zip(invoice.lines, asked, strict=True)
+        if meaning is Meaning.ORDER_CHARGE
     )
     orders, free = _orders_of(invoice, goods, shipping)
     dispositions = tuple(
@@ -224,7 +226,9 @@ def plan_sale(invoice: SourceInvoice) -> SalePlan:
     )
 
 
-def _orders_of(invoice: SourceInvoice, goods: Sequence[SourceLine], shipping_minor: int) -> tuple[tuple[PlannedOrder, ...], frozenset[int]]:
+def _orders_of(
+    invoice: SourceInvoice, goods: Sequence[SourceLine], shipping_minor: int
+) -> tuple[tuple[PlannedOrder, ...], frozenset[int]]:
     """Return the orders, and the rows of goods that are in none because everything beside them is free as well."""
     orders: list[PlannedOrder] = []
     free: set[int] = set()
@@ -236,12 +240,22 @@ def _orders_of(invoice: SourceInvoice, goods: Sequence[SourceLine], shipping_min
             customer=invoice.customer or f"guest-{invoice.number}",
             country=invoice.country,
             lines=tuple(
-                PlannedLine(number, line.stock_code, line.description or line.stock_code, line.quantity, rounded_minor(line.price))
+                PlannedLine(
+                    number,
+                    line.stock_code,
+                    line.description or line.stock_code,
+                    line.quantity,
+                    rounded_minor(line.price),
+                )
                 for number, line in enumerate(part, start=1)
             ),
             shipping_minor=shipping_minor if start == 0 else 0,
             product_value=sum(
-                (money_of(rounded_minor(line.price) * line.quantity) for line in part if nature_of(line.stock_code) is Nature.PRODUCT),
+                (
+                    money_of(rounded_minor(line.price) * line.quantity)
+                    for line in part
+                    if nature_of(line.stock_code) is Nature.PRODUCT
+                ),
                 Decimal(0),
             ),
         )
@@ -253,10 +267,20 @@ def _orders_of(invoice: SourceInvoice, goods: Sequence[SourceLine], shipping_min
 
 
 def _sold(
-    invoice: SourceInvoice, line: SourceLine, nature: Nature, asked: Meaning | Reason, *, free_rows: frozenset[int], has_order: bool
+    invoice: SourceInvoice,
+    line: SourceLine,
+    nature: Nature,
+    asked: Meaning | Reason,
+    *,
+    free_rows: frozenset[int],
+    has_order: bool,
 ) -> Disposition:
     if isinstance(asked, Reason):
-        meaning = Meaning.STOCK_CORRECTION if asked is Reason.STOCK_WRITE_OFF and nature is Nature.PRODUCT else Meaning.ACCOUNTED
+        meaning = (
+            Meaning.STOCK_CORRECTION
+            if asked is Reason.STOCK_WRITE_OFF and nature is Nature.PRODUCT
+            else Meaning.ACCOUNTED
+        )
         return Disposition(line, nature, meaning, accounted=((asked, line.value),))
     if asked is Meaning.ORDER_CHARGE and not has_order:
         return Disposition(line, nature, Meaning.ACCOUNTED, accounted=((Reason.POSTAGE_WITHOUT_GOODS, line.value),))
@@ -283,7 +307,9 @@ def _corrections(dispositions: Sequence[Disposition]) -> Iterator[StockCorrectio
     for found in dispositions:
         if found.meaning is Meaning.STOCK_CORRECTION:
             line = found.line
-            yield StockCorrection(key=f"replay:stock:{line.invoice}:{line.row}", sku=line.stock_code, quantity=line.quantity)
+            yield StockCorrection(
+                key=f"replay:stock:{line.invoice}:{line.row}", sku=line.stock_code, quantity=line.quantity
+            )
 
 
 # ---- credit notes
@@ -319,7 +345,9 @@ class _Credit:
             invoice=self._invoice.number,
             at=self._invoice.invoiced_at,
             returns=tuple(self._planned_return(order, lines) for order, lines in self._returned.items()),
-            goodwill=tuple(self._planned_goodwill(order, cause, amount) for (order, cause), amount in self._goodwill.items()),
+            goodwill=tuple(
+                self._planned_goodwill(order, cause, amount) for (order, cause), amount in self._goodwill.items()
+            ),
             dispositions=tuple(found[line.row] for line in self._invoice.lines),
         )
 
@@ -377,7 +405,9 @@ class _Credit:
     def _add_goodwill(self, order: str, cause: Cause, amount_minor: int) -> None:
         self._goodwill[order, cause] = self._goodwill.get((order, cause), 0) + amount_minor
 
-    def _disposed(self, line: SourceLine, nature: Nature, customer: str, *, given_minor: int, units: int) -> Disposition:
+    def _disposed(
+        self, line: SourceLine, nature: Nature, customer: str, *, given_minor: int, units: int
+    ) -> Disposition:
         """Say what became of a credit line: what was refunded, and under which reason the rest stands."""
         carried = -money_of(given_minor) if given_minor else Decimal(0)
         pennies = self._pennies(line, units_priced=nature not in (Nature.POSTAGE, Nature.DISCOUNT))
@@ -403,7 +433,11 @@ class _Credit:
             credited_at=self._invoice.invoiced_at,
             units=tuple(
                 ReturnedUnits(
-                    line=number, sku=row.sku, quantity=row.quantity, paid_minor=row.paid_minor, refund_minor=row.refund_minor
+                    line=number,
+                    sku=row.sku,
+                    quantity=row.quantity,
+                    paid_minor=row.paid_minor,
+                    refund_minor=row.refund_minor,
                 )
                 for number, row in sorted(lines.items())
             ),
@@ -411,5 +445,9 @@ class _Credit:
 
     def _planned_goodwill(self, order: str, cause: Cause, amount_minor: int) -> PlannedGoodwill:
         return PlannedGoodwill(
-            credit=self._invoice.number, order=order, credited_at=self._invoice.invoiced_at, cause=cause, amount_minor=amount_minor
+            credit=self._invoice.number,
+            order=order,
+            credited_at=self._invoice.invoiced_at,
+            cause=cause,
+            amount_minor=amount_minor,
         )

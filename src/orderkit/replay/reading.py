@@ -59,6 +59,7 @@ def load(path: Path, progress: Callable[[int], None] | None = None) -> SourceBoo
     Args:
         path: a CSV or parquet file, with either published header.
         progress: called now and then with the number of rows read so far.
+
     Raises:
         Misconfigured: the file is missing, is no such file, lacks columns, or needs a driver that is not installed.
     """
@@ -98,15 +99,21 @@ def _kind_of(path: Path) -> str:
     except IsADirectoryError as error:
         raise Misconfigured(f"{path} is a directory, not a file", code="file_missing", field="file") from error
     except OSError as error:
-        raise Misconfigured(f"{path} cannot be opened: {error.strerror or error}", code="file_missing", field="file") from error
+        raise Misconfigured(
+            f"{path} cannot be opened: {error.strerror or error}", code="file_missing", field="file"
+        ) from error
     if head == b"PAR1":
         return "parquet"
     if head[:2] == b"PK":
-        raise _not_readable(path, "a workbook or a zip archive", "Save the sheet as CSV (or unpack the archive) and pass that file.")
+        raise _not_readable(
+            path, "a workbook or a zip archive", "Save the sheet as CSV (or unpack the archive) and pass that file."
+        )
     if head[:2] == b"\x1f\x8b":
         raise _not_readable(path, "compressed with gzip", "Unpack it first: gunzip FILE.gz.")
     if path.suffix.lower() in {".parquet", ".pq"}:
-        raise _not_readable(path, "no parquet file, whatever its name says", "Fetch the file again, or give CSV the ending .csv.")
+        raise _not_readable(
+            path, "no parquet file, whatever its name says", "Fetch the file again, or give CSV the ending .csv."
+        )
     return "csv"
 
 
@@ -117,7 +124,9 @@ def _not_readable(path: Path, what: str, remedy: str) -> Misconfigured:
 def _positions(header: Sequence[str], path: Path) -> list[int] | None:
     """Return where each column stands, in the order of `_COLUMNS`, or None when none of them is there."""
     plain = [re.sub(r"[\s_]+", "", name).lower() for name in header]
-    found = {column: next((plain.index(name) for name in names if name in plain), -1) for column, names in _COLUMNS.items()}
+    found = {
+        column: next((plain.index(name) for name in names if name in plain), -1) for column, names in _COLUMNS.items()
+    }
     missing = [column for column, position in found.items() if position < 0]
     if len(missing) == len(_COLUMNS):
         return None
@@ -165,7 +174,9 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Sequence[Any] | _Unusable]]:
             header = []
         positions = _positions(header, path)
         if positions is None:
-            raise _wrong_columns(path, header if heading.isprintable() or heading.strip().isprintable() else [], list(_COLUMNS))
+            raise _wrong_columns(
+                path, header if heading.isprintable() or heading.strip().isprintable() else [], list(_COLUMNS)
+            )
         width = max(positions) + 1
         number = 0
         while True:
@@ -181,9 +192,15 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Sequence[Any] | _Unusable]]:
                 continue
             number += 1
             if len(row) < width:
-                yield number, _Unusable("too_few_fields", f"the row has {len(row)} fields where the header has {len(header)}")
+                yield (
+                    number,
+                    _Unusable("too_few_fields", f"the row has {len(row)} fields where the header has {len(header)}"),
+                )
             elif len(row) > len(header):
-                yield number, _Unusable("too_many_fields", f"the row has {len(row)} fields where the header has {len(header)}")
+                yield (
+                    number,
+                    _Unusable("too_many_fields", f"the row has {len(row)} fields where the header has {len(header)}"),
+                )
             else:
                 yield number, [row[position] for position in positions]
 
@@ -341,7 +358,10 @@ def _read_time(raw: Any) -> datetime:
         month, day, year, *clock = match.groups()
         year = f"20{year}" if len(year) == 2 else year
     else:
-        raise _Unusable("bad_date", f"the date {text[:40]!r} is neither like 2009-12-01 07:45:00 nor like 12/1/10 8:26 (month first)")
+        raise _Unusable(
+            "bad_date",
+            f"the date {text[:40]!r} is neither like 2009-12-01 07:45:00 nor like 12/1/10 8:26 (month first)",
+        )
     hour, minute, second = (int(part or 0) for part in clock)
     try:
         return datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=UTC)

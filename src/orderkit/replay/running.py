@@ -22,15 +22,17 @@ from orderkit.ports.effect import Flow
 from orderkit.replay import lives
 from orderkit.replay.planning import CreditPlan, PlannedGoodwill, PlannedReturn, Planner, SalePlan, plan_sale
 from orderkit.replay.reading import load
-from orderkit.replay.source import SourceBook
 from orderkit.replay.remedies import arrives_at, leaves_at
+from orderkit.replay.source import SourceBook
 from orderkit.replay.warehouses import WAREHOUSES, Arrival, Demand, stocking_of
 from orderkit.runtime.timed import as_of, named_id
 
 Progress = Callable[[str, int, int], None]
 
 POLICIES = Policies(
-    refund=RefundPolicy(shipping=ShippingPolicy.NONE, cancellation_shipping=ShippingPolicy.NONE),  # credit notes name postage
+    refund=RefundPolicy(
+        shipping=ShippingPolicy.NONE, cancellation_shipping=ShippingPolicy.NONE
+    ),  # credit notes name postage
     returns=ReturnPolicy(window=timedelta(days=400), expires_after=timedelta(days=90)),
     reservation=timedelta(days=1),
 )
@@ -47,7 +49,9 @@ class Ran:
     refused: dict[str, str] = attrs.Factory(dict)
 
 
-def run(file: Path, *, store: str, book: Path | None = None, progress: Progress | None = None) -> tuple[SourceBook, Ran, Shop]:
+def run(
+    file: Path, *, store: str, book: Path | None = None, progress: Progress | None = None
+) -> tuple[SourceBook, Ran, Shop]:
     """Replay a file into a store and return the file's book, what was done, and the open shop."""
     tell = progress or _silent
     source = load(file, lambda rows: tell("reading", rows, 0))
@@ -60,7 +64,10 @@ def run(file: Path, *, store: str, book: Path | None = None, progress: Progress 
         notifications=None,
         documents=None,
         warehouses=[
-            Warehouse(id=site.id, country=site.country, position=(site.latitude, site.longitude), priority=site.priority) for site in WAREHOUSES
+            Warehouse(
+                id=site.id, country=site.country, position=(site.latitude, site.longitude), priority=site.priority
+            )
+            for site in WAREHOUSES
         ],
         policies=POLICIES,
         clock=clock,
@@ -114,7 +121,9 @@ class _Replay:
     def _carry(self, day: date) -> None:
         at = _at(day, 10)
         self.clock.set(at)
-        for order_id, order in self._each((oid, at, lives.shipped(oid, self._countries[oid])) for oid in self._ships.pop(day, ())):
+        for order_id, order in self._each(
+            (oid, at, lives.shipped(oid, self._countries[oid])) for oid in self._ships.pop(day, ())
+        ):
             if isinstance(order, Order):
                 arrival = arrives_at(at, self._countries[order_id]).date()
                 self._polls[arrival].append((order_id, 0))
@@ -123,13 +132,23 @@ class _Replay:
         waiting = dict(self._polls.pop(day, ()))
         late = _at(day, 20)
         for order_id, order in self._each((oid, late, lives.polled(oid)) for oid in waiting):
-            if isinstance(order, Order) and any(s.travelling for s in order.shipments) and waiting[order_id] < POLL_DAYS_MAX:
+            if (
+                isinstance(order, Order)
+                and any(s.travelling for s in order.shipments)
+                and waiting[order_id] < POLL_DAYS_MAX
+            ):
                 self._polls[day + timedelta(days=1)].append((order_id, waiting[order_id] + 1))
 
     def _put(self, arrivals: Iterable[Arrival]) -> None:
         """Receive goods, or count them off; each key once."""
         puts = (
-            (one.key, one.at, orderkit.flows.put_stock(one.sku, {one.warehouse: one.quantity}, attrs.evolve(lives.CALLER, key=one.key)))
+            (
+                one.key,
+                one.at,
+                orderkit.flows.put_stock(
+                    one.sku, {one.warehouse: one.quantity}, attrs.evolve(lives.CALLER, key=one.key)
+                ),
+            )
             for one in arrivals
         )
         for key, answer in self._each(puts):
@@ -161,7 +180,8 @@ class _Replay:
         self.ran.credits += plans
         steps: dict[str, list[PlannedReturn | PlannedGoodwill]] = defaultdict(list)
         for plan in plans:
-            for step in (*plan.returns, *plan.goodwill):
+            asked: list[PlannedReturn | PlannedGoodwill] = [*plan.returns, *plan.goodwill]
+            for step in asked:
                 steps[self.ran.order_ids[step.order]].append(step)
         for answer in self.shop.run_many(lives.credited(found, order_id) for order_id, found in steps.items()):
             if isinstance(answer, Exception):
@@ -175,7 +195,7 @@ class _Replay:
         def timed() -> Iterator[Flow[Any]]:
             for name, moment, flow, *ids in started:
                 names.append(name)
-                yield as_of(flow, moment, ids[0] if ids else name)  # type: ignore[misc]
+                yield as_of(flow, moment, ids[0] if ids else name)
 
         for position, answer in self.shop.run_each(timed()):
             if isinstance(answer, Exception) and not isinstance(answer, OrderkitError):

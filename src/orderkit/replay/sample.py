@@ -11,7 +11,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 HEADER = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country")
-_NOUNS = ("HEART", "LANTERN", "MUG", "CUSHION", "CLOCK", "TEAPOT", "CANDLE", "BUNTING", "TIN", "FRAME", "DOORMAT", "BASKET")
+_NOUNS = (
+    "HEART",
+    "LANTERN",
+    "MUG",
+    "CUSHION",
+    "CLOCK",
+    "TEAPOT",
+    "CANDLE",
+    "BUNTING",
+    "TIN",
+    "FRAME",
+    "DOORMAT",
+    "BASKET",
+)
 _ADJECTIVES = ("WHITE HANGING", "RED RETROSPOT", "VINTAGE", "PINK POLKADOT", "WOODEN", "ENAMEL", "PARTY", "SWEETHEART")
 _COUNTRIES = ("United Kingdom",) * 12 + ("Germany", "France", "EIRE", "Netherlands")
 _START = datetime(2010, 3, 1, 8, 0)
@@ -50,7 +63,13 @@ def _catalogue(dice: random.Random) -> list[tuple[str, str, str]]:
     for n in range(120):
         code = f"{20_000 + n * 37}{dice.choice(('', '', 'A', 'B'))}"
         name = f"{dice.choice(_ADJECTIVES)} {dice.choice(_NOUNS)}"
-        items.append((code, name, dice.choice(("0.42", "0.85", "1.25", "1.65", "2.10", "2.95", "4.95", "6.75", "12.75", "0.375"))))
+        items.append(
+            (
+                code,
+                name,
+                dice.choice(("0.42", "0.85", "1.25", "1.65", "2.10", "2.95", "4.95", "6.75", "12.75", "0.375")),
+            )
+        )
     return items
 
 

@@ -160,8 +160,13 @@ class SourceBook:
     def invoices(self) -> Iterator[SourceInvoice]:
         """Walk the invoices in order of time; those of one minute in the order of the file."""
         starts, positions = self._grouped()
-        first_at = [min(self._at[position] for position in positions[starts[number] : starts[number + 1]]) for number in range(len(self._invoices))]
-        for number in sorted(range(len(self._invoices)), key=lambda number: (first_at[number], positions[starts[number]])):
+        first_at = [
+            min(self._at[position] for position in positions[starts[number] : starts[number + 1]])
+            for number in range(len(self._invoices))
+        ]
+        for number in sorted(
+            range(len(self._invoices)), key=lambda number: (first_at[number], positions[starts[number]])
+        ):
             lines = tuple(self._line(position) for position in positions[starts[number] : starts[number + 1]])
             yield SourceInvoice(
                 number=self._invoices.values[number],

@@ -138,7 +138,11 @@ class Demand:
                     quantity += written_off.get(sku, 0)
                 if quantity:
                     yield Arrival(
-                        key=f"replay:arrival:{month:%Y-%m}:{warehouse}:{sku}", warehouse=warehouse, sku=sku, quantity=quantity, at=month
+                        key=f"replay:arrival:{month:%Y-%m}:{warehouse}:{sku}",
+                        warehouse=warehouse,
+                        sku=sku,
+                        quantity=quantity,
+                        at=month,
                     )
 
 

@@ -152,8 +152,7 @@ def test_the_driver_does_not_leak_to_whoever_reads_or_feeds_the_stream() -> None
             seen.append(driver.get())
             yield loading(f"o-{n}")
 
-    for _ in run_each(orders(), Shelf().handlers, in_flight=1):
-        seen.append(driver.get())
+    seen.extend(driver.get() for _ in run_each(orders(), Shelf().handlers, in_flight=1))
 
     assert seen == [None] * 6
 

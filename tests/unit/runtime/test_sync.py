@@ -91,7 +91,7 @@ def test_a_runtime_error_of_the_flow_itself_passes_unchanged() -> None:
     async def flow() -> None:
         raise RuntimeError("the printer is on fire")
 
-    with pytest.raises(RuntimeError, match="^the printer is on fire$"):
+    with pytest.raises(RuntimeError, match=r"^the printer is on fire$"):
         run_sync(flow(), Handlers({}))
 
 
