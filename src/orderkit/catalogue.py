@@ -204,6 +204,23 @@ _ENTRIES = (
         True,
     ),
     Entry(
+        "carrier_refused",
+        "The carrier does not take the parcel",
+        422,
+        "provider",
+        "not_applied",
+        "Choose another carrier, or correct the address.",
+    ),
+    Entry(
+        "carrier_unknown",
+        "The carrier's answer is not known",
+        502,
+        "provider",
+        "unknown",
+        "Ship it again: the same booking is asked for, never a second one.",
+        True,
+    ),
+    Entry(
         "store_unavailable",
         "The store cannot be reached",
         503,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -12,8 +13,11 @@ from orderkit.domain.actions import Action
 from orderkit.domain.cart import Cart
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Address, DeliveryPreference, Order, Refund, Service
+from orderkit.domain.payment import OperationKind
+from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import payment, word
+from orderkit.flows import expected_refund
 from orderkit.ports.store import OrderSummary
 
 _STRICT = ConfigDict(extra="forbid")
@@ -51,9 +55,14 @@ class DeliveryBody(BaseModel):
     service: Literal["standard", "express", "pickup"] = "standard"
     not_before: date | None = None
 
-    def preference(self) -> DeliveryPreference:
-        """Return it as the domain's value."""
-        return DeliveryPreference(service=Service(self.service), not_before=self.not_before)
+
+Wish = Literal["standard", "express", "pickup"] | DeliveryBody
+
+
+def preference(wish: Wish) -> DeliveryPreference:
+    """Return how it should come as the domain's value; one word is the service."""
+    body = DeliveryBody(service=wish) if isinstance(wish, str) else wish
+    return DeliveryPreference(service=Service(body.service), not_before=body.not_before)
 
 
 class OrderBody(BaseModel):
@@ -73,16 +82,27 @@ class OrderBody(BaseModel):
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=1_000)]
     shipping_address: AddressBody
     payment_method_id: Annotated[str, Field(min_length=1, max_length=300)]
-    delivery_preference: Literal["standard", "express", "pickup"] | DeliveryBody = "standard"
+    delivery_preference: Wish = "standard"
 
     def cart(self, customer: str, currency: str) -> Cart:
         """Return it as a cart of that customer."""
-        wish = self.delivery_preference
-        delivery = wish.preference() if isinstance(wish, DeliveryBody) else DeliveryPreference(service=Service(wish))
-        cart = Cart(customer=customer, ship_to=self.shipping_address.address(), currency=currency, delivery=delivery)
+        cart = Cart(
+            customer=customer,
+            ship_to=self.shipping_address.address(),
+            currency=currency,
+            delivery=preference(self.delivery_preference),
+        )
         for item in self.items:
             cart = cart.add(item.sku_id, item.quantity, item.price, name=item.name)
         return cart
+
+
+class CancelItem(BaseModel):
+    """Units of one SKU to cancel."""
+
+    model_config = _STRICT
+    sku_id: str
+    quantity: Annotated[int, Field(strict=True, gt=0)]
 
 
 class CancelBody(BaseModel):
@@ -92,14 +112,6 @@ class CancelBody(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
     items: list[CancelItem] | None = None
     shipment_id: str | None = None
-
-
-class CancelItem(BaseModel):
-    """Units of one SKU to cancel."""
-
-    model_config = _STRICT
-    sku_id: str
-    quantity: Annotated[int, Field(strict=True, gt=0)]
 
 
 class ReturnItemBody(BaseModel):
@@ -124,7 +136,7 @@ class AmendBody(BaseModel):
 
     model_config = _STRICT
     shipping_address: AddressBody | None = None
-    delivery_preference: DeliveryBody | None = None
+    delivery_preference: Wish | None = None
 
 
 class PayBody(BaseModel):
@@ -132,9 +144,6 @@ class PayBody(BaseModel):
 
     model_config = _STRICT
     payment_method_id: Annotated[str, Field(min_length=1, max_length=300)]
-
-
-CancelBody.model_rebuild()
 
 
 # ---- answers
@@ -203,11 +212,31 @@ def shown(order: Order) -> dict[str, Any]:
 
 
 def refunded(order: Order, refund: Refund | None) -> dict[str, Any]:
-    """Return what a command gave back."""
+    """Return the money that goes back: what was never taken is let go, and counts as nothing."""
+    if refund is None:
+        return {"refund_amount": money(0, order), "refund_status": "none"}
+    moves = [op.amount_minor for _, op in order.operations() if op.kind is OperationKind.REFUND and op.refund == refund.id]
+    return {"refund_amount": money(sum(moves), order), "refund_status": refund.state if moves else "none"}
+
+
+def opened(order: Order, found: Return) -> dict[str, Any]:
+    """Return a return, and what it will give back when all of it arrives whole."""
     return {
-        "refund_amount": money(refund.total_minor if refund else 0, order),
-        "refund_status": refund.state if refund else "none",
+        "order_id": order.id,
+        "return_id": found.id,
+        "status": found.state,
+        "return_label_url": found.label_url,
+        "refund_amount": money(expected_refund(order, found), order),
+        "refund_status": "on_receipt",
     }
+
+
+def counted(items: Iterable[CancelItem | ReturnItemBody]) -> dict[str | int, int]:
+    """Return units by SKU."""
+    units: dict[str | int, int] = {}
+    for item in items:
+        units[item.sku_id] = units.get(item.sku_id, 0) + item.quantity
+    return units
 
 
 def summarized(row: OrderSummary) -> dict[str, Any]:

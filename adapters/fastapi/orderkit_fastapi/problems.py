@@ -7,6 +7,7 @@ host's other routes, unknown paths and methods.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -19,10 +20,29 @@ from orderkit.catalogue import CATALOGUE
 from orderkit.errors import OrderkitError
 
 MEDIA_TYPE = "application/problem+json"
-_BY_STATUS = {400: "malformed", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "malformed", 429: "rate_limited"}
-_RETRY_SECONDS = {"rate_limited": 1, "overloaded": 1, "store_unavailable": 2, "port_failed": 2, "payment_unknown": 2}
-# Pydantic's word for "not there" or "not readable"; everything else is well-formed and wrong.
-_MALFORMED = ("missing", "json_invalid", "json_type", "model_attributes_type", "extra_forbidden", "model_type")
+_BY_STATUS = {
+    400: "malformed",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "malformed",
+    409: "version_conflict",
+    429: "rate_limited",
+    503: "overloaded",
+}
+_RETRY_SECONDS = {
+    "rate_limited": 1,
+    "overloaded": 1,
+    "stock_contended": 1,
+    "action_in_flight": 1,
+    "store_unavailable": 2,
+    "commit_unknown": 2,
+    "port_failed": 2,
+    "payment_unknown": 2,
+}
+# What pydantic calls a part that is not there or cannot be read; whatever else it refuses is well-formed and wrong.
+_MALFORMED = ("missing", "json_invalid", "extra_forbidden")
+_UNREADABLE = ("_type", "_parsing", "_attributes_type", "_unicode")
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -57,13 +77,14 @@ def problem(
     path: str,
     status: int | None = None,
     extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return the response for an error code."""
+    """Return the response for an error code; a status other than the code's own brings the protocol's title."""
     entry = CATALOGUE.get(code) or CATALOGUE["internal"]
     status = status or entry.status
     body: dict[str, Any] = {
         "type": f"/problems/{entry.code}",
-        "title": entry.title,
+        "title": entry.title if status == entry.status else HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "instance": path,
@@ -73,13 +94,13 @@ def problem(
         "hint": entry.remedy,
         **(extra or {}),
     }
-    headers = {"Cache-Control": "no-store"}
+    found = {"Cache-Control": "no-store", **(headers or {})}
     facts = body.get("facts") or {}
     if seconds := facts.get("retry_after_seconds") or _RETRY_SECONDS.get(entry.code):
-        headers["Retry-After"] = str(seconds)
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+        found["Retry-After"] = str(seconds)
+    if status == HTTPStatus.UNAUTHORIZED:
+        found.setdefault("WWW-Authenticate", "Bearer")
+    return JSONResponse(body, status_code=status, headers=found, media_type=MEDIA_TYPE)
 
 
 def of_error(error: Exception, path: str) -> JSONResponse:
@@ -94,8 +115,9 @@ def of_error(error: Exception, path: str) -> JSONResponse:
     if isinstance(error, RequestValidationError):
         return _of_validation(error, path)
     if isinstance(error, StarletteHTTPException):
-        code = _BY_STATUS.get(error.status_code, "internal" if error.status_code >= 500 else "invalid_input")
-        return problem(code, str(error.detail), path=path, status=error.status_code)
+        unknown = "internal" if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_input"
+        code = _BY_STATUS.get(error.status_code, unknown)
+        return problem(code, str(error.detail), path=path, status=error.status_code, headers=error.headers)
     return problem("internal", "an unexpected fault", path=path)
 
 
@@ -104,7 +126,7 @@ def _of_validation(error: RequestValidationError, path: str) -> JSONResponse:
         {"pointer": "/" + "/".join(str(part) for part in one["loc"][1:]), "in": str(one["loc"][0]), "detail": one["msg"]}
         for one in error.errors()
     ]
-    malformed = any(one["type"] in _MALFORMED for one in error.errors())
+    malformed = any(one["type"] in _MALFORMED or one["type"].endswith(_UNREADABLE) for one in error.errors())
     code = "malformed" if malformed else "invalid_input"
     if any("idempotency-key" in str(one["loc"]).lower() for one in error.errors()):
         code = "invalid_key"
@@ -129,10 +151,10 @@ class ProblemRoute(APIRoute):
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Make unknown paths, wrong methods and errors of the host's own routes problems too."""
+    """Make unknown paths, wrong methods, errors of the host's own routes and bugs problems too; bugs still reach the server's log."""
 
     async def handler(request: Request, error: Exception) -> Response:
         return of_error(error, request.url.path)
 
-    for kind in (OrderkitError, RequestValidationError, StarletteHTTPException):
+    for kind in (OrderkitError, RequestValidationError, StarletteHTTPException, Exception):
         app.add_exception_handler(kind, handler)

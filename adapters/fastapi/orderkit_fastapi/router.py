@@ -1,28 +1,27 @@
 """The router: the requirements' endpoints over an `AsyncShop`, opened and closed by the router's own lifespan.
 
-Hosts include it (`app.include_router`); a mounted sub-application would not run its lifespan, and says so at the first request.
+Hosts include it (`app.include_router`). The lifespan of an application that is mounted into another does not run; the first request says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
+import attrs
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from orderkit import AsyncShop, Caller, Order, OrderQuery, flows
+from orderkit import Cart, OrderQuery, flows
 from orderkit.catalogue import CATALOGUE
 from orderkit.domain.status import word
-from orderkit.errors import InvalidInput, Misconfigured, NotFound, OrderkitError
-from orderkit_fastapi import bodies
+from orderkit.errors import InvalidInput, NotFound, OrderkitError
+from orderkit_fastapi import answers, bodies, serving
 from orderkit_fastapi.access import Actor, Limiter
-from orderkit_fastapi.problems import ProblemRoute, problem, responses
-
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
-Open = Callable[[], Awaitable[AsyncShop]]
+from orderkit_fastapi.problems import ProblemRoute, responses
+from orderkit_fastapi.serving import Desk, Open, caller_of, owned
 
 
 def orders_router(
@@ -33,253 +32,244 @@ def orders_router(
     prefix: str = "/api/v1",
     requests_per_second: float = 50.0,
     burst: int = 100,
+    sweep_seconds: float | None = None,
 ) -> APIRouter:
     """Return a router over the shop that `open_shop` opens; `actor` is a FastAPI dependency that answers with an `Actor`.
 
-    Without a dependency for the actor there is no router: who may see an order is the host's word.
+    Without a dependency for the actor there is no router: who may see an order is the host's word. `requests_per_second` and `burst` are per
+    actor and process. With `sweep_seconds` this process is a worker too: it looks that often for what is due.
     """
-    limiter = Limiter(requests_per_second, burst)
+    desk = Desk(currency, Limiter(requests_per_second, burst))
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
-        shop = await open_shop()
-        async with shop:
-            yield {"orderkit_shop": shop}
+    async def lifespan(_: Any) -> AsyncIterator[None]:
+        async with desk.opened(open_shop, sweep_seconds):
+            yield
 
-    def limited(who: Annotated[Actor, Depends(actor)]) -> Actor:
-        limiter.take(who.id)
-        return who
+    async def signed_in(request: Request, who: Any = Depends(actor)) -> None:  # noqa: B008, FAST002  (`actor` is known in here only)
+        desk.limiter.take(who.name)
+        request.state.orderkit_desk, request.state.orderkit_actor = desk, who
 
-    router = APIRouter(
-        prefix=prefix,
-        lifespan=lifespan,
-        route_class=ProblemRoute,
-        tags=["orders"],
-        responses=responses(400, 401, 403, 404, 409, 422, 429, 500, 503),
+    outer = APIRouter(prefix=prefix, lifespan=lifespan, route_class=ProblemRoute)
+    outer.add_api_route("/problems/{code}", explain, summary="What an error code means", tags=["problems"], responses=responses(404))
+    usual = responses(400, 401, 403, 404, 409, 422, 429, 500, 503)
+    orders = APIRouter(
+        prefix="/orders", dependencies=[Depends(signed_in)], route_class=ProblemRoute, tags=["orders"], responses=usual
     )
-    _place(router, limited, currency)
-    _read(router, limited)
-    _change(router, limited)
-    _return(router, limited)
-    _explain(router)
-    return router
+    for path, method, endpoint, status in _ROUTES:
+        more = responses(402, 502) if status == _CREATED else {}
+        orders.add_api_route(path, endpoint, methods=[method], status_code=status, responses=more, **_shown(endpoint))
+    outer.include_router(orders)
+    return outer
 
 
-def shop_of(request: Request) -> AsyncShop:
-    """Return the shop that the router's lifespan opened."""
-    shop = getattr(request.state, "orderkit_shop", None)
-    if shop is None:
-        raise Misconfigured(
-            "the router's lifespan did not run",
-            remedy="Use app.include_router(orders_router(...)) on the main application; a mounted sub-application runs no lifespan.",
+def _shown(endpoint: Callable[..., Any]) -> dict[str, Any]:
+    name = endpoint.__name__
+    return {"name": name, "operation_id": f"{name}_orders" if name == "find" else f"{name}_order", "summary": (endpoint.__doc__ or "").rstrip(".")}
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk = request.state.orderkit_desk
+    return desk
+
+
+def _actor(request: Request) -> Actor:
+    who: Actor = request.state.orderkit_actor
+    return who
+
+
+def _bare(key: str) -> str:
+    """The draft standard writes keys as quoted strings; most clients write them bare."""
+    return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key  # noqa: PLR2004  (two quotes)
+
+
+def _required_key(key: Annotated[str, Header(alias="Idempotency-Key", min_length=1, max_length=255)]) -> str:
+    return _bare(key)
+
+
+def _optional_key(
+    key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None,
+) -> str | None:
+    return None if key is None else _bare(key)
+
+
+At = Annotated[Desk, Depends(_desk)]
+Who = Annotated[Actor, Depends(_actor)]
+Key = Annotated[str, Depends(_required_key)]
+KeyIfAny = Annotated[str | None, Depends(_optional_key)]
+
+
+async def place(body: bodies.OrderBody, key: Key, desk: At, who: Who, request: Request) -> Response:
+    """Place an order."""
+    return await _ordered(body.cart(who.id, desk.currency), body.payment_method_id, key, desk, who, request)
+
+
+async def reorder(order_id: str, body: bodies.PayBody, key: Key, desk: At, who: Who, request: Request) -> Response:
+    """Order the same again."""
+
+    async def again() -> Cart:
+        await owned(order_id, who)
+        return await flows.cart_of(order_id)
+
+    return await _ordered(await desk.shop.run(again()), body.payment_method_id, key, desk, who, request)
+
+
+async def _ordered(cart: Cart, method: str, key: str, desk: Desk, who: Actor, request: Request) -> Response:
+    answer = await serving.placed(desk, cart, method, caller_of(who, key))
+    short = []
+    if answers.out_of_stock(answer.order):
+        short = await desk.shop.run(serving.short_of(answer.order.id))
+    return answers.placed(answer, request, short=short)
+
+
+async def pay(order_id: str, body: bodies.PayBody, key: Key, desk: At, who: Who, request: Request) -> Response:
+    """Pay an order again whose payment failed."""
+    answer = await serving.paid(desk, order_id, body.payment_method_id, who, caller_of(who, key))
+    return answers.placed(answer, request)
+
+
+async def cancel(order_id: str, body: bodies.CancelBody, key: KeyIfAny, desk: At, who: Who) -> Response:
+    """Cancel an order, some of its units, or a shipment."""
+    units = bodies.counted(body.items) if body.items else None
+    flow = serving.cancelled(
+        order_id, units, who, caller_of(who, key), reason=body.reason, shipment=body.shipment_id
+    )
+    answer = await desk.shop.run(flow)
+    shown = {"order_id": answer.order.id, "status": word(answer.order), **bodies.refunded(answer.order, answer.refund)}
+    return JSONResponse(shown, headers=answers.headers(answer.order, replayed=answer.replayed))
+
+
+async def give_back(order_id: str, body: bodies.ReturnBody, key: KeyIfAny, desk: At, who: Who) -> Response:
+    """Send delivered units back."""
+    reasons: dict[str | int, str] = {item.sku_id: item.reason for item in body.items}
+    flow = serving.returned(
+        order_id,
+        bodies.counted(body.items),
+        who,
+        caller_of(who, key),
+        reasons=reasons,
+        method=body.return_method,
+    )
+    answer = await desk.shop.run(flow)
+    return JSONResponse(bodies.opened(answer.order, answer.opened), headers=answers.headers(answer.order, replayed=answer.replayed))
+
+
+async def amend(
+    order_id: str,
+    body: bodies.AmendBody,
+    desk: At,
+    who: Who,
+    if_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """Change the address or the delivery before the cutoff."""
+    changes = body.shipping_address, body.delivery_preference
+    if sum(change is not None for change in changes) != 1:
+        raise InvalidInput("change one thing at a time: shipping_address or delivery_preference", field="body")
+    order = await desk.shop.run(owned(order_id, who))
+    if if_match not in (None, "*", answers.tag(order)):
+        raise OrderkitError(
+            f"the order is at version {order.version} now", code="version_conflict", facts={"version": order.version}
         )
-    found: AsyncShop = shop
-    return found
+    if body.shipping_address is not None:
+        order = await desk.shop.run(flows.amend_address(order_id, body.shipping_address.address(), caller_of(who)))
+    if body.delivery_preference is not None:
+        order = await desk.shop.run(flows.amend_delivery(order_id, bodies.preference(body.delivery_preference), caller_of(who)))
+    return JSONResponse(bodies.shown(order), headers=answers.headers(order))
 
 
-def _acting(who: Actor, key: str | None = None) -> Caller:
-    name = f"staff:{who.id}" if who.staff else f"customer:{who.id}"
-    return Caller(actor=name, principal=who.id, key=key, correlation=key or "")
+async def find(
+    desk: At,
+    who: Who,
+    request: Request,
+    user: Annotated[str | None, Query(description="Whose orders; customers see their own")] = None,
+    status: Annotated[list[str] | None, Query()] = None,
+    payment_status: Annotated[list[str] | None, Query()] = None,
+    product: Annotated[str | None, Query(description="A SKU")] = None,
+    text: Annotated[str | None, Query(max_length=200)] = None,
+    placed_from: datetime | None = None,
+    placed_until: datetime | None = None,
+    shipped_from: datetime | None = None,
+    shipped_until: datetime | None = None,
+    tracking_number: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: str | None = None,
+) -> Response:
+    """Find orders: history and search."""
+    if user is not None and not who.may_see(user):
+        raise OrderkitError("only staff see other customers' orders", code="forbidden", field="user")
+    query = OrderQuery(
+        customer=user if who.staff else who.id,
+        statuses=tuple(status or ()),
+        payment_statuses=tuple(payment_status or ()),
+        sku=product,
+        text=text,
+        placed_from=placed_from,
+        placed_until=placed_until,
+        shipped_from=shipped_from,
+        shipped_until=shipped_until,
+        tracking_number=tracking_number,
+        limit=limit,
+        cursor=cursor,
+    )
+    _checked(query)
+    page = await desk.shop.orders(query)
+    headers = {"Cache-Control": "no-store"}
+    if page.cursor:
+        headers["Link"] = f'<{request.url.include_query_params(cursor=page.cursor)}>; rel="next"'
+    return JSONResponse({"orders": [bodies.summarized(row) for row in page.items], "next_cursor": page.cursor}, headers=headers)
 
 
-async def _owned(shop: AsyncShop, order_id: str, who: Actor) -> Order:
-    order = await shop.order(order_id)
-    if not who.may_see(order.facts.customer):
-        raise NotFound(f"no order {order_id!r}", code="order_not_found", field="order_id")  # no word on whether it exists
-    return order
+def _checked(query: OrderQuery) -> None:
+    """Refuse a time without its zone, and text that no store holds."""
+    for name, value in attrs.asdict(query, recurse=False).items():
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise InvalidInput("say the time zone, for example 2026-03-01T00:00:00Z", code="malformed", field=name)
+        if any("\0" in part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, str)):
+            raise InvalidInput("a NUL is no text", code="malformed", field=name)
 
 
-def _place(router: APIRouter, limited: Callable[..., Any], currency: str) -> None:
-    @router.post("/orders", status_code=201, summary="Place an order", responses=responses(402, 502))
-    async def place(body: bodies.OrderBody, key: Key, request: Request, who: Annotated[Actor, Depends(limited)]) -> Response:
-        shop = shop_of(request)
-        accepted = await shop.run(flows.place(body.cart(who.id, currency), body.payment_method_id, _acting(who, key)))
-        return _placed(accepted.order, request.url.path, replayed=accepted.replayed)
-
-    @router.post("/orders/{order_id}/payments", status_code=201, summary="Pay an order again", responses=responses(402, 502))
-    async def pay(
-        order_id: str, body: bodies.PayBody, key: Key, request: Request, who: Annotated[Actor, Depends(limited)]
-    ) -> Response:
-        shop = shop_of(request)
-        await _owned(shop, order_id, who)
-        order = await shop.run(flows.pay(order_id, body.payment_method_id, _acting(who, key)))
-        return _placed(order, request.url.path)
-
-    @router.post("/orders/{order_id}/reorder", status_code=201, summary="Order the same again", responses=responses(402, 502))
-    async def reorder(
-        order_id: str, body: bodies.PayBody, key: Key, request: Request, who: Annotated[Actor, Depends(limited)]
-    ) -> Response:
-        shop = shop_of(request)
-        await _owned(shop, order_id, who)
-        cart = await shop.cart_of(order_id)
-        accepted = await shop.run(flows.place(cart, body.payment_method_id, _acting(who, key)))
-        return _placed(accepted.order, request.url.path, replayed=accepted.replayed)
+async def show(order_id: str, desk: At, who: Who, if_none_match: Annotated[str | None, Header()] = None) -> Response:
+    """Show one order."""
+    order = await desk.shop.run(owned(order_id, who))
+    if if_none_match == answers.tag(order):
+        return Response(status_code=304, headers=answers.headers(order))
+    return JSONResponse(bodies.shown(order), headers=answers.headers(order))
 
 
-def _placed(order: Order, path: str, *, replayed: bool = False) -> Response:
-    """Say how a placement went: done, declined, out of stock, or nobody knows yet."""
-    extra = {"order_id": order.id, "status": word(order)}
-    if order.state == "payment_pending":
-        return problem("payment_unknown", "the payment provider has not answered", path=path, extra={**extra, "outcome": "unknown"})
-    if order.state == "payment_failed":
-        return problem("payment_declined", order.reason or "declined", path=path, extra=extra)
-    if order.state == "cancelled" and (order.reason or "").startswith("out_of_stock"):
-        skus = (order.reason or "").partition(":")[2].split(",")
-        return problem("out_of_stock", f"out of stock: {', '.join(skus)}", path=path, extra={**extra, "facts": {"skus": skus}})
-    headers = {"Location": f"{path.split('/orders', maxsplit=1)[0]}/orders/{order.id}", "ETag": f'"{order.id}:v{order.version}"'}
-    if replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return JSONResponse(bodies.placed(order), status_code=201, headers=headers)
+async def timeline(order_id: str, desk: At, who: Who) -> dict[str, Any]:
+    """Tell everything that happened to an order."""
+    await desk.shop.run(owned(order_id, who))
+    found = await desk.shop.timeline(order_id)
+    return {
+        "order_id": order_id,
+        "entries": [{"at": e.at.isoformat(), "event": e.event, "text": e.text, "actor": e.actor} for e in found.entries],
+    }
 
 
-def _read(router: APIRouter, limited: Callable[..., Any]) -> None:
-    @router.get("/orders", summary="Order history and search")
-    async def find(
-        request: Request,
-        who: Annotated[Actor, Depends(limited)],
-        user: Annotated[str | None, Query(description="Staff only; customers see their own orders")] = None,
-        status: Annotated[list[str] | None, Query()] = None,
-        product: Annotated[str | None, Query(description="A SKU")] = None,
-        text: Annotated[str | None, Query(max_length=200)] = None,
-        placed_from: datetime | None = None,
-        placed_until: datetime | None = None,
-        shipped_from: datetime | None = None,
-        shipped_until: datetime | None = None,
-        tracking_number: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        cursor: str | None = None,
-    ) -> dict[str, Any]:
-        if user is not None and not who.may_see(user):
-            raise OrderkitError("only staff see other customers' orders", code="forbidden", field="user")
-        query = OrderQuery(
-            customer=user if who.staff else who.id,
-            statuses=tuple(status or ()),
-            sku=product,
-            text=text,
-            placed_from=_aware(placed_from, "placed_from"),
-            placed_until=_aware(placed_until, "placed_until"),
-            shipped_from=_aware(shipped_from, "shipped_from"),
-            shipped_until=_aware(shipped_until, "shipped_until"),
-            tracking_number=tracking_number,
-            limit=limit,
-            cursor=cursor,
-        )
-        page = await shop_of(request).orders(query)
-        return {"orders": [bodies.summarized(row) for row in page.items], "next_cursor": page.cursor}
-
-    @router.get("/orders/{order_id}", summary="One order")
-    async def show(order_id: str, request: Request, response: Response, who: Annotated[Actor, Depends(limited)]) -> dict[str, Any]:
-        order = await _owned(shop_of(request), order_id, who)
-        response.headers["ETag"] = f'"{order.id}:v{order.version}"'
-        response.headers["Cache-Control"] = "no-store"
-        return bodies.shown(order)
-
-    @router.get("/orders/{order_id}/timeline", summary="Everything that happened to an order")
-    async def timeline(order_id: str, request: Request, who: Annotated[Actor, Depends(limited)]) -> dict[str, Any]:
-        shop = shop_of(request)
-        await _owned(shop, order_id, who)
-        found = await shop.timeline(order_id)
-        return {
-            "order_id": order_id,
-            "entries": [{"at": e.at.isoformat(), "event": e.event, "text": e.text, "actor": e.actor} for e in found.entries],
-        }
-
-    @router.get("/orders/{order_id}/actions", summary="What may be done with an order, and why not")
-    async def actions(order_id: str, request: Request, who: Annotated[Actor, Depends(limited)]) -> dict[str, Any]:
-        shop = shop_of(request)
-        await _owned(shop, order_id, who)
-        return {"order_id": order_id, "actions": [bodies.offered(action) for action in await shop.actions(order_id)]}
+async def actions(order_id: str, desk: At, who: Who) -> dict[str, Any]:
+    """Say what may be done with an order, until when, and why not."""
+    await desk.shop.run(owned(order_id, who))
+    return {"order_id": order_id, "actions": [bodies.offered(action) for action in await desk.shop.actions(order_id)]}
 
 
-def _aware(moment: datetime | None, field: str) -> datetime | None:
-    if moment is not None and moment.tzinfo is None:
-        raise InvalidInput("say the time zone, for example 2026-03-01T00:00:00Z", field=field)
-    return moment
+async def explain(code: str) -> dict[str, Any]:
+    """Say what an error code means and what to do about it."""
+    entry = CATALOGUE.get(code)
+    if entry is None:
+        raise NotFound(f"no error has the code {code!r}", field="code")
+    return attrs.asdict(entry)
 
 
-def _change(router: APIRouter, limited: Callable[..., Any]) -> None:
-    @router.post("/orders/{order_id}/cancel", summary="Cancel an order, some items, or a shipment")
-    async def cancel(
-        order_id: str,
-        body: bodies.CancelBody,
-        request: Request,
-        who: Annotated[Actor, Depends(limited)],
-        key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None,
-    ) -> dict[str, Any]:
-        shop = shop_of(request)
-        before = await _owned(shop, order_id, who)
-        units: dict[str | int, int] = {}
-        for item in body.items or ():
-            units[item.sku_id] = units.get(item.sku_id, 0) + item.quantity
-        order = await shop.run(
-            flows.cancel(order_id, units or None, _acting(who, key), reason=body.reason, shipment=body.shipment_id)
-        )
-        given = [refund for refund in order.refunds if refund.id not in {r.id for r in before.refunds}] or list(order.refunds[-1:])
-        return {"order_id": order.id, "status": word(order), **bodies.refunded(order, given[-1] if given else None)}
-
-    @router.patch("/orders/{order_id}", summary="Change the address or the delivery before the cutoff")
-    async def amend(
-        order_id: str,
-        body: bodies.AmendBody,
-        request: Request,
-        who: Annotated[Actor, Depends(limited)],
-        if_match: Annotated[str | None, Header()] = None,
-    ) -> dict[str, Any]:
-        shop = shop_of(request)
-        order = await _owned(shop, order_id, who)
-        if if_match is not None and if_match != f'"{order.id}:v{order.version}"':
-            raise OrderkitError(
-                f"the order is at version {order.version} now", code="version_conflict", facts={"version": order.version}
-            )
-        if body.shipping_address is not None:
-            order = await shop.run(flows.amend_address(order_id, body.shipping_address.address(), _acting(who)))
-        if body.delivery_preference is not None:
-            order = await shop.run(flows.amend_delivery(order_id, body.delivery_preference.preference(), _acting(who)))
-        return bodies.shown(order)
-
-
-def _return(router: APIRouter, limited: Callable[..., Any]) -> None:
-    @router.post("/orders/{order_id}/return", summary="Send delivered items back")
-    async def give_back(
-        order_id: str,
-        body: bodies.ReturnBody,
-        request: Request,
-        who: Annotated[Actor, Depends(limited)],
-        key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)] = None,
-    ) -> dict[str, Any]:
-        shop = shop_of(request)
-        await _owned(shop, order_id, who)
-        units: dict[str | int, int] = {}
-        for item in body.items:
-            units[item.sku_id] = units.get(item.sku_id, 0) + item.quantity
-        reasons: dict[str | int, str] = {item.sku_id: item.reason for item in body.items}
-        order = await shop.run(
-            flows.request_return(
-                order_id, units, _acting(who, key), reason=body.items[0].reason, reasons=reasons, method=body.return_method
-            )
-        )
-        found = order.returns[-1]
-        expected = flows.expected_refund(order, found)
-        return {
-            "return_id": found.id,
-            "return_label_url": found.label_url,
-            "refund_amount": bodies.money(expected, order),
-            "refund_status": "on_receipt",
-        }
-
-
-def _explain(router: APIRouter) -> None:
-    @router.get("/problems/{code}", summary="What an error code means", tags=["problems"])
-    async def explain(code: str) -> dict[str, Any]:
-        entry = CATALOGUE.get(code)
-        if entry is None:
-            raise NotFound(f"no error has the code {code!r}", field="code")
-        return {
-            "code": entry.code,
-            "title": entry.title,
-            "status": entry.status,
-            "fault": entry.fault,
-            "outcome": entry.outcome,
-            "retryable": entry.retryable,
-            "remedy": entry.remedy,
-        }
+_CREATED = 201
+_ROUTES: tuple[tuple[str, str, Callable[..., Any], int], ...] = (
+    ("", "POST", place, _CREATED),
+    ("", "GET", find, 200),
+    ("/{order_id}", "GET", show, 200),
+    ("/{order_id}", "PATCH", amend, 200),
+    ("/{order_id}/cancel", "POST", cancel, 200),
+    ("/{order_id}/return", "POST", give_back, 200),
+    ("/{order_id}/payments", "POST", pay, _CREATED),
+    ("/{order_id}/reorder", "POST", reorder, _CREATED),
+    ("/{order_id}/timeline", "GET", timeline, 200),
+    ("/{order_id}/actions", "GET", actions, 200),
+)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from orderkit.domain.events import Record
-from orderkit.errors import PortError
+from orderkit.errors import Misconfigured, PortError
 from orderkit.ports.bus import Subscriber
 
 KEPT = 10_000  # what a process that runs for months remembers of its own past
@@ -73,9 +73,11 @@ class FileBus:
         self._lock = threading.RLock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
         except OSError as error:
-            raise PortError(f"{path} cannot be opened: {error.strerror}", code="file_missing", field="bus") from error
+            raise Misconfigured(
+                f"{path} cannot be opened: {error.strerror}", code="file_missing", field="bus"
+            ) from error
 
     def publish(self, records: Sequence[Record]) -> None:
         """Append the records, then hand them to this process's subscribers. Raises `PortError` when the file cannot be written."""
@@ -89,15 +91,20 @@ class FileBus:
 
     def _append(self, lines: bytes) -> None:
         try:
-            size = os.fstat(self._file).st_size
-            torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
-            data = b"\n" + lines if torn else lines
+            data = b"\n" + lines if self._torn() else lines
             if os.write(self._file, data) != len(data):
                 raise PortError("the file took a part of the records only", facts={"bytes": len(data)})
             if self._sync:
                 os.fsync(self._file)
         except OSError as error:
             raise PortError(f"the records cannot be written: {error.strerror}") from error
+
+    def _torn(self) -> bool:
+        """Whether the file ends within a line. Where a write begins is no matter of this: it always begins at the end."""
+        if os.lseek(self._file, 0, os.SEEK_END) == 0:
+            return False
+        os.lseek(self._file, -1, os.SEEK_END)
+        return os.read(self._file, 1) != b"\n"
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call this for every record that this process publishes from now on."""

@@ -117,7 +117,7 @@ def _return(asked: MakeDocument) -> Return | None:
     """The return that the document's id begins with, else the latest."""
     returns = asked.order.returns
     named = [found for found in returns if asked.id == found.id or asked.id.startswith(f"{found.id}-")]
-    return (named or list(returns) or [None])[-1]
+    return next(reversed(named or returns), None)
 
 
 def _head(title: str, asked: MakeDocument, *, sender: bool = False) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Rows of text as a PDF: as many pages as it takes, one fixed-width font that every reader has, the same bytes for the same rows.
 
-The font knows the letters of Windows-1252. A row with others is shown with the nearest plain letters (a question mark where there are none) and
-carries its true text beside them, so that searching, copying and reading aloud give the row as it was written.
+The font knows the letters of Windows-1252. A row with others is shown with the nearest plain letters (a question mark where there are none)
+and carries its true text beside them, so that searching, copying and reading aloud give the row as it was written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Sequence
 _ROWS_PER_PAGE = 56
 COLUMNS = 88  # characters of a row that fit between the margins
 _TOP, _LEFT, _LEADING, _SIZE = 790, 50, 13, 9
-_PLAIN = str.maketrans({"Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "ı": "i", "\N{NO-BREAK SPACE}": " "})
+_PLAIN = str.maketrans(
+    {"Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "\N{NO-BREAK SPACE}": " "}
+)
 
 
 def pdf(rows: Sequence[str], *, title: str) -> bytes:

@@ -12,7 +12,9 @@ from typing import Any
 from orderkit.ports.search import Found, SearchQuery
 
 # Letters that Unicode does not take apart into a plain one and a mark.
-_PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_PLAIN = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\N{LATIN SMALL LETTER DOTLESS I}": "i"}
+)
 _WORD = re.compile(r"\w+")
 _SEARCHED = ("id", "customer", "names", "skus", "address", "tracking_numbers")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from json import dumps
 from typing import Any, Protocol
 
@@ -64,7 +64,7 @@ class Sqlite:
     clock = "strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')"
 
     def moment(self, at: datetime | None) -> Any:
-        return None if at is None else at.astimezone(UTC).isoformat(timespec="microseconds")
+        return None if at is None else _written(at)
 
     def instant(self, stored: Any) -> datetime | None:
         return None if stored is None else datetime.fromisoformat(stored)
@@ -129,6 +129,11 @@ class Postgres:
         return (_array("text", values),)
 
 
+@lru_cache(maxsize=4096)  # a batch says the same few times again and again
+def _written(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 # ---- SQL of SQLite; every name in it is the schema's own
 
 
@@ -154,7 +159,9 @@ def _update_each(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) ->
 
 @cache
 def _arrays(table: Table, names: tuple[str, ...]) -> str:
-    return f"unnest({', '.join(f'%s::{_type(table, name)}[]' for name in names)}) AS v({', '.join(names)})"
+    kinds = [_type(table, name) for name in names]
+    arrays = ", ".join(f"{'%b' if kind == 'bytea' else '%s'}::{kind}[]" for kind in kinds)
+    return f"unnest({arrays}) AS v({', '.join(names)})"
 
 
 @cache
@@ -183,12 +190,12 @@ def _type(table: Table, name: str) -> str:
     return "timestamptz" if hasattr(kind, "timezone") else "text"
 
 
-def _array(kind: str, values: Sequence[Any]) -> str:
-    """Write values as the text of an array, in the database's own notation."""
+def _array(kind: str, values: Sequence[Any]) -> str | list[bytes]:
+    """Write values as the text of an array, in the database's own notation; bytes go as they are."""
+    if kind == "bytea":
+        return list(values)
     if kind in ("integer", "bigint", "boolean"):
         parts = map(str, values)
-    elif kind == "bytea":
-        parts = ("NULL" if value is None else f'"\\\\x{value.hex()}"' for value in values)
     elif kind == "timestamptz":
         parts = ("NULL" if value is None else f'"{value.isoformat()}"' for value in values)
     else:

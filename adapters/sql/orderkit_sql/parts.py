@@ -23,6 +23,7 @@ from orderkit_sql.rows import (
 )
 from orderkit_sql.schema import BUCKETS
 
+_NUMBERS = range(len(BUCKETS))
 _Write = Callable[[Any, Backend], Row]
 
 
@@ -44,7 +45,7 @@ def write_parts(database: Database, connection: Connection, commits: Sequence[Co
 
 def _write_lines(database: Database, connection: Connection, commits: Sequence[Commit]) -> None:
     new: list[Row] = []
-    changed: list[Row] = []
+    changed: dict[tuple[str, ...], list[Row]] = {}  # by the buckets that changed: most lines of a batch change in the same few
     gone: list[Row] = []
     for commit in commits:
         lines, order_id = commit.after.lines, commit.after.id
@@ -56,12 +57,16 @@ def _write_lines(database: Database, connection: Connection, commits: Sequence[C
                 old = known.pop(line.number, None)
                 if old is None:
                     new.append(line_row(order_id, line))
-                elif old is not line:
-                    changed.append((*line.buckets, order_id, line.number))
+                elif old is not line and old.buckets != line.buckets:
+                    here, there = old.buckets, line.buckets
+                    moved = [n for n in _NUMBERS if here[n] != there[n]]
+                    row = (*(there[n] for n in moved), order_id, line.number)
+                    changed.setdefault(tuple(BUCKETS[n] for n in moved), []).append(row)
             gone += [(order_id, number) for number in known]
     table, backend = database.tables.order_lines, database.backend
     backend.insert(connection, table, LINE_NEW, new)
-    backend.update(connection, table, BUCKETS, LINE_KEY, changed)
+    for names, rows in changed.items():
+        backend.update(connection, table, names, LINE_KEY, rows)
     _delete(database, connection, table, gone)
 
 

@@ -14,7 +14,7 @@ from orderkit.domain.payment import Payment
 from orderkit.domain.quantities import Line
 from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
-from orderkit.domain.status import axes, word
+from orderkit.domain.status import axes
 from orderkit.ports.store import Commit, OrderSummary
 from orderkit_sql.backend import Backend, Row
 from orderkit_sql.codec import (
@@ -108,7 +108,7 @@ def order_changes(commit: Commit, backend: Backend, *, lease_until: Any, log_hea
     found = axes(order)
     return (
         order.version,
-        word(order),
+        commit.record.to_status,
         found.lifecycle,
         found.fulfillment,
         found.payment,

@@ -179,4 +179,4 @@ def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:
     found = replayed(file, store=f"sqlite:///{folder}/slice.db", progress=progress())
     click.echo(rendered(found, Path("summary.txt")))
     if report is not None:
-        report.write_text(rendered(found, report) or "", encoding="utf-8")
+        report.write_text(rendered(found, report), encoding="utf-8")

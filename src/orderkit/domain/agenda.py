@@ -113,6 +113,6 @@ def _goods(order: Order) -> list[Task]:
             for s in order.shipments
             if s.state == "planned" and s.cutoff_at
         ]
-    if any(line[Bucket.BACKORDERED] for line in order.lines):
+    if any([line.buckets[Bucket.BACKORDERED] for line in order.lines]):
         found.append(Task(order.updated_at + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
     return found

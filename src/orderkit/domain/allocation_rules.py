@@ -20,7 +20,7 @@ Rank: TypeAlias = tuple[int | str, ...]
 
 EARTH_DIAMETER_KM = 12742.0
 LATITUDE_MAX, LONGITUDE_MAX = 90, 180
-FARTHEST_KM = 20016  # half way round: what a warehouse without a position counts as
+FARTHEST_KM = 20016  # what a warehouse without a position counts as: more than half way round
 OBJECTIVE = ("backordered", "parcels", "late", "cost", "distance", "priority", "warehouse")
 PER_PARCEL = frozenset({"parcels", "cost"})
 PARTIAL = ("refuse", "backorder", "cancel")
@@ -47,7 +47,7 @@ def _vector(field: str, position: Position | None) -> Vector | None:
 
 
 def distance_km(start: Vector | None, end: Vector | None) -> int:
-    """Return the great-circle distance in whole km; 0 when the end is not known, the farthest there is when the start is not."""
+    """Return the great-circle distance in whole km; 0 when the end is not known, `FARTHEST_KM` when the start is not."""
     if end is None:
         return 0
     if start is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from orderkit.domain.order import Order
-from orderkit.domain.quantities import Bucket
+from orderkit.domain.quantities import FORWARD, Bucket
 
 
 @attrs.frozen
@@ -100,7 +100,12 @@ def returns(order: Order) -> str:
 def _totals(order: Order) -> list[int]:
     if len(order.lines) == 1:
         return list(order.lines[0].buckets[:8])
-    return [sum(column) for column in zip(*(line.buckets[:8] for line in order.lines), strict=True)] or [0] * 8
+    totals = [0] * len(FORWARD)
+    for line in order.lines:  # indexed, because this runs several times a commit
+        buckets = line.buckets
+        for n in range(len(FORWARD)):
+            totals[n] += buckets[n]
+    return totals
 
 
 def _returned(order: Order) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from orderkit.catalogue import Outcome
 from orderkit.domain import shipping
 from orderkit.domain.allocation import Demand
 from orderkit.domain.events import Decision, decided
@@ -51,8 +50,8 @@ async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str 
         at=now,
     )
     if not isinstance(answer, Booked):
-        outcome: Outcome = "not_applied" if isinstance(answer, Refused) else "unknown"
-        raise PortError(f"the carrier did not book {shipment_id}: {answer.reason}", field="shipment", outcome=outcome)
+        code = "carrier_refused" if isinstance(answer, Refused) else "carrier_unknown"
+        raise PortError(f"the carrier did not book {shipment_id}: {answer.reason}", code=code, field="shipment")
     return await dispatch(order_id, shipment_id, caller, booked=answer, known=order)
 
 

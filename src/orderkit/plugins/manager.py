@@ -58,7 +58,7 @@ class Plugins:
     def __init__(self, *plugins: object, blocked: tuple[str, ...] = ()) -> None:
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(hookspecs)
-        self._loaded: set[str] = set()
+        self._loaded: dict[str, object | None] = {}  # the plugin of each scheme that was asked for
         for scheme in blocked:
             self._manager.set_blocked(scheme)
         for plugin in plugins:
@@ -165,17 +165,23 @@ class Plugins:
         return found
 
     def _load(self, scheme: str) -> None:
-        self._loaded.add(scheme)
         entries = _entries(scheme)
         if len({entry.value for entry in entries}) > 1 or len({_name(entry) for entry in entries}) > 1:
             claims = " and ".join(sorted(f"{_name(entry)} ({entry.value})" for entry in entries))
-            self._loaded.discard(scheme)
             raise Misconfigured(
                 f"two distributions claim the scheme {scheme!r}: {claims}",
                 code="ambiguous_scheme",
                 facts={"scheme": scheme, "distributions": sorted({_name(entry) for entry in entries})},
             )
-        self._checked(lambda: self._manager.load_setuptools_entrypoints(GROUP, name=scheme))
+        if not self._manager.is_blocked(scheme):
+            # One module may answer several schemes, and is registered once.
+            modules = {entry.value for entry in entries}
+            same = next((other for other in _entries() if self._loaded.get(other.name) and other.value in modules), None)
+            if same is not None:
+                self._loaded[scheme] = self._loaded[same.name]
+                return
+            self._checked(lambda: self._manager.load_setuptools_entrypoints(GROUP, name=scheme))
+        self._loaded[scheme] = self._manager.get_plugin(scheme)
 
     def _checked(self, register: Any) -> None:
         """Register, and refuse hooks that no specification knows or that take other arguments."""
@@ -193,7 +199,7 @@ class Plugins:
         return tuple(sorted(names))
 
     def _unanswered(self, port: str, url: Url) -> Misconfigured:
-        plugin = self._manager.get_plugin(url.scheme)
+        plugin = self._loaded.get(url.scheme)
         if plugin is not None:
             offers = ", ".join(self._offers(plugin)) or "nothing"
             return Misconfigured(
@@ -215,7 +221,7 @@ class Plugins:
         try:
             if adapter.scheme not in self._loaded:
                 self._load(adapter.scheme)
-            plugin = self._manager.get_plugin(adapter.scheme)
+            plugin = self._loaded[adapter.scheme]
             if plugin is None:
                 return attrs.evolve(adapter, problem="blocked")
             hook = self._manager.subset_hook_caller(

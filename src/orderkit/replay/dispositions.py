@@ -159,11 +159,8 @@ _SALE_REASONS: dict[Nature, Reason] = {
     Nature.GIFT_VOUCHER: Reason.GIFT_VOUCHER,
 }
 
-_CREDIT_REASONS: dict[Nature, Reason] = {
-    nature: reason for nature, reason in _SALE_REASONS.items() if nature is not Nature.DISCOUNT
-} | {
-    Nature.MANUAL: Reason.MANUAL_CREDIT,
-}
+_CREDIT_REASONS: dict[Nature, Reason] = {**_SALE_REASONS, Nature.MANUAL: Reason.MANUAL_CREDIT}
+del _CREDIT_REASONS[Nature.DISCOUNT]  # on a credit note a discount is money given back
 
 
 @lru_cache(maxsize=65_536)  # a file repeats a few thousand codes half a million times

@@ -19,7 +19,8 @@ from orderkit.domain.shipment import Shipment
 from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import loaded
 from orderkit.ports.store import FindKey, Load
-from orderkit.replay.geography import country_of
+from orderkit.replay.auditing import credit_reason
+from orderkit.replay.geography import UNKNOWN, country_of
 from orderkit.replay.planning import CURRENCY, PlannedGoodwill, PlannedOrder, PlannedReturn
 from orderkit.replay.remedies import RemedyKind, arrives_at, leaves_at, remedy_for
 from orderkit.replay.warehouses import stocking_of
@@ -30,7 +31,8 @@ CALLER = Caller(actor="replay", principal="replay", goes_on=True)
 
 def cart_of(planned: PlannedOrder) -> Cart:
     """Return the cart of a planned order; prices are those of the invoice."""
-    code = country_of(planned.country).code
+    known = country_of(planned.country)
+    code = known.code if known is not UNKNOWN else "GB"  # no carrier goes nowhere: what names no country is the shop's own
     return Cart(
         customer=planned.customer,
         ship_to=Address(street="as on the invoice", city=planned.country, zip="-", country=code, name=planned.customer),
@@ -110,16 +112,16 @@ async def taken_back(planned: PlannedReturn, order_id: str) -> Order | None:
         deduction_minor=planned.deduction_minor,
     )
     if remedy.kind is RemedyKind.CANCEL or order.state == "cancelled":
-        return await flows.cancel(order_id, units, caller, reason="credit_note")
+        return await flows.cancel(order_id, units, caller, reason=credit_reason(planned.credit))
     await _arrived(order, set(units))
     return await as_of(_returned(planned, order_id, units, caller), remedy.at, planned.key)
 
 
 async def _returned(planned: PlannedReturn, order_id: str, units: dict[str | int, int], caller: Caller) -> Order:
     order = await flows.request_return(
-        order_id, units, caller, reason=f"credit_note:{planned.credit}", enforce_window=False, method="drop_off"
+        order_id, units, caller, reason=credit_reason(planned.credit), enforce_window=False, method="drop_off"
     )
-    found = next(r for r in order.returns if r.items[0].reason == f"credit_note:{planned.credit}")
+    found = next(r for r in order.returns if r.items[0].reason == credit_reason(planned.credit))
     graded = tuple(
         Graded(line=row.line, quantity=row.quantity, grade=Grade.LIKE_NEW, disposition=Disposition.RESTOCK)
         for row in planned.units
@@ -130,7 +132,7 @@ async def _returned(planned: PlannedReturn, order_id: str, units: dict[str | int
         graded,
         attrs.evolve(CALLER, key=f"{planned.key}:receipt"),
         warehouse=stocking_of(planned.units[0].sku).main,
-        reason="credit_note",
+        reason=credit_reason(planned.credit),
         deduction_minor=planned.deduction_minor,
     )
 
@@ -163,6 +165,6 @@ async def given_back(planned: PlannedGoodwill, order_id: str) -> Order | None:
         order_id,
         planned.amount_minor,
         attrs.evolve(CALLER, key=planned.key),
-        reason=f"credit_note:{planned.cause.value}",
+        reason=credit_reason(planned.credit, planned.cause.value),
     )
     return await as_of(refund, max(planned.credited_at, order.updated_at), planned.key)

@@ -23,7 +23,7 @@ from datetime import datetime
 
 import attrs
 
-from orderkit.replay.planning import CreditPlan, SalePlan
+from orderkit.replay.plans import CreditPlan, SalePlan
 
 __all__ = ["HUB", "SATELLITES", "WAREHOUSES", "Arrival", "Demand", "Site", "Stocking", "stocking_of"]
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar
 
 from orderkit.ports.store import (
     ClaimDue,
@@ -20,25 +17,9 @@ from orderkit.ports.store import (
     TakeOutbox,
     VersionConflict,
 )
+from orderkit.testing.contracts.racing import at_once
 from orderkit.testing.contracts.store_case import StoreCase, a_claim, answer, shelved, shelves, stored
 from orderkit.testing.samples import NOON, a_commit, next_commit
-
-A = TypeVar("A")
-
-PATIENCE_SECONDS = 120.0  # far beyond any honest wait: what takes longer is a deadlock
-
-
-def at_once(calls: Sequence[Callable[[], A]]) -> list[A]:
-    """Call all of them in threads that start together, and return their results in order."""
-    gate = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], A]) -> A:
-        gate.wait(PATIENCE_SECONDS)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        running = [pool.submit(run, call) for call in calls]
-        return [each.result(PATIENCE_SECONDS) for each in running]
 
 
 class RaceCases(StoreCase):

@@ -1,0 +1,50 @@
+"""Whole answers to requests that place or change: which status an order deserves, and the headers that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
+from orderkit import Order
+from orderkit.domain.status import word
+from orderkit_fastapi import bodies
+from orderkit_fastapi.problems import problem
+from orderkit_fastapi.serving import Answer
+
+
+def tag(order: Order) -> str:
+    """Return the order's entity tag."""
+    return f'"{order.id}:v{order.version}"'
+
+
+def headers(order: Order, *, replayed: bool = False) -> dict[str, str]:
+    """Return the headers of an answer that shows this version of the order."""
+    again = {"Idempotent-Replayed": "true"} if replayed else {}
+    return {"ETag": tag(order), "Cache-Control": "no-store", **again}
+
+
+def out_of_stock(order: Order) -> bool:
+    """Whether the order ended at once because its goods were not there."""
+    return order.state == "cancelled" and (order.reason or "").startswith("out_of_stock")
+
+
+def placed(answer: Answer, request: Request, *, short: Sequence[Mapping[str, Any]] = ()) -> Response:
+    """Say how a placement or a payment went: accepted, declined, out of stock, or nobody knows yet."""
+    order, path = answer.order, request.url.path
+    known = headers(order, replayed=answer.replayed)
+    known["Location"] = f"{path.partition('/orders')[0]}/orders/{order.id}"
+    extra: dict[str, Any] = {"order_id": order.id, "status": word(order)}
+    if order.state == "payment_pending":
+        why = "the payment provider has not answered; the order is kept"
+        return problem("payment_unknown", why, path=path, extra=extra, headers=known)
+    if order.state == "payment_failed":
+        why = f"the payment was refused: {order.reason or 'declined'}"
+        return problem("payment_declined", why, path=path, extra={**extra, "reason": order.reason}, headers=known)
+    if out_of_stock(order):
+        skus = sorted({str(line["sku"]) for line in short})
+        extra["facts"] = {"skus": skus, "short": [dict(line) for line in short]}
+        return problem("out_of_stock", f"out of stock: {', '.join(skus)}", path=path, extra=extra, headers=known)
+    return JSONResponse(bodies.placed(order), status_code=201, headers=known)

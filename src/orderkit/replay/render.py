@@ -1,0 +1,37 @@
+"""The report in the form that a file's ending asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orderkit.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from orderkit.replay.report import Report
+
+_FORMS = {".json": "json", ".html": "html", ".htm": "html", ".txt": "text", ".text": "text"}
+
+
+def form_of(path: Path) -> str:
+    """Return json, html or text by the ending of a path. Raises `InvalidInput` for any other ending."""
+    form = _FORMS.get(path.suffix.lower())
+    if form is None:
+        raise InvalidInput(f"{path.name}: a report ends in .txt, .html or .json", field="--report")
+    return form
+
+
+def rendered(report: Report, path: Path) -> str:
+    """Return the report in the form of the path's ending."""
+    form = form_of(path)
+    if form == "json":
+        from orderkit.replay.render_json import render_json  # noqa: PLC0415  (one of three)
+
+        return render_json(report)
+    if form == "html":
+        from orderkit.replay.render_html import render_html  # noqa: PLC0415  (one of three)
+
+        return render_html(report)
+    from orderkit.replay.render_text import render_text  # noqa: PLC0415  (one of three)
+
+    return render_text(report)
