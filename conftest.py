@@ -8,10 +8,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 pytest_plugins = ("tests.profiles", "tests.servers")
+
+
+class Evaluator(PythonEvaluator):
+    """Runs a snippet. Its error is raised without what caused it: sybil cannot show a chain, and would end the whole run."""
+
+    def __call__(self, example: Example) -> None:
+        """Run it."""
+        try:
+            super().__call__(example)
+        except Exception as error:
+            raise error from None
 
 
 def _enter_folder(namespace: dict[str, Any]) -> None:
@@ -27,7 +39,7 @@ def _leave_folder(namespace: dict[str, Any]) -> None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser(), SkipParser()],
+    parsers=[CodeBlockParser("python", Evaluator()), SkipParser()],
     patterns=["README.md", "docs/*.md", "docs/**/*.md", "adapters/*/README.md"],
     setup=_enter_folder,
     teardown=_leave_folder,

@@ -103,6 +103,33 @@ def questions(draw: st.DrawFn, most: int = 3) -> Question:
     )
 
 
+@st.composite
+def fragments(draw: st.DrawFn) -> Question:
+    """Every warehouse may send everything, and no shelf holds much: what is hard is which of them to choose."""
+    count, lines = draw(st.sampled_from(((5, 2), (5, 2), (4, 3), (3, 3))))
+    warehouses = tuple(
+        Warehouse(
+            f"W{n}", draw(st.integers(0, 1)), lead_days=draw(st.integers(1, 2)), cost_minor=draw(st.integers(0, 2))
+        )
+        for n in range(count)
+    )
+    plain = draw(st.booleans())
+    demands = tuple(
+        Demand(line=n, sku=SKUS[n], quantity=draw(st.integers(2, 3)), splittable=plain or draw(st.booleans()))
+        for n in range(lines)
+    )
+    units = st.integers(0, draw(st.sampled_from((1, 2, 3))))
+    rest = draw(st.permutations(("late", "cost", "distance", "priority")))
+    return Question(
+        demands=demands,
+        supply=Supply({(demand.sku, place.id): draw(units) for demand in demands for place in warehouses}),
+        warehouses=warehouses,
+        rules=Rules(objective=("backordered", "parcels", *rest), partial="cancel"),
+        destination=HOME,
+        pinned=draw(st.sampled_from(((), (), (PlannedParcel("W1", ()),)))),
+    )
+
+
 def planned(question: Question, **changes: Any) -> Plan:
     """Ask the planner."""
     asked = attrs.evolve(question, **changes)
@@ -205,6 +232,14 @@ def test_an_exact_plan_is_as_good_as_the_best_of_all_plans(question: Question) -
     found = planned(asked)
     assert found.exact
     assert value(asked, sent_by(found)) == min(value(asked, sent) for sent in naive(asked))
+
+
+@given(fragments())
+def test_fragmented_stock_is_gathered_in_the_fewest_and_best_parcels(question: Question) -> None:
+    """Over up to five warehouses exhaustive search finds nothing better."""
+    found = planned(question)
+    assert found.exact
+    assert value(question, sent_by(found)) == min(value(question, sent) for sent in naive(question))
 
 
 @given(questions(), st.integers(0, 6))

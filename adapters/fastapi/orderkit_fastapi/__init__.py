@@ -2,6 +2,6 @@
 
 from orderkit_fastapi.access import Actor
 from orderkit_fastapi.problems import ProblemRoute, add_problem_handlers
-from orderkit_fastapi.router import orders_router
+from orderkit_fastapi.router import orders_router, shop_of
 
-__all__ = ["Actor", "ProblemRoute", "add_problem_handlers", "orders_router"]
+__all__ = ["Actor", "ProblemRoute", "add_problem_handlers", "orders_router", "shop_of"]

@@ -36,7 +36,7 @@ def placed(answer: Answer, request: Request, *, short: Sequence[Mapping[str, Any
     order, path = answer.order, request.url.path
     known = headers(order, replayed=answer.replayed)
     known["Location"] = f"{path.partition('/orders')[0]}/orders/{order.id}"
-    extra: dict[str, Any] = {"order_id": order.id, "status": word(order)}
+    extra: dict[str, Any] = {"order_id": order.id, "order_status": word(order)}  # `status` is the protocol's
     if order.state == "payment_pending":
         why = "the payment provider has not answered; the order is kept"
         return problem("payment_unknown", why, path=path, extra=extra, headers=known)

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from orderkit.domain.actions import Action
 from orderkit.domain.cart import Cart
@@ -20,23 +20,33 @@ from orderkit.domain.status import payment, word
 from orderkit.flows import expected_refund
 from orderkit.ports.store import OrderSummary
 
-_STRICT = ConfigDict(extra="forbid")
+
+class Body(BaseModel):
+    """A part of a request: no field that nobody knows, and no NUL, which is text for Python and for no database."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def without_nul(cls, value: Any) -> Any:
+        """Refuse text that cannot be kept."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("a NUL is no text")
+        return value
 
 
-class ItemBody(BaseModel):
+class ItemBody(Body):
     """One item of a cart."""
 
-    model_config = _STRICT
     sku_id: Annotated[str, Field(min_length=1, max_length=200)]
     quantity: Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
     price: Annotated[Decimal, Field(ge=0, max_digits=15)]
     name: Annotated[str, Field(max_length=500)] = ""
 
 
-class AddressBody(BaseModel):
+class AddressBody(Body):
     """Where it goes."""
 
-    model_config = _STRICT
     street: Annotated[str, Field(min_length=1, max_length=500)]
     city: Annotated[str, Field(min_length=1, max_length=200)]
     zip: Annotated[str, Field(min_length=1, max_length=40)]
@@ -48,10 +58,9 @@ class AddressBody(BaseModel):
         return Address(street=self.street, city=self.city, zip=self.zip, country=self.country, name=self.name)
 
 
-class DeliveryBody(BaseModel):
+class DeliveryBody(Body):
     """How it should come."""
 
-    model_config = _STRICT
     service: Literal["standard", "express", "pickup"] = "standard"
     not_before: date | None = None
 
@@ -65,11 +74,10 @@ def preference(wish: Wish) -> DeliveryPreference:
     return DeliveryPreference(service=Service(body.service), not_before=body.not_before)
 
 
-class OrderBody(BaseModel):
+class OrderBody(Body):
     """A cart to be ordered."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "items": [{"sku_id": "MUG", "quantity": 2, "price": "12.50"}],
@@ -97,52 +105,46 @@ class OrderBody(BaseModel):
         return cart
 
 
-class CancelItem(BaseModel):
+class CancelItem(Body):
     """Units of one SKU to cancel."""
 
-    model_config = _STRICT
     sku_id: str
     quantity: Annotated[int, Field(strict=True, gt=0)]
 
 
-class CancelBody(BaseModel):
+class CancelBody(Body):
     """Why, and what: everything, some items, or one shipment."""
 
-    model_config = _STRICT
     reason: Annotated[str, Field(min_length=1, max_length=200)]
     items: list[CancelItem] | None = None
     shipment_id: str | None = None
 
 
-class ReturnItemBody(BaseModel):
+class ReturnItemBody(Body):
     """Units of one SKU to send back."""
 
-    model_config = _STRICT
     sku_id: str
     quantity: Annotated[int, Field(strict=True, gt=0)]
     reason: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class ReturnBody(BaseModel):
+class ReturnBody(Body):
     """What comes back, and how."""
 
-    model_config = _STRICT
     items: Annotated[list[ReturnItemBody], Field(min_length=1, max_length=1_000)]
     return_method: Literal["mail", "drop_off", "pickup"] = "mail"
 
 
-class AmendBody(BaseModel):
+class AmendBody(Body):
     """What changes: the address, or the delivery."""
 
-    model_config = _STRICT
     shipping_address: AddressBody | None = None
     delivery_preference: Wish | None = None
 
 
-class PayBody(BaseModel):
+class PayBody(Body):
     """Another way to pay the same order."""
 
-    model_config = _STRICT
     payment_method_id: Annotated[str, Field(min_length=1, max_length=300)]
 
 
@@ -163,7 +165,9 @@ def placed(order: Order) -> dict[str, Any]:
         "total": money(order.total_minor, order),
         "currency": order.currency,
         "shipments": [
-            {"shipment_id": s.id, "items": _items(order, s), "warehouse": s.warehouse} for s in order.shipments if s.lines
+            {"shipment_id": s.id, "items": _items(order, s), "warehouse": s.warehouse}
+            for s in order.shipments
+            if s.lines
         ],
     }
 
@@ -215,7 +219,9 @@ def refunded(order: Order, refund: Refund | None) -> dict[str, Any]:
     """Return the money that goes back: what was never taken is let go, and counts as nothing."""
     if refund is None:
         return {"refund_amount": money(0, order), "refund_status": "none"}
-    moves = [op.amount_minor for _, op in order.operations() if op.kind is OperationKind.REFUND and op.refund == refund.id]
+    moves = [
+        op.amount_minor for _, op in order.operations() if op.kind is OperationKind.REFUND and op.refund == refund.id
+    ]
     return {"refund_amount": money(sum(moves), order), "refund_status": refund.state if moves else "none"}
 
 

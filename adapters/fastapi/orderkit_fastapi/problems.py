@@ -59,6 +59,7 @@ SCHEMA: dict[str, Any] = {
         "instance": {"type": "string"},
         "field": {"type": "string"},
         "order_id": {"type": "string"},
+        "order_status": {"type": "string"},
         "errors": {"type": "array", "items": {"type": "object"}},
         "facts": {"type": "object"},
     },
@@ -122,16 +123,18 @@ def of_error(error: Exception, path: str) -> JSONResponse:
 
 
 def _of_validation(error: RequestValidationError, path: str) -> JSONResponse:
-    found = [
-        {"pointer": "/" + "/".join(str(part) for part in one["loc"][1:]), "in": str(one["loc"][0]), "detail": one["msg"]}
-        for one in error.errors()
-    ]
+    found = [{"pointer": _pointer(one), "in": str(one["loc"][0]), "detail": one["msg"]} for one in error.errors()]
     malformed = any(one["type"] in _MALFORMED or one["type"].endswith(_UNREADABLE) for one in error.errors())
     code = "malformed" if malformed else "invalid_input"
     if any("idempotency-key" in str(one["loc"]).lower() for one in error.errors()):
         code = "invalid_key"
-    detail = "; ".join(f"{one['pointer']}: {one['detail']}" for one in found)
+    detail = "; ".join(f"{one['pointer'] or one['in']}: {one['detail']}" for one in found)
     return problem(code, detail, path=path, extra={"errors": found})
+
+
+def _pointer(one: Mapping[str, Any]) -> str:
+    """Return the JSON pointer of a part; a body that is no JSON has no parts."""
+    return "" if one["type"] == "json_invalid" else "".join(f"/{part}" for part in one["loc"][1:])
 
 
 class ProblemRoute(APIRoute):

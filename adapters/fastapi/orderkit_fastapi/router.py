@@ -1,6 +1,6 @@
 """The router: the requirements' endpoints over an `AsyncShop`, opened and closed by the router's own lifespan.
 
-Hosts include it (`app.include_router`). The lifespan of an application that is mounted into another does not run; the first request says so.
+Hosts include it (`app.include_router`). An application that is mounted into another runs no lifespan; the first request says so.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import attrs
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from orderkit import Cart, OrderQuery, flows
+from orderkit import AsyncShop, Cart, OrderQuery, flows
 from orderkit.catalogue import CATALOGUE
 from orderkit.domain.status import word
 from orderkit.errors import InvalidInput, NotFound, OrderkitError
 from orderkit_fastapi import answers, bodies, serving
 from orderkit_fastapi.access import Actor, Limiter
 from orderkit_fastapi.problems import ProblemRoute, responses
-from orderkit_fastapi.serving import Desk, Open, caller_of, owned
+from orderkit_fastapi.serving import Desk, Open, caller_of, no_lifespan, owned
 
 
 def orders_router(
@@ -36,22 +36,28 @@ def orders_router(
 ) -> APIRouter:
     """Return a router over the shop that `open_shop` opens; `actor` is a FastAPI dependency that answers with an `Actor`.
 
-    Without a dependency for the actor there is no router: who may see an order is the host's word. `requests_per_second` and `burst` are per
-    actor and process. With `sweep_seconds` this process is a worker too: it looks that often for what is due.
+    Without a dependency for the actor there is no router: who may see an order is the host's word. `requests_per_second` and `burst` are
+    per actor and process. With `sweep_seconds` this process is a worker too: it looks that often for what is due.
     """
     desk = Desk(currency, Limiter(requests_per_second, burst))
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
-        async with desk.opened(open_shop, sweep_seconds):
-            yield
+    async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
+        async with desk.opened(open_shop, sweep_seconds) as shop:
+            yield {"orderkit_shop": shop}
 
-    async def signed_in(request: Request, who: Any = Depends(actor)) -> None:  # noqa: B008, FAST002  (`actor` is known in here only)
+    async def signed_in(request: Request, who: Any = Depends(actor)) -> None:  # noqa: B008  (`actor` is known in here only)
         desk.limiter.take(who.name)
         request.state.orderkit_desk, request.state.orderkit_actor = desk, who
 
     outer = APIRouter(prefix=prefix, lifespan=lifespan, route_class=ProblemRoute)
-    outer.add_api_route("/problems/{code}", explain, summary="What an error code means", tags=["problems"], responses=responses(404))
+    outer.add_api_route(
+        "/problems/{code}",
+        explain,
+        summary="What an error code means",
+        tags=["problems"],
+        responses=responses(404, 422),
+    )
     usual = responses(400, 401, 403, 404, 409, 422, 429, 500, 503)
     orders = APIRouter(
         prefix="/orders", dependencies=[Depends(signed_in)], route_class=ProblemRoute, tags=["orders"], responses=usual
@@ -65,7 +71,19 @@ def orders_router(
 
 def _shown(endpoint: Callable[..., Any]) -> dict[str, Any]:
     name = endpoint.__name__
-    return {"name": name, "operation_id": f"{name}_orders" if name == "find" else f"{name}_order", "summary": (endpoint.__doc__ or "").rstrip(".")}
+    return {
+        "name": name,
+        "operation_id": f"{name}_orders" if name == "find" else f"{name}_order",
+        "summary": (endpoint.__doc__ or "").rstrip("."),
+    }
+
+
+def shop_of(request: Request) -> AsyncShop:
+    """Return the shop of the request's application, for the host's own routes."""
+    shop: AsyncShop | None = getattr(request.state, "orderkit_shop", None)
+    if shop is None:
+        raise no_lifespan()
+    return shop
 
 
 def _desk(request: Request) -> Desk:
@@ -131,9 +149,7 @@ async def pay(order_id: str, body: bodies.PayBody, key: Key, desk: At, who: Who,
 async def cancel(order_id: str, body: bodies.CancelBody, key: KeyIfAny, desk: At, who: Who) -> Response:
     """Cancel an order, some of its units, or a shipment."""
     units = bodies.counted(body.items) if body.items else None
-    flow = serving.cancelled(
-        order_id, units, who, caller_of(who, key), reason=body.reason, shipment=body.shipment_id
-    )
+    flow = serving.cancelled(order_id, units, who, caller_of(who, key), reason=body.reason, shipment=body.shipment_id)
     answer = await desk.shop.run(flow)
     shown = {"order_id": answer.order.id, "status": word(answer.order), **bodies.refunded(answer.order, answer.refund)}
     return JSONResponse(shown, headers=answers.headers(answer.order, replayed=answer.replayed))
@@ -150,8 +166,9 @@ async def give_back(order_id: str, body: bodies.ReturnBody, key: KeyIfAny, desk:
         reasons=reasons,
         method=body.return_method,
     )
-    answer = await desk.shop.run(flow)
-    return JSONResponse(bodies.opened(answer.order, answer.opened), headers=answers.headers(answer.order, replayed=answer.replayed))
+    answer, found = await desk.shop.run(flow)
+    told = answers.headers(answer.order, replayed=answer.replayed)
+    return JSONResponse(bodies.opened(answer.order, found), headers=told)
 
 
 async def amend(
@@ -173,7 +190,9 @@ async def amend(
     if body.shipping_address is not None:
         order = await desk.shop.run(flows.amend_address(order_id, body.shipping_address.address(), caller_of(who)))
     if body.delivery_preference is not None:
-        order = await desk.shop.run(flows.amend_delivery(order_id, bodies.preference(body.delivery_preference), caller_of(who)))
+        order = await desk.shop.run(
+            flows.amend_delivery(order_id, bodies.preference(body.delivery_preference), caller_of(who))
+        )
     return JSONResponse(bodies.shown(order), headers=answers.headers(order))
 
 
@@ -216,7 +235,9 @@ async def find(
     headers = {"Cache-Control": "no-store"}
     if page.cursor:
         headers["Link"] = f'<{request.url.include_query_params(cursor=page.cursor)}>; rel="next"'
-    return JSONResponse({"orders": [bodies.summarized(row) for row in page.items], "next_cursor": page.cursor}, headers=headers)
+    return JSONResponse(
+        {"orders": [bodies.summarized(row) for row in page.items], "next_cursor": page.cursor}, headers=headers
+    )
 
 
 def _checked(query: OrderQuery) -> None:
@@ -242,7 +263,9 @@ async def timeline(order_id: str, desk: At, who: Who) -> dict[str, Any]:
     found = await desk.shop.timeline(order_id)
     return {
         "order_id": order_id,
-        "entries": [{"at": e.at.isoformat(), "event": e.event, "text": e.text, "actor": e.actor} for e in found.entries],
+        "entries": [
+            {"at": e.at.isoformat(), "event": e.event, "text": e.text, "actor": e.actor} for e in found.entries
+        ],
     }
 
 

@@ -45,21 +45,17 @@ class Desk:
     def shop(self) -> AsyncShop:
         """The shop that the router's lifespan opened."""
         if self._shop is None:
-            raise Misconfigured(
-                "the lifespan of the orders router did not run",
-                remedy="Use app.include_router(orders_router(...)) on the application that the server runs; "
-                "a mounted application runs no lifespan, and a test client only inside its `with`.",
-            )
+            raise no_lifespan()
         return self._shop
 
     @asynccontextmanager
-    async def opened(self, open_shop: Open, sweep_seconds: float | None) -> AsyncIterator[None]:
+    async def opened(self, open_shop: Open, sweep_seconds: float | None) -> AsyncIterator[AsyncShop]:
         """Open the shop, sweep it if asked to, and close it when all is told."""
         async with await open_shop() as shop:
             self._shop = shop
             sweeping = None if sweep_seconds is None else asyncio.create_task(_sweeping(shop, sweep_seconds))
             try:
-                yield
+                yield shop
             finally:
                 self._shop = None
                 if sweeping is not None:
@@ -83,6 +79,15 @@ class Desk:
             _log.warning("an accepted order is left to a worker: %s", error, exc_info=error)
 
 
+def no_lifespan() -> Misconfigured:
+    """Return the error of a request that came before any shop was opened."""
+    return Misconfigured(
+        "the lifespan of the orders router did not run",
+        remedy="Use app.include_router(orders_router(...)) on the application that the server runs; "
+        "a mounted application runs no lifespan, and a test client only inside its `with`.",
+    )
+
+
 async def _sweeping(shop: AsyncShop, seconds: float) -> None:
     """Go on with what is due, again and again; what fails is tried again in the next round."""
     while True:
@@ -103,7 +108,6 @@ class Answer:
     order: Order
     replayed: bool = False
     refund: Refund | None = None
-    opened: Return | None = None
 
 
 def caller_of(who: Actor, key: str | None = None) -> Caller:
@@ -166,7 +170,7 @@ async def returned(
     *,
     reasons: dict[str | int, str],
     method: str,
-) -> Answer:
+) -> tuple[Answer, Return]:
     """Open a return, and find it: another may have been opened since, when the key is a repeat."""
     await owned(order_id, who)
     replayed, caller = await _spent(caller, "request_return"), await _named(caller)
@@ -174,7 +178,7 @@ async def returned(
     order = await flows.request_return(order_id, units, caller, reason=reason, reasons=reasons, method=method)
     record = await _record(order_id, "request_return", caller)
     ids = {found.id for found in record.change.returns} if record is not None else set()
-    return Answer(order=order, replayed=replayed, opened=next(found for found in order.returns if found.id in ids))
+    return Answer(order=order, replayed=replayed), next(found for found in order.returns if found.id in ids)
 
 
 async def short_of(order_id: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The SQL store for an event loop: the very same store, run by SQLAlchemy's bridge between calls and awaits. Nothing is written twice.
 
-SQLAlchemy's async drivers are called like sync ones inside a greenlet; a method of the sync store, run in one, waits without blocking the loop.
-Only what waits by itself is replaced: the pause between tries, and the lock of SQLite's one writer.
+SQLAlchemy's async drivers are called like sync ones inside a greenlet; a method of the sync store, run in one, waits without blocking the
+loop. Only what waits by itself is replaced: the pause between tries, and the lock of SQLite's one writer.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
 
 from orderkit.domain.events import Record
@@ -41,7 +43,7 @@ from orderkit.ports.store import (
 )
 from orderkit_sql.async_joining import late_host_connection
 from orderkit_sql.database import Database
-from orderkit_sql.engines import address_of, make_async_engine
+from orderkit_sql.engines import Address, address_of, missing_driver, prepare
 from orderkit_sql.methods import SqlMethods
 from orderkit_sql.migrating import ensure
 from orderkit_sql.store import JoinedStore, SqlStore
@@ -162,8 +164,22 @@ class _Turns:
     def __enter__(self) -> None:
         await_only(self._lock.acquire())
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._lock.release()
+
+
+def make_async_engine(address: Address) -> AsyncEngine:
+    """Return the same for an event loop: other drivers, the same hooks."""
+    options: dict[str, Any] = {"hide_parameters": True, "connect_args": dict(address.arguments), **address.pool}
+    name = "sqlite+aiosqlite" if address.url.get_backend_name() == "sqlite" else "postgresql+psycopg"
+    try:
+        engine = create_async_engine(address.url.set(drivername=name), poolclass=AsyncAdaptedQueuePool, **options)
+    except ImportError as error:
+        raise missing_driver(address.url.get_backend_name(), error) from error
+    prepare(engine.sync_engine, address)
+    return engine
 
 
 def open_async_store(url: Url | str, *, create: bool | None = None) -> AsyncSqlStore:

@@ -7,7 +7,7 @@ tables, not orders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from json import dumps
@@ -64,31 +64,39 @@ class Sqlite:
     clock = "strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now')"
 
     def moment(self, at: datetime | None) -> Any:
+        """Return a time as a parameter."""
         return None if at is None else _written(at)
 
     def instant(self, stored: Any) -> datetime | None:
+        """Return a stored time as a value."""
         return None if stored is None else datetime.fromisoformat(stored)
 
-    def row_set(self, table: Table, names: Sequence[str]) -> str:
+    def row_set(self, table: Table, names: Sequence[str]) -> str:  # noqa: ARG002  (JSON has its own types)
+        """Return SQL for many rows."""
         return _json_rows(tuple(names))
 
-    def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:
+    def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:  # noqa: ARG002  (JSON has its own types)
+        """Return the parameters of many rows."""
         return (dumps(rows),)
 
     def insert(self, connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Insert many rows."""
         if rows:
             connection.exec_driver_sql(_insert_each(table, names), list(rows))
 
     def update(
         self, connection: Connection, table: Table, names: tuple[str, ...], keys: tuple[str, ...], rows: Sequence[Row]
     ) -> None:
+        """Update many rows."""
         if rows:
             connection.exec_driver_sql(_update_each(table, names, keys), list(rows))
 
     def among(self, column: str) -> str:
+        """Return SQL for membership in a list of texts."""
         return f"{column} IN (SELECT value FROM json_each(?))"
 
     def texts(self, values: Sequence[str]) -> Row:
+        """Return the list's parameter."""
         return (dumps(values),)
 
 
@@ -101,31 +109,41 @@ class Postgres:
     clock = "clock_timestamp()"
 
     def moment(self, at: datetime | None) -> Any:
+        """Return a time as a parameter."""
         return at
 
     def instant(self, stored: Any) -> datetime | None:
+        """Return a stored time as a value."""
         return None if stored is None else stored.astimezone(UTC)
 
     def row_set(self, table: Table, names: Sequence[str]) -> str:
+        """Return SQL for many rows."""
         return _arrays(table, tuple(names))
 
     def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:
-        return tuple(_array(_type(table, name), values) for name, values in zip(names, zip(*rows, strict=True), strict=True))
+        """Return the parameters of many rows."""
+        return tuple(
+            _array(_type(table, name), values) for name, values in zip(names, zip(*rows, strict=True), strict=True)
+        )
 
     def insert(self, connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Row]) -> None:
+        """Insert many rows."""
         if rows:
             connection.exec_driver_sql(_insert_set(table, names), self.row_parameters(table, names, rows))
 
     def update(
         self, connection: Connection, table: Table, names: tuple[str, ...], keys: tuple[str, ...], rows: Sequence[Row]
     ) -> None:
+        """Update many rows."""
         if rows:
             connection.exec_driver_sql(_update_set(table, names, keys), self.row_parameters(table, names + keys, rows))
 
     def among(self, column: str) -> str:
+        """Return SQL for membership in a list of texts."""
         return f"{column} = ANY(%s::text[])"
 
     def texts(self, values: Sequence[str]) -> Row:
+        """Return the list's parameter."""
         return (_array("text", values),)
 
 
@@ -194,6 +212,7 @@ def _array(kind: str, values: Sequence[Any]) -> str | list[bytes]:
     """Write values as the text of an array, in the database's own notation; bytes go as they are."""
     if kind == "bytea":
         return list(values)
+    parts: Iterable[str]
     if kind in ("integer", "bigint", "boolean"):
         parts = map(str, values)
     elif kind == "timestamptz":

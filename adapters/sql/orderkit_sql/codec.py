@@ -1,7 +1,7 @@
 """Values of the domain as stored bytes, and back: JSON in one canonical form, and the hash chain over it.
 
-msgspec reads and writes the domain's attrs classes as they are. Names are sorted, so equal values are equal bytes; a record's bytes are hashed
-as stored and never encoded anew. Everything stored in one piece is listed here; what is stored as rows is in `rows`.
+msgspec reads and writes the domain's attrs classes as they are. Names are sorted, so equal values are equal bytes; a record's bytes are
+hashed as stored and never encoded anew. Everything stored in one piece is listed here; what is stored as rows is in `rows`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -37,7 +38,15 @@ class State:
 
 
 encode = msgspec.json.Encoder(order="deterministic").encode
-decode_facts = msgspec.json.Decoder(Facts).decode
+_decode_facts = msgspec.json.Decoder(Facts).decode
+
+
+@lru_cache(maxsize=2_048)  # an order is loaded several times in its life, and its document hardly ever changes
+def decode_facts(document: bytes) -> Facts:
+    """Return the facts of a document; equal documents give the same value."""
+    return _decode_facts(document)
+
+
 decode_state = msgspec.json.Decoder(State).decode
 decode_operations = msgspec.json.Decoder(tuple[Operation, ...]).decode
 decode_shipment = msgspec.json.Decoder(Shipment).decode

@@ -1,8 +1,8 @@
 """Engines from URLs: what a connection must be like before the store trusts it.
 
 On SQLite the driver's own idea of transactions is switched off and every write begins with BEGIN IMMEDIATE: left alone, the driver loses
-concurrent updates without an error. On PostgreSQL each session has limits on waiting. URLs' options are read here, and nothing of a password
-is ever said.
+concurrent updates without an error. On PostgreSQL each session has limits on waiting. URLs' options are read here, and nothing of a
+password is ever said.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ import attrs
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 from orderkit.errors import Misconfigured
 from orderkit.plugins.url import Url
@@ -73,11 +72,19 @@ def address_of(text: Url | str, *, create: bool | None = None) -> Address:
         return _sqlite_address(parsed.accepts(*_SQLITE_OPTIONS), create=create)
     if parsed.scheme == "postgresql":
         return _postgres_address(parsed.accepts(*_POSTGRES_OPTIONS, *_LIBPQ_OPTIONS), create=create)
-    raise Misconfigured(f"{str(parsed)!r} is no address of a SQL store", code="bad_url", remedy="Write sqlite:///shop.db or postgresql://…")
+    raise Misconfigured(
+        f"{str(parsed)!r} is no address of a SQL store",
+        code="bad_url",
+        remedy="Write sqlite:///shop.db or postgresql://…",
+    )
 
 
 def _sqlite_address(url: Url, *, create: bool | None) -> Address:
-    if url.driver not in ("", "pysqlite", "aiosqlite") or not url.rest.startswith("//") or (url.location and url.location[0] != "/"):
+    if (
+        url.driver not in ("", "pysqlite", "aiosqlite")
+        or not url.rest.startswith("//")
+        or (url.location and url.location[0] != "/")
+    ):
         raise Misconfigured(
             f"{str(url)!r} is no address of a SQLite file",
             code="bad_url",
@@ -100,17 +107,27 @@ def _sqlite_address(url: Url, *, create: bool | None) -> Address:
 def _postgres_address(url: Url, *, create: bool | None) -> Address:
     if url.driver not in ("", "psycopg"):
         raise Misconfigured(
-            f"no driver {url.driver!r} for PostgreSQL: it is psycopg", code="bad_url", remedy="Write postgresql://user@host/database."
+            f"no driver {url.driver!r} for PostgreSQL: it is psycopg",
+            code="bad_url",
+            remedy="Write postgresql://user@host/database.",
         )
     schema = url.query.get("schema", "orderkit")
     if not (schema.isidentifier() and schema.isascii() and schema.islower()):
-        raise Misconfigured(f"{schema!r} is no name of a schema", code="bad_url", field="schema", remedy="Use small letters, digits and _.")
+        raise Misconfigured(
+            f"{schema!r} is no name of a schema",
+            code="bad_url",
+            field="schema",
+            remedy="Use small letters, digits and _.",
+        )
     libpq = {name: value for name, value in url.query.items() if name in _LIBPQ_OPTIONS}
     try:
         found = make_url("postgresql+psycopg:" + url.rest).set(query=libpq)
     except (ArgumentError, ValueError):
         raise Misconfigured(f"{str(url)!r} is no address of PostgreSQL", code="bad_url") from None
-    limits = {"lock_timeout": url.number("lock_timeout", 5.0), "statement_timeout": url.number("statement_timeout", 30.0)}
+    limits = {
+        "lock_timeout": url.number("lock_timeout", 5.0),
+        "statement_timeout": url.number("statement_timeout", 30.0),
+    }
     settings = [f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items()]
     settings += ["-c idle_in_transaction_session_timeout=60000", "-c timezone=UTC"]
     return Address(
@@ -120,7 +137,10 @@ def _postgres_address(url: Url, *, create: bool | None) -> Address:
         durable=True,
         shared=False,
         path=None,
-        arguments={"options": " ".join([*settings, libpq.get("options", "")]).strip(), "connect_timeout": int(libpq.get("connect_timeout", "10"))},
+        arguments={
+            "options": " ".join([*settings, libpq.get("options", "")]).strip(),
+            "connect_timeout": int(libpq.get("connect_timeout", "10")),
+        },
         pool=_pool(url, 8),
     )
 
@@ -135,28 +155,24 @@ def _pool(url: Url, size: int) -> dict[str, Any]:
 
 def make_engine(address: Address) -> Engine:
     """Return an engine with everything the store relies on."""
-    options: dict[str, Any] = {"hide_parameters": True, "connect_args": dict(address.arguments), "poolclass": QueuePool, **address.pool}
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "connect_args": dict(address.arguments),
+        "poolclass": QueuePool,
+        **address.pool,
+    }
     engine = _made(lambda: create_engine(address.url, **options), address)
     prepare(engine, address)
-    return engine
-
-
-def make_async_engine(address: Address) -> AsyncEngine:
-    """Return the same for an event loop: other drivers, the same hooks."""
-    options: dict[str, Any] = {"hide_parameters": True, "connect_args": dict(address.arguments), **address.pool}
-    name = "sqlite+aiosqlite" if address.url.get_backend_name() == "sqlite" else "postgresql+psycopg"
-    try:
-        engine = create_async_engine(address.url.set(drivername=name), poolclass=AsyncAdaptedQueuePool, **options)
-    except ImportError as error:
-        raise missing_driver(address.url.get_backend_name(), error) from error
-    prepare(engine.sync_engine, address)
     return engine
 
 
 def passing_engine(address: Address) -> Engine:
     """Return an engine that keeps no connection: for looking at a store, and for making its tables."""
     engine = _made(
-        lambda: create_engine(address.url, hide_parameters=True, connect_args=dict(address.arguments), poolclass=NullPool), address
+        lambda: create_engine(
+            address.url, hide_parameters=True, connect_args=dict(address.arguments), poolclass=NullPool
+        ),
+        address,
     )
     prepare(engine, address)
     return engine
@@ -173,7 +189,9 @@ def missing_driver(backend: str, error: ImportError) -> Misconfigured:
     """Return the error that names the command which installs a driver."""
     extra = "postgres" if backend == "postgresql" else "sqlite-async"
     install = f"pip install 'orderkit[{extra}]'"
-    return Misconfigured(f"the driver for {backend} cannot be imported ({error}): {install}", code="missing_driver", remedy=install)
+    return Misconfigured(
+        f"the driver for {backend} cannot be imported ({error}): {install}", code="missing_driver", remedy=install
+    )
 
 
 def prepare(engine: Engine, address: Address) -> None:
@@ -201,7 +219,13 @@ def _configure(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000", "cache_size = -32000", "temp_store = MEMORY"):
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "wal_autocheckpoint = 4000",
+            "cache_size = -32000",
+            "temp_store = MEMORY",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
     finally:
         cursor.close()
@@ -223,4 +247,3 @@ def _create_here(address: Address) -> Callable[[Any, Any], None]:
             cursor.close()
 
     return create
-

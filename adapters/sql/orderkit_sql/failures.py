@@ -40,8 +40,20 @@ _SETUP = {"28000", "28P01", "3D000", "42501"}
 
 # Result codes of SQLite.
 _SQLITE_RACES = {sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
-_SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL}
-_SQLITE_SETUP = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM}
+_SQLITE_BUSY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PROTOCOL,
+}
+_SQLITE_SETUP = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+}
 
 
 def fault_of(error: Exception) -> Fault:
@@ -82,14 +94,22 @@ def _sqlite_fault(code: int, said: str) -> Fault:
 def _refused(original: Any) -> bool:
     """Whether a server was reached and refused to let us in; while connecting there is no SQLSTATE, only a sentence."""
     said = str(original)
-    return "authentication failed" in said or ("database" in said and "does not exist" in said) or "no pg_hba.conf entry" in said
+    return (
+        "authentication failed" in said
+        or ("database" in said and "does not exist" in said)
+        or "no pg_hba.conf entry" in said
+    )
 
 
 def said_of(error: Exception) -> str:
     """Return what the database said, without values, statements and addresses' passwords."""
     original: Any = getattr(error, "orig", None) or error
     primary = getattr(getattr(original, "diag", None), "message_primary", None)
-    return str(primary or original).strip().splitlines()[0] if str(primary or original).strip() else type(original).__name__
+    return (
+        str(primary or original).strip().splitlines()[0]
+        if str(primary or original).strip()
+        else type(original).__name__
+    )
 
 
 def as_error(error: Exception, *, committing: bool = False) -> OrderkitError:
@@ -105,9 +125,13 @@ def as_error(error: Exception, *, committing: bool = False) -> OrderkitError:
         case Fault.SETUP:
             return Misconfigured(f"the store cannot be used: {said}", code="misconfigured", facts=_named(error))
         case Fault.DATA:
-            return OrderkitError(f"the store refused: {said}", code="internal", outcome="not_applied", facts=_named(error))
+            return OrderkitError(
+                f"the store refused: {said}", code="internal", outcome="not_applied", facts=_named(error)
+            )
         case _:
-            return PortError(f"the store cannot be reached or is busy: {said}", code="store_unavailable", facts=_named(error))
+            return PortError(
+                f"the store cannot be reached or is busy: {said}", code="store_unavailable", facts=_named(error)
+            )
 
 
 def _named(error: Exception) -> dict[str, Any]:
@@ -141,7 +165,8 @@ class Attempts:
         self.unsure = self.unsure or (committing and lost)
         if self.done >= self.tries_max or not (lost or fault is Fault.RACE):
             raise as_error(error, committing=self.unsure and (lost or fault is Fault.BUSY)) from error
-        return random.uniform(0.5, 1.0) * 0.02 * 2**self.done  # noqa: S311  (jitter, so that two losers do not meet again)
+        longest: float = 0.02 * 2**self.done
+        return random.uniform(0.5, 1.0) * longest  # noqa: S311  (jitter, so that two losers do not meet again)
 
 
 def of_one_element(error: Exception) -> bool:

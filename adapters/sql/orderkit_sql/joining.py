@@ -1,7 +1,7 @@
 """The host's own transaction, as a SQLAlchemy connection: whatever it is, orderkit's statements run in it and nothing here ends it.
 
-A driver's bare connection is lent to an engine of one connection whose commit, rollback and close do nothing. A connection that would commit
-by itself is refused: then "nothing happens before your COMMIT" could not be kept.
+A driver's bare connection is lent to an engine of one connection whose commit, rollback and close do nothing. A connection that would
+commit by itself is refused: then "nothing happens before your COMMIT" could not be kept.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def in_transaction(connection: Any) -> bool:
 def autocommit() -> Misconfigured:
     """Return the error for a connection without a transaction."""
     return Misconfigured(
-        "the connection passed as tx= commits by itself: there is no transaction to join", code="autocommit_refused", field="tx"
+        "the connection passed as tx= commits by itself: there is no transaction to join",
+        code="autocommit_refused",
+        field="tx",
     )
 
 

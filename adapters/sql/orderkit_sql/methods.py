@@ -64,7 +64,10 @@ class SqlMethods(ABC):
         """Load orders as of one moment."""
 
     def commit_many(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
-        """Apply each commit wholly or not at all, in order, in one transaction; a value that cannot be stored is its own element's error."""
+        """Apply each commit wholly or not at all, in order, in one transaction.
+
+        A value that the database cannot store is the error of its own element.
+        """
         if not commits:
             return []
         try:

@@ -39,6 +39,8 @@ def ensure(address: Address) -> None:
     if address.shared:
         return  # the one connection makes them
     checked_path(address)
+    if not address.create and address.path is not None and not address.path.exists():
+        raise _missing(address)
     engine = passing_engine(address)
     try:
         with engine.execution_options(**{READS: True}).connect() as connection:
@@ -51,13 +53,17 @@ def ensure(address: Address) -> None:
     finally:
         engine.dispose()
     if version is None:
-        raise Misconfigured(
-            f"the store {address} has no orderkit tables",
-            code="schema_missing",
-            remedy=f"Run: orderkit migrate --store {address}",
-            facts={"store": str(address)},
-        )
+        raise _missing(address)
     _known(version)
+
+
+def _missing(address: Address) -> Misconfigured:
+    return Misconfigured(
+        f"the store {address} has no orderkit tables",
+        code="schema_missing",
+        remedy=f"Run: orderkit migrate --store {address}",
+        facts={"store": str(address)},
+    )
 
 
 def checked_path(address: Address) -> None:
@@ -67,7 +73,9 @@ def checked_path(address: Address) -> None:
         return
     if not path.parent.is_dir():
         raise Misconfigured(
-            f"{path} cannot be opened: there is no directory {path.parent}", code="file_missing", remedy=f"Make it: mkdir -p {path.parent}"
+            f"{path} cannot be opened: there is no directory {path.parent}",
+            code="file_missing",
+            remedy=f"Make it: mkdir -p {path.parent}",
         )
     if path.is_dir():
         raise Misconfigured(f"{path} is a directory, not a file", code="file_missing")

@@ -45,7 +45,9 @@ def write_parts(database: Database, connection: Connection, commits: Sequence[Co
 
 def _write_lines(database: Database, connection: Connection, commits: Sequence[Commit]) -> None:
     new: list[Row] = []
-    changed: dict[tuple[str, ...], list[Row]] = {}  # by the buckets that changed: most lines of a batch change in the same few
+    changed: dict[
+        tuple[str, ...], list[Row]
+    ] = {}  # by the buckets that changed: most lines of a batch change in the same few
     gone: list[Row] = []
     for commit in commits:
         lines, order_id = commit.after.lines, commit.after.id

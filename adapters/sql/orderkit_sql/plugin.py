@@ -28,10 +28,16 @@ def open_store(url: Url) -> Store | None:
 @hookimpl
 def open_async_store(url: Url) -> AsyncStore | None:
     """Open the store that the URL names for an event loop; SQLite without aiosqlite is left to threads."""
-    if url.scheme not in SCHEMES or (url.scheme == "sqlite" and (find_spec("aiosqlite") is None or find_spec("greenlet") is None)):
+    if url.scheme not in SCHEMES or (
+        url.scheme == "sqlite" and (find_spec("aiosqlite") is None or find_spec("greenlet") is None)
+    ):
         return None
-    from orderkit_sql.async_store import open_async_store as opened  # noqa: PLC0415
+    try:
+        from orderkit_sql.async_store import open_async_store as opened  # noqa: PLC0415
+    except ImportError as error:
+        from orderkit_sql.engines import missing_driver  # noqa: PLC0415
 
+        raise missing_driver(url.scheme, error) from error
     return opened(url)
 
 
@@ -46,7 +52,7 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
 
 
 @hookimpl
-def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:
+def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:  # noqa: FBT001  (the hook's own form)
     """Create or update the tables; return the SQL."""
     if url.scheme not in SCHEMES:
         return None

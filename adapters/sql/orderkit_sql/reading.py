@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table
 
 from orderkit.domain.events import Record
 from orderkit.domain.order import Order
+from orderkit.errors import Conflict
 from orderkit.ports.store import DuplicateKey, FindKey, ReadRecords
 from orderkit_sql import writing
 from orderkit_sql.codec import decode_record
@@ -16,6 +17,7 @@ from orderkit_sql.database import Database
 from orderkit_sql.rows import LINE_LOADED, ORDER_LOADED, PAYMENT_LOADED, loaded_order
 
 _Rows = Mapping[str, Sequence[Sequence[Any]]]
+LOADS_MAX = 20
 _DETAIL = ("order_id", "detail")
 
 
@@ -32,7 +34,9 @@ def load_many(database: Database, connection: Connection, order_ids: Sequence[st
     shipments = _parts(database, connection, tables.shipments, _DETAIL, found)
     returns = _parts(database, connection, tables.returns, _DETAIL, [i for i, row in orders.items() if row[3]])
     loaded = {
-        id_: loaded_order(row, lines.get(id_, ()), payments.get(id_, ()), shipments.get(id_, ()), returns.get(id_, ()), backend)
+        id_: loaded_order(
+            row, lines.get(id_, ()), payments.get(id_, ()), shipments.get(id_, ()), returns.get(id_, ()), backend
+        )
         for id_, row in orders.items()
     }
     return [loaded.get(order_id) for order_id in order_ids]
@@ -43,11 +47,12 @@ def load_many_again(database: Database, connection: Connection, order_ids: Seque
 
     Every commit counts the version on, so an order whose version is the same before and after is whole.
     """
-    while True:
+    for _ in range(LOADS_MAX):
         loaded = load_many(database, connection, order_ids)
         versions = {order.id: order.version for order in loaded if order is not None}
         if versions == {id_: row[1] for id_, row in _orders(database, connection, list(versions)).items()}:
             return loaded
+    raise Conflict("the orders changed again and again while they were read")
 
 
 def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Sequence[Any]]:
@@ -56,7 +61,9 @@ def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> d
     return {row[0]: row for row in _selected(database, connection, database.tables.orders, ORDER_LOADED, "id", ids)}
 
 
-def _parts(database: Database, connection: Connection, table: Table, names: tuple[str, ...], ids: Sequence[str]) -> _Rows:
+def _parts(
+    database: Database, connection: Connection, table: Table, names: tuple[str, ...], ids: Sequence[str]
+) -> _Rows:
     """Return rows by order, each in the order of its numbers."""
     grouped: dict[str, list[Sequence[Any]]] = {}
     if ids:
@@ -66,7 +73,13 @@ def _parts(database: Database, connection: Connection, table: Table, names: tupl
 
 
 def _selected(
-    database: Database, connection: Connection, table: Table, names: tuple[str, ...], key: str, ids: Sequence[str], order: str = ""
+    database: Database,
+    connection: Connection,
+    table: Table,
+    names: tuple[str, ...],
+    key: str,
+    ids: Sequence[str],
+    order: str = "",
 ) -> Sequence[Sequence[Any]]:
     backend = database.backend
     statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key)}{order}"

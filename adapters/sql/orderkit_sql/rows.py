@@ -1,7 +1,7 @@
 """An order as rows, and rows as an order: which column holds what, in one place for both directions.
 
-Loading what was written gives an equal order. Lines and payments have a column for every field, shipments and returns keep their whole value
-as one document beside the columns that are searched and constrained. The tests hold the columns against the fields of the domain.
+Loading what was written gives an equal order. Lines and payments have a column for every field, shipments and returns keep their whole
+value as one document beside the columns that are searched and constrained. The tests hold the columns against the fields of the domain.
 """
 
 from __future__ import annotations
@@ -77,7 +77,18 @@ SHIPMENT_CHANGES = (
     "detail",
 )
 RETURN_CHANGES = ("id", "state", "requested_at", "label_url", "detail")
-RECORD_NEW = ("order_id", "version", "at", "actor", "reason", "from_status", "to_status", "body", "previous_hash", "hash")
+RECORD_NEW = (
+    "order_id",
+    "version",
+    "at",
+    "actor",
+    "reason",
+    "from_status",
+    "to_status",
+    "body",
+    "previous_hash",
+    "hash",
+)
 
 ORDER_LOADED = ("id", "version", "lifecycle", "return_count", "placed_at", "updated_at", "state", "document")
 LINE_LOADED = LINE_NEW
@@ -242,7 +253,21 @@ def _loaded_payment(row: Sequence[Any], backend: Backend) -> Payment:
 
 def loaded_summary(row: Sequence[Any], backend: Backend) -> OrderSummary:
     """Return the summary whose columns `SUMMARY` names."""
-    id_, customer, status, paid, currency, total, refunded, placed_at, updated_at, shipments, due_at, due_for, parked = row
+    (
+        id_,
+        customer,
+        status,
+        paid,
+        currency,
+        total,
+        refunded,
+        placed_at,
+        updated_at,
+        shipments,
+        due_at,
+        due_for,
+        parked,
+    ) = row
     return OrderSummary(
         id=id_,
         customer=customer,

@@ -1,8 +1,8 @@
 """The tables: one definition for SQLite and PostgreSQL, and the statements that make them.
 
-On PostgreSQL the tables live in a schema of their own, on SQLite they bear a prefix. Rows are narrow and constrained, documents are bytes of
-JSON; the order's id begins every key, so that partitions and shards can follow it. There are no foreign keys: one function writes all rows of
-an order in one transaction, and `verify_log` checks what they would. This module knows no connections.
+On PostgreSQL the tables live in a schema of their own, on SQLite they bear a prefix. Rows are narrow and constrained, documents are bytes
+of JSON; the order's id begins every key, so that partitions and shards can follow it. There are no foreign keys: one function writes all
+rows of an order in one transaction, and `verify_log` checks what they would. This module knows no connections.
 """
 
 from __future__ import annotations
@@ -103,7 +103,10 @@ def tables(dialect: Dialect, schema: str = "orderkit") -> Tables:
             "stock",
             make.text("sku"),
             make.text("warehouse"),
-            *(Column(name, BigInteger, nullable=False, server_default=text("0")) for name in ("on_hand", "reserved", "received")),
+            *(
+                Column(name, BigInteger, nullable=False, server_default=text("0"))
+                for name in ("on_hand", "reserved", "received")
+            ),
             CheckConstraint("0 <= reserved AND reserved <= on_hand", name="stock_promises_covered"),
             key=("sku", "warehouse"),
             narrow=True,
@@ -118,7 +121,13 @@ def tables(dialect: Dialect, schema: str = "orderkit") -> Tables:
         inbox=_inbox(make),
         schema_version=make.table(
             "schema_version",
-            Column("single", Integer, CheckConstraint("single = 1", name="schema_version_single"), nullable=False, autoincrement=False),
+            Column(
+                "single",
+                Integer,
+                CheckConstraint("single = 1", name="schema_version_single"),
+                nullable=False,
+                autoincrement=False,
+            ),
             Column("version", Integer, nullable=False),
             key=("single",),
         ),
@@ -127,7 +136,7 @@ def tables(dialect: Dialect, schema: str = "orderkit") -> Tables:
 
 def creation(made: Tables) -> tuple[str, ...]:
     """Return the statements that make everything, in order, ending with the version row."""
-    dialect: Any = postgresql.dialect() if made.dialect == "postgresql" else sqlite.dialect()
+    dialect: Any = postgresql.dialect() if made.dialect == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
     statements = [f"CREATE SCHEMA IF NOT EXISTS {made.schema}"] if made.dialect == "postgresql" else []
     for table in made.metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)).strip())
@@ -153,7 +162,9 @@ class _Maker:
         self._text: TypeEngine[Any] = Text(collation="C") if dialect == "postgresql" else Text()
         self._moment: TypeEngine[Any] = TIMESTAMP(timezone=True) if dialect == "postgresql" else Text()
 
-    def table(self, name: str, *parts: Any, key: tuple[str, ...], narrow: bool = False, fill: int | None = None) -> Table:
+    def table(
+        self, name: str, *parts: Any, key: tuple[str, ...], narrow: bool = False, fill: int | None = None
+    ) -> Table:
         options: dict[str, Any] = {}
         if self.dialect == "sqlite" and narrow:
             options["sqlite_with_rowid"] = False
@@ -185,7 +196,10 @@ def _orders(make: _Maker) -> Table:
         "orders",
         make.text("id"),
         Column("version", Integer, nullable=False),
-        *(make.text(name) for name in ("customer", "status", "lifecycle", "fulfillment", "payment_status", "returns_status")),
+        *(
+            make.text(name)
+            for name in ("customer", "status", "lifecycle", "fulfillment", "payment_status", "returns_status")
+        ),
         Column("on_hold", Boolean, nullable=False),
         make.text("currency"),
         Column("total_minor", BigInteger, nullable=False),
@@ -319,7 +333,11 @@ def _inbox(make: _Maker) -> Table:
 
 def _uncompressed(table: Table) -> list[str]:
     """Documents are stored as they are: compressing them costs the server more than writing all of an order's rows (measured)."""
-    documents = [column.name for column in table.columns if isinstance(column.type, LargeBinary) and not column.name.endswith("hash")]
+    documents = [
+        column.name
+        for column in table.columns
+        if isinstance(column.type, LargeBinary) and not column.name.endswith("hash")
+    ]
     return [f"ALTER TABLE {full_name(table)} ALTER COLUMN {name} SET STORAGE EXTERNAL" for name in documents]
 
 
@@ -334,9 +352,9 @@ def _guards(made: Tables) -> list[str]:
             f"CREATE TRIGGER {name}_no_delete BEFORE DELETE ON {name} {refuse}",
         ]
     function = f"{made.schema}.refuse_change"
+    refuse = "BEGIN RAISE EXCEPTION 'the log is append-only' USING ERRCODE = 'restrict_violation'; END"
     return [
-        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the log is append-only' USING ERRCODE = 'restrict_violation'; END $$",
+        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ {refuse} $$",
         f"CREATE TRIGGER records_no_update BEFORE UPDATE OF {kept} ON {name} FOR EACH ROW EXECUTE FUNCTION {function}()",
         f"CREATE TRIGGER records_no_delete BEFORE DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {function}()",
         f"CREATE TRIGGER records_no_truncate BEFORE TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {function}()",

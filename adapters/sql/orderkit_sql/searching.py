@@ -1,6 +1,7 @@
 """Lists of orders: filters, words, and pages by position (newest first), so that a page costs the same however deep it is.
 
-Words are looked for in a side table of folded text, by a scan of what the other filters leave; a search index does better when there is one.
+Words are looked for in a side table of folded text, by a scan of what the other filters leave; a search index does better where there is
+one.
 """
 
 from __future__ import annotations
@@ -40,8 +41,7 @@ def find_orders(database: Database, connection: Connection, asked: FindOrders) -
 
 
 def _conditions(database: Database, query: OrderQuery) -> Iterator[ColumnElement[bool]]:
-    tables, moment = database.tables, database.backend.moment
-    orders, lines, shipments = tables.orders, tables.order_lines, tables.shipments
+    orders, moment = database.tables.orders, database.backend.moment
     if query.customer is not None:
         yield orders.c.customer == query.customer
     if query.statuses:
@@ -52,6 +52,12 @@ def _conditions(database: Database, query: OrderQuery) -> Iterator[ColumnElement
         yield orders.c.placed_at >= moment(query.placed_from)
     if query.placed_until is not None:
         yield orders.c.placed_at < moment(query.placed_until)
+    yield from _conditions_of_parts(database, query)
+
+
+def _conditions_of_parts(database: Database, query: OrderQuery) -> Iterator[ColumnElement[bool]]:
+    tables, moment = database.tables, database.backend.moment
+    orders, lines, shipments = tables.orders, tables.order_lines, tables.shipments
     if query.sku is not None:
         yield _with(database, lines, lines.c.sku == query.sku)
     if query.shipped_from is not None:

@@ -54,7 +54,9 @@ class Shelves:
 
     def short(self, moves: Iterable[StockMove]) -> tuple[Place, ...]:
         """Return the places where the moves would take more than there is."""
-        return tuple((m.sku, m.warehouse) for m in moves if not self.at(m.sku, m.warehouse).holds(m.on_hand, m.reserved))
+        return tuple(
+            (m.sku, m.warehouse) for m in moves if not self.at(m.sku, m.warehouse).holds(m.on_hand, m.reserved)
+        )
 
     def move(self, moves: Iterable[StockMove]) -> None:
         """Count moves that are accepted."""
@@ -81,8 +83,12 @@ def write_shelves(database: Database, connection: Connection, shelves: Shelves) 
     """Write every shelf that moved, once. A new shelf may have been made by somebody else meanwhile: then both add up."""
     table, backend = database.tables.stock, database.backend
     names = _PLACE + _UNITS
-    moved = [(place, shelf) for place, shelf in sorted(shelves.shelves.items(), key=lambda item: item[0]) if shelf.moved]
-    rows = [(shelf.stored, (*place, shelf.moved_on_hand, shelf.moved_reserved, shelf.received)) for place, shelf in moved]
+    moved = [
+        (place, shelf) for place, shelf in sorted(shelves.shelves.items(), key=lambda item: item[0]) if shelf.moved
+    ]
+    rows = [
+        (shelf.stored, (*place, shelf.moved_on_hand, shelf.moved_reserved, shelf.received)) for place, shelf in moved
+    ]
     old: list[Row] = [row for stored, row in rows if stored]
     new: list[Row] = [row for stored, row in rows if not stored]
     if old:
@@ -131,8 +137,8 @@ def put_stock_many(database: Database, connection: Connection, puts: Sequence[Pu
 def _new_receipts(database: Database, connection: Connection, puts: Sequence[PutStock]) -> set[str]:
     """Keep the receipts that are new, sorted, first, so that of equal ones at once only one counts; return their ids."""
     first: dict[str, PutStock] = {}
-    for put in puts:
-        first.setdefault(put.id, put)
+    for put in reversed(puts):
+        first[put.id] = put
     if not first:
         return set()
     table, backend = database.tables.stock_receipts, database.backend

@@ -1,7 +1,7 @@
 """Whether the log is what was written, and the stored orders what the log tells. It reports; it repairs nothing.
 
-For every order: the versions are without a gap, every hash is that of its bytes and its forerunner, the last one stands in the order's row, the
-columns beside the bytes say the same, and replaying the records gives the stored order. Orders are read a page at a time.
+For every order: the versions are without a gap, every hash is that of its bytes and its forerunner, the last one stands in the order's
+row, the columns beside the bytes say the same, and replaying the records gives the stored order. Orders are read a page at a time.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ def verify_log(database: Database, connection: Connection) -> Iterator[Finding]:
     while ids := _page(database, connection, after):
         heads = _heads(database, connection, ids)
         records = _records(database, connection, ids)
-        orders = {order.id: order for order in load_many(database, connection, ids) if order is not None}
+        orders = _orders(database, connection, ids)
         for order_id in ids:
-            yield from _checked(order_id, orders.get(order_id), heads.get(order_id), records.get(order_id, []), database)
+            yield from _checked(
+                order_id, orders.get(order_id), heads.get(order_id), records.get(order_id, []), database
+            )
         after = ids[-1]
 
 
@@ -63,10 +65,23 @@ def _page(database: Database, connection: Connection, after: str) -> list[str]:
     return [row[0] for row in found]
 
 
+def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Order | ValueError]:
+    """Load a page of orders; where one cannot be read, each by itself, the error in its place."""
+    try:
+        loaded = load_many(database, connection, ids)
+    except ValueError as error:
+        if len(ids) == 1:
+            return {ids[0]: error}
+        return {id_: order for one in ids for id_, order in _orders(database, connection, [one]).items()}
+    return {order.id: order for order in loaded if order is not None}
+
+
 def _heads(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     backend, orders = database.backend, database.name(database.tables.orders)
-    rows = connection.exec_driver_sql(f"SELECT id, log_head FROM {orders} WHERE {backend.among('id')}", backend.texts(ids))
-    return {row[0]: bytes(row[1]) for row in rows}
+    rows = connection.exec_driver_sql(
+        f"SELECT id, log_head FROM {orders} WHERE {backend.among('id')}", backend.texts(ids)
+    )
+    return {row[0]: _bytes(row[1]) for row in rows}
 
 
 def _records(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, list[Sequence[Any]]]:
@@ -82,41 +97,65 @@ def _records(database: Database, connection: Connection, ids: Sequence[str]) -> 
     return grouped
 
 
+@attrs.define
+class _Chain:
+    """What reading the rows of one log has shown so far."""
+
+    records: list[Record] = attrs.field(factory=list)
+    head: bytes = CHAIN_START
+    readable: bool = True
+    intact: bool = True
+
+
 def _checked(
-    order_id: str, order: Order | None, head: bytes | None, rows: Sequence[Sequence[Any]], database: Database
+    order_id: str, order: Order | ValueError | None, head: bytes | None, rows: Sequence[Sequence[Any]], database: Database
 ) -> Iterator[Finding]:
-    previous, records, broken = CHAIN_START, list[Record](), False
+    chain = _Chain()
     for expected, row in enumerate(rows, start=1):
-        _, version, at, actor, reason, source, target, body, before, hashed = row
-        if version != expected:
-            yield Finding(order_id, version, f"version {expected} is missing from the log")
+        yield from _followed(chain, expected, row, database)
+        if not chain.readable:
             return
-        if bytes(before) != previous or chained(previous, body) != bytes(hashed):
-            yield Finding(order_id, version, "the hash is not that of the record and the one before it")
-            broken = True
-        previous = bytes(hashed)
-        try:
-            record = decode_record(body)
-        except ValueError as error:
-            yield Finding(order_id, version, f"the record cannot be read: {error}")
-            return
-        records.append(record)
-        told = (record.order_id, record.version, record.stamp.at, record.stamp.actor, record.stamp.reason)
-        if (order_id, version, database.backend.instant(at), actor, reason) != told:
-            yield Finding(order_id, version, "a column says something else than the record")
-        if (source, target) != (record.from_status, record.to_status):
-            yield Finding(order_id, version, "the status in the column is not that of the record")
-    if order is None:
+    if isinstance(order, ValueError):
+        yield Finding(order_id, None, f"the stored order cannot be read: {order}")
+    elif order is None:
         yield Finding(order_id, None, "the log has records of an order that is not there")
-    elif not records:
+    elif not chain.records:
         yield Finding(order_id, None, "the order has no log")
-    elif len(records) != order.version:
-        yield Finding(order_id, order.version, f"the order is at version {order.version}, the log ends at {len(records)}")
+    elif len(chain.records) != order.version:
+        yield Finding(
+            order_id, order.version, f"the order is at version {order.version}, the log ends at {len(chain.records)}"
+        )
     else:
-        if head != previous:
+        if head != chain.head:
             yield Finding(order_id, order.version, "the order's row names another end of the log")
-        if not broken:
-            yield from _folded(order, records)
+        if chain.intact:
+            yield from _folded(order, chain.records)
+
+
+def _followed(chain: _Chain, expected: int, row: Sequence[Any], database: Database) -> Iterator[Finding]:
+    """Take one more row of a log; what cannot be read ends the reading."""
+    order_id, version, at, actor, reason, source, target, body, before, hashed = row
+    if version != expected:
+        chain.readable = False
+        yield Finding(order_id, version, f"version {expected} is missing from the log")
+        return
+    body, before, hashed = _bytes(body), _bytes(before), _bytes(hashed)
+    if before != chain.head or chained(chain.head, body) != hashed:
+        chain.intact = False
+        yield Finding(order_id, version, "the hash is not that of the record and the one before it")
+    chain.head = hashed
+    try:
+        record = decode_record(body)
+    except ValueError as error:
+        chain.readable = False
+        yield Finding(order_id, version, f"the record cannot be read: {error}")
+        return
+    chain.records.append(record)
+    told = (record.order_id, record.version, record.stamp.at, record.stamp.actor, record.stamp.reason)
+    if (order_id, version, database.backend.instant(at), actor, reason) != told:
+        yield Finding(order_id, version, "a column says something else than the record")
+    if (source, target) != (record.from_status, record.to_status):
+        yield Finding(order_id, version, "the status in the column is not that of the record")
 
 
 def _folded(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
@@ -128,3 +167,8 @@ def _folded(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
     for field in attrs.fields(Order):
         if getattr(told, field.name) != getattr(order, field.name):
             yield Finding(order.id, order.version, f"the log tells another {field.name} than the stored order has")
+
+
+def _bytes(stored: Any) -> bytes:
+    """Return stored bytes; whoever tampers with a file may leave another kind of value in their place."""
+    return bytes(stored) if isinstance(stored, bytes | memoryview) else str(stored).encode()

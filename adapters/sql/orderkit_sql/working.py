@@ -1,7 +1,7 @@
 """What workers ask: orders that are due, records to publish, messages that wait. Leases end by the database's own clock.
 
-Due orders are claimed in one statement that passes over what others have locked. Relays claim one at a time, under a lock that lasts for the
-claim only, so that no relay gets a record behind one that another relay has. Both forms are short transactions of their own.
+Due orders are claimed in one statement that passes over what others have locked. Relays claim one at a time, under a lock that lasts for
+the claim only, so that no relay gets a record behind one that another relay has. Both forms are short transactions of their own.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """`commit_many`: many commits in one transaction, an answer for each, and one bad element never harms its neighbours.
 
-Locks are taken in one order everywhere: keys, orders, stock, each sorted. Keys are inserted first, so that of many equal requests one goes on
-and the others wait for it and read what it made. Then every element is decided in Python under those locks, in order, a later one seeing the
-earlier; what was accepted is written in bulk, each row once. Functions here take an open transaction and neither begin nor end it.
+Locks are taken in one order everywhere: keys, orders, stock, each sorted. Keys are inserted first, so that of many equal requests one
+goes on and the others wait for it and read what it made. Then every element is decided in Python under those locks, in order, a later
+one seeing the earlier; what was accepted is written in bulk, each row once. Functions here take an open transaction and neither begin nor
+end it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -144,15 +145,19 @@ def _use_key(keys: Keys, commit: Commit) -> None:
         keys.used[_scope(commit.key)] = DuplicateKey(commit.after.id, commit.key.fingerprint)
 
 
-def _claimed_keys(database: Database, connection: Connection, commits: Iterable[Commit]) -> Keys:
+def _claimed_keys(database: Database, connection: Connection, commits: Sequence[Commit]) -> Keys:
     """Insert the batch's keys, sorted; wait for whoever holds one; return what was won and what was lost."""
     first: dict[Scope, Commit] = {}
-    for commit in commits:
+    for commit in reversed(commits):
         if commit.key is not None:
-            first.setdefault(_scope(commit.key), commit)
+            first[_scope(commit.key)] = commit
     if not first:
         return Keys({}, {})
-    won = set(_insert_keys(database, connection, [_key_row(database, c) for _, c in sorted(first.items(), key=lambda kv: kv[0])]))
+    won = set(
+        _insert_keys(
+            database, connection, [_key_row(database, c) for _, c in sorted(first.items(), key=lambda kv: kv[0])]
+        )
+    )
     held = {s: DuplicateKey(c.after.id, c.key.fingerprint) for s, c in first.items() if s in won and c.key is not None}
     return Keys(held, find_keys(database, connection, [scope for scope in first if scope not in won]))
 
@@ -171,7 +176,7 @@ def _insert_keys(database: Database, connection: Connection, rows: list[Row]) ->
         f"INSERT INTO {database.name(table)} ({names}) SELECT {names} FROM {backend.row_set(table, _KEY)} WHERE true"
         " ON CONFLICT (principal, operation, key) DO NOTHING RETURNING principal, operation, key"
     )
-    return [tuple(row) for row in connection.exec_driver_sql(statement, backend.row_parameters(table, _KEY, rows))]  # type: ignore[misc]
+    return [tuple(row) for row in connection.exec_driver_sql(statement, backend.row_parameters(table, _KEY, rows))]
 
 
 def find_keys(database: Database, connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, DuplicateKey]:

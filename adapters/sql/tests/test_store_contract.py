@@ -1,4 +1,4 @@
-"""The SQL store passes the contract of stores: on a SQLite file, in SQLite's memory, and on a real PostgreSQL, with and without an event loop."""
+"""The SQL store passes the contract of stores: on a SQLite file, in memory, and on a real PostgreSQL, with and without an event loop."""
 
 from __future__ import annotations
 

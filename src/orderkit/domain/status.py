@@ -100,12 +100,8 @@ def returns(order: Order) -> str:
 def _totals(order: Order) -> list[int]:
     if len(order.lines) == 1:
         return list(order.lines[0].buckets[:8])
-    totals = [0] * len(FORWARD)
-    for line in order.lines:  # indexed, because this runs several times a commit
-        buckets = line.buckets
-        for n in range(len(FORWARD)):
-            totals[n] += buckets[n]
-    return totals
+    # All columns at once, because this runs several times a commit and orders have hundreds of lines.
+    return list(map(sum, zip(*[line.buckets for line in order.lines], strict=True)))[: len(FORWARD)] or [0] * len(FORWARD)
 
 
 def _returned(order: Order) -> int:

@@ -186,7 +186,12 @@ async def replanned(
         order = await loaded(order_id)
         now = await Now()
         found = await planned(order.facts, demands(order), settings, partial=partial, avoid=avoid)
-        decision = decide(order, now, found, settings)
+        try:
+            decision = decide(order, now, found, settings)
+        except NotAllowed:
+            if claim is not None and (spent := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+                return await replayed(spent, claim)
+            raise
         if decision.order is order and not decision.events:
             return order
         later = now + settings.handover_after if caller.goes_on else None

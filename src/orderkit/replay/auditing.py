@@ -46,7 +46,9 @@ def stored_order(order: Order) -> StoredOrder:
         status=word(order),
         charged_minor=order.total_minor if captured else 0,
         refunds=tuple(
-            StoredRefund(credit=credited_by(refund.reason), amount_minor=refund.total_minor) for refund in order.refunds if captured
+            StoredRefund(credit=credited_by(refund.reason), amount_minor=refund.total_minor)
+            for refund in order.refunds
+            if captured
         ),
         shipments=len(order.shipments),
         returned=bool(order.returns),
@@ -63,14 +65,19 @@ class Audit:
     def look_at(self, order: Order, records: Sequence[Record]) -> None:
         """Try every law on one order."""
         self.checked += 1
-        for name, finding in (("quantities", _quantities(order)), ("money", _money(order)), ("log", _log(order, records))):
+        for name, finding in (
+            ("quantities", _quantities(order)),
+            ("money", _money(order)),
+            ("log", _log(order, records)),
+        ):
             if finding:
                 self._findings[name].append(f"{order.facts.reference or order.id}: {finding}")
 
     def checks(self) -> tuple[Check, ...]:
         """Return the result of each law."""
         return tuple(
-            Check(name=name, law=law, checked=self.checked, findings=tuple(sorted(self._findings[name]))) for name, law in _LAWS.items()
+            Check(name=name, law=law, checked=self.checked, findings=tuple(sorted(self._findings[name])))
+            for name, law in _LAWS.items()
         )
 
 

@@ -47,16 +47,23 @@ def columns_chart(name: str, title: str, description: str, pairs: Sequence[Pair]
     for mark in range(round(ceiling / step) + 1):
         y = top + plot_height * (1 - mark * step / ceiling)
         parts.append(f'<line class="grid" x1="{left}" y1="{y:.1f}" x2="{_WIDTH - 8}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="tick" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(mark * step)}</text>')
+        parts.append(
+            f'<text class="tick" x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(mark * step)}</text>'
+        )
     for position, pair in enumerate(pairs):
         middle = left + band * (position + 0.5)
-        for shift, value, words, kind in ((-thick, pair.first, pair.first_words, "first"), (0.0, pair.second, pair.second_words, "second")):
+        for shift, value, words, kind in (
+            (-thick, pair.first, pair.first_words, "first"),
+            (0.0, pair.second, pair.second_words, "second"),
+        ):
             tall = plot_height * value / ceiling
             parts.append(
                 f'<rect class="{kind}" x="{middle + shift + 1:.1f}" y="{top + plot_height - tall:.1f}" width="{thick - 2:.1f}" '
                 f'height="{tall:.1f}" rx="2"><title>{escape(f"{pair.label}: {words}")}</title></rect>'
             )
-        parts.append(f'<text class="tick" x="{middle:.1f}" y="{height - bottom + 20}" text-anchor="middle">{escape(pair.label)}</text>')
+        parts.append(
+            f'<text class="tick" x="{middle:.1f}" y="{height - bottom + 20}" text-anchor="middle">{escape(pair.label)}</text>'
+        )
     return _image(name, title, description, height, parts)
 
 

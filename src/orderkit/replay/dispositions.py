@@ -24,6 +24,7 @@ __all__ = [
     "minor_of",
     "money_of",
     "nature_of",
+    "rounded",
     "rounded_minor",
 ]
 
@@ -104,7 +105,7 @@ EXPLANATIONS: dict[Reason, str] = {
     Reason.CREDIT_ABOVE_PAYMENTS: "A credit above what the customer's orders still hold; a refund never exceeds what was paid.",
     Reason.CREDIT_NOTE_REVERSAL: "An amount above zero on a credit note: the credit was taken back.",
     Reason.CREDIT_WITHOUT_CUSTOMER: "A credit that names no customer: nobody to refund.",
-    Reason.CREDIT_WITHOUT_ORDER: "A credit to a customer without any earlier order in the file: what it credits was sold before the file begins.",
+    Reason.CREDIT_WITHOUT_ORDER: "A credit to a customer who has no earlier order in the file: it was sold before the file begins.",
     Reason.DISCOUNT_REVERSAL: "A discount taken back (code D, positive): a correction of a credit note, not a sale.",
     Reason.FREE_OF_CHARGE_INVOICE: "Everything on the invoice is free and a customer is named: given away, nothing to pay.",
     Reason.GIFT_VOUCHER: "Vouchers sold or taken back: money held for the buyer until it is spent, so not yet an order.",
@@ -247,9 +248,15 @@ def _meaning_of_credit(line: SourceLine, nature: Nature) -> Reason | Meaning:
 
 
 @lru_cache(maxsize=65_536)
-def rounded_minor(amount: Decimal) -> int:
+def rounded(amount: Decimal) -> Decimal:
     """Return an amount in whole pennies: the nearest, a half to the even one. No rule on a single amount loses less."""
-    return int(amount.quantize(_PENNY, rounding=ROUND_HALF_EVEN, context=EXACT).scaleb(2, context=EXACT))
+    return amount.quantize(_PENNY, rounding=ROUND_HALF_EVEN, context=EXACT)
+
+
+@lru_cache(maxsize=65_536)
+def rounded_minor(amount: Decimal) -> int:
+    """Return the number of whole pennies nearest to an amount."""
+    return int(rounded(amount).scaleb(2, context=EXACT))
 
 
 def money_of(minor: int) -> Decimal:

@@ -12,7 +12,7 @@ __all__ = ["COUNTRIES", "UNKNOWN", "Country", "country_of"]
 
 @attrs.frozen
 class Country:
-    """A destination. `code` has two letters (ZZ: not known); the position is in degrees; `days` is the time on the way, working days aside."""
+    """A destination. `code` has two letters (ZZ: not known); the position is in degrees; `days` is the time on the way."""
 
     code: str
     latitude: float

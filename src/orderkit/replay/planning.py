@@ -19,6 +19,7 @@ from orderkit.replay.dispositions import (
     meaning_of,
     money_of,
     nature_of,
+    rounded,
     rounded_minor,
 )
 from orderkit.replay.matching import MatchedUnits, OrderFunds, PurchaseBook
@@ -135,13 +136,12 @@ def _orders_of(
                 for number, line in enumerate(part, start=1)
             ),
             shipping_minor=shipping_minor if start == 0 else 0,
-            product_value=sum(
-                (
-                    money_of(rounded_minor(line.price) * line.quantity)
+            product_value=money_of(
+                sum(
+                    rounded_minor(line.price) * line.quantity
                     for line in part
                     if nature_of(line.stock_code) is Nature.PRODUCT
-                ),
-                Decimal(0),
+                )
             ),
         )
         if order.total_minor > 0:
@@ -171,6 +171,8 @@ def _sold(
         return Disposition(line, nature, Meaning.ACCOUNTED, accounted=((Reason.POSTAGE_WITHOUT_GOODS, line.value),))
     if line.row in free_rows:
         return _free(invoice, line, nature)
+    if line.price == rounded(line.price):  # nearly every line: nothing to round, so its value is carried as it is
+        return Disposition(line, nature, asked, carried=line.value)
     minor = rounded_minor(line.value) if asked is Meaning.ORDER_CHARGE else rounded_minor(line.price) * line.quantity
     carried = money_of(minor)
     return Disposition(line, nature, asked, carried=carried, accounted=_rest(EXACT.subtract(line.value, carried)))
@@ -208,6 +210,7 @@ class _Returned:
     quantity: int = 0
     paid_minor: int = 0
     refund_minor: int = 0
+    matched: Decimal = Decimal(0)
 
 
 class _Credit:
@@ -255,7 +258,7 @@ class _Credit:
         given = units = short = 0
         for match in self._purchases.take_back(customer=customer, sku=line.stock_code, quantity=wanted):
             credited = match.quantity * credited_each
-            taken = self._refund(match, line.stock_code, credited)
+            taken = self._refund(match, line, nature, credited)
             given, units, short = given + taken, units + match.quantity, short + credited - taken
         if short:
             given += self._give(customer, short, Cause.PRICE_DIFFERENCE)
@@ -263,13 +266,15 @@ class _Credit:
             given += self._give(customer, (wanted - units) * credited_each, Cause.UNMATCHED_GOODS)
         return self._disposed(line, nature, customer, given_minor=given, units=units)
 
-    def _refund(self, match: MatchedUnits, sku: str, credited_minor: int) -> int:
+    def _refund(self, match: MatchedUnits, line: SourceLine, nature: Nature, credited_minor: int) -> int:
         taken = self._funds.take(match.order, credited_minor)
         paid = match.quantity * match.unit_price_minor
-        row = self._returned.setdefault(match.order, {}).setdefault(match.line, _Returned(sku))
+        row = self._returned.setdefault(match.order, {}).setdefault(match.line, _Returned(line.stock_code))
         row.quantity += match.quantity
         row.paid_minor += paid
         row.refund_minor += min(taken, paid)
+        if nature is Nature.PRODUCT:
+            row.matched = EXACT.subtract(row.matched, EXACT.multiply(line.price, match.quantity))
         if taken > paid:
             self._add_goodwill(match.order, Cause.PRICE_DIFFERENCE, taken - paid)
         return taken
@@ -316,6 +321,7 @@ class _Credit:
             credit=self._invoice.number,
             order=order,
             credited_at=self._invoice.invoiced_at,
+            matched_value=sum((row.matched for row in lines.values()), Decimal(0)),
             units=tuple(
                 ReturnedUnits(
                     line=number,

@@ -105,12 +105,13 @@ class ReturnedUnits:
 
 @attrs.frozen(kw_only=True)
 class PlannedReturn:
-    """Goods of one order that a credit note takes back."""
+    """Goods of one order that a credit note takes back. `matched_value` is what the note credits for those that are products."""
 
     credit: str
     order: str
     credited_at: datetime
     units: tuple[ReturnedUnits, ...]
+    matched_value: Decimal = Decimal(0)
 
     @property
     def key(self) -> str:

@@ -38,6 +38,7 @@ _HEADERS = (
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?")
 _MONTH_FIRST = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d{2})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _WHOLE = re.compile(r"[+-]?\d+(?:\.0*)?")
+_CENTURY = "20"  # of a year with two digits
 _ABSENT = {"", "nan", "none", "null", "na", "n/a", "<na>"}
 _BATCH_ROWS = 8_192  # rows of parquet held as Python objects at a time
 _QUANTITY_MAX = 10**9  # beyond any warehouse; such a number is damage, not an order
@@ -207,8 +208,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Sequence[Any] | _Unusable]]:
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[Any] | _Unusable]]:
     try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        import pyarrow as pa  # noqa: PLC0415  (only who reads parquet needs the driver)
+        import pyarrow.parquet as pq  # noqa: PLC0415
     except ImportError as error:
         raise Misconfigured(
             "reading parquet needs pyarrow, which is not installed",
@@ -356,7 +357,7 @@ def _read_time(raw: Any) -> datetime:
         year, month, day, *clock = match.groups()
     elif match := _MONTH_FIRST.fullmatch(text):
         month, day, year, *clock = match.groups()
-        year = f"20{year}" if len(year) == 2 else year
+        year = f"{_CENTURY}{year}"[-4:]
     else:
         raise _Unusable(
             "bad_date",

@@ -195,13 +195,17 @@ class ReportBuilder:
         expected = self._refunds[step.credit, step.order]
         expected.amount_minor -= amount_minor
         self._instead(step.credit, expected.place, Reason.REFUND_REFUSED, -money_of(amount_minor), message)
+        if isinstance(step, PlannedReturn):
+            self._share("file_credits_met", -step.matched_value)
 
     def _instead(self, invoice: str, place: tuple[str, str], reason: Reason, amount: Decimal, message: str) -> None:
         self._cell(place).account(reason, amount)
         self._reasons[reason] += 1
         month, country = place
         self._differences.append(
-            Difference(invoice=invoice, month=month, country=country, amount=amount, reason=reason.value, message=message)
+            Difference(
+                invoice=invoice, month=month, country=country, amount=amount, reason=reason.value, message=message
+            )
         )
 
     # ---- the store
@@ -220,7 +224,8 @@ class ReportBuilder:
             cell.orders += 1
         planned_minor = expected.amount_minor if expected else 0
         if order.charged_minor != planned_minor:
-            self._found(order.reference, place, order.charged_minor - planned_minor, "order_differs", "the stored order's total is not the plan's")
+            message = "the stored order's total is not the plan's"
+            self._found(order.reference, place, order.charged_minor - planned_minor, "order_differs", message)
         given: Counter[str] = Counter()
         for refund in order.refunds:
             given[refund.credit] += refund.amount_minor
@@ -234,13 +239,24 @@ class ReportBuilder:
         planned_minor = expected.amount_minor if expected else 0
         if amount_minor != planned_minor:
             self._found(
-                credit, place, planned_minor - amount_minor, "refund_differs", f"the stored refund on order {reference} is not the plan's"
+                credit,
+                place,
+                planned_minor - amount_minor,
+                "refund_differs",
+                f"the stored refund on order {reference} is not the plan's",
             )
 
     def _found(self, invoice: str, place: tuple[str, str], amount_minor: int, reason: str, message: str) -> None:
         month, country = place
         self._unexpected.append(
-            Difference(invoice=invoice, month=month, country=country, amount=money_of(amount_minor), reason=reason, message=message)
+            Difference(
+                invoice=invoice,
+                month=month,
+                country=country,
+                amount=money_of(amount_minor),
+                reason=reason,
+                message=message,
+            )
         )
 
     def check(self, check: Check) -> None:
@@ -252,7 +268,9 @@ class ReportBuilder:
     def report(self) -> Report:
         """Return the report. What was planned and never shown by the store is a difference now."""
         for reference, expected in self._orders.items():
-            self._found(reference, expected.place, -expected.amount_minor, "order_missing", "the store does not have the order")
+            self._found(
+                reference, expected.place, -expected.amount_minor, "order_missing", "the store does not have the order"
+            )
         for (credit, reference), expected in self._refunds.items():
             if expected.amount_minor:
                 message = f"order {reference} does not have the refund"
@@ -277,7 +295,8 @@ class ReportBuilder:
             shares=self._shares_found(),
             dispositions=self._dispositions(),
             accounted=tuple(
-                AccountedFor(reason=reason, lines=self._reasons[reason], amount=total.accounted[reason]) for reason in sorted(total.accounted)
+                AccountedFor(reason=reason, lines=self._reasons[reason], amount=amount)
+                for reason, amount in sorted(total.accounted.items())
             ),
             checks=tuple(self._checks),
             differences=tuple(sorted(self._differences, key=_place_of)),
@@ -305,7 +324,8 @@ class ReportBuilder:
     def _dispositions(self) -> tuple[DispositionCount, ...]:
         keys = sorted(self._kinds, key=lambda key: (list(Meaning).index(key[0]), key[1] or ""))
         return tuple(
-            DispositionCount(meaning=key[0], reason=key[1], lines=self._kinds[key], value=self._values[key]) for key in keys
+            DispositionCount(meaning=key[0], reason=key[1], lines=self._kinds[key], value=self._values[key])
+            for key in keys
         )
 
     def _cell(self, place: tuple[str, str]) -> _Cell:

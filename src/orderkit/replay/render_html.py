@@ -19,14 +19,21 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def render_html(report: Report) -> str:
     """Return the whole report as a page that stands by itself."""
-    period = f"{_month_words(report.first_month)} to {_month_words(report.last_month)}" if report.first_month else "nothing in it"
+    period = (
+        f"{_month_words(report.first_month)} to {_month_words(report.last_month)}"
+        if report.first_month
+        else "nothing in it"
+    )
     verdict = "Balanced to the penny" if report.balanced else "Not balanced"
     body = "".join(
         (
-            f'<header><p class="eyebrow">orderkit replay</p><h1>A shop\u2019s books, reconciled</h1><p class="lead">{escape(period)} \u00b7 '
-            f"{report.lines:,} lines \u00b7 {report.invoices:,} invoices</p>"
-            f'<p class="verdict {"good" if report.balanced else "bad"}">{verdict}: {amount_text(report.total.unexplained)} '
-            f"{escape(report.currency)} unexplained</p></header><main>",
+            (
+                f'<header><p class="eyebrow">orderkit replay</p><h1>A shop\u2019s books, reconciled</h1>'
+                f'<p class="lead">{escape(period)} \u00b7 '
+                f"{report.lines:,} lines \u00b7 {report.invoices:,} invoices</p>"
+                f'<p class="verdict {"good" if report.balanced else "bad"}">{verdict}: {amount_text(report.total.unexplained)} '
+                f"{escape(report.currency)} unexplained</p></header><main>"
+            ),
             _tiles(report),
             _reconciliation(report),
             _unexpected(report),
@@ -80,7 +87,9 @@ def _reconciliation(report: Report) -> str:
     )
     ledger = "".join(
         f"<table><caption>{caption}</caption><tbody>"
-        + "".join(f'<tr><th scope="row">{escape(name)}</th><td>{amount_text(amount)}</td></tr>' for name, amount in rows)
+        + "".join(
+            f'<tr><th scope="row">{escape(name)}</th><td>{amount_text(amount)}</td></tr>' for name, amount in rows
+        )
         + f'</tbody><tfoot><tr><th scope="row">Total</th><td>{amount_text(sums.file_total)}</td></tr></tfoot></table>'
         for caption, rows in (("What the file says", left), ("What became of it", right))
     )
@@ -111,14 +120,20 @@ def _months(report: Report) -> str:
 def _countries(report: Report) -> str:
     ranked = sorted(report.countries, key=lambda part: (-part.sums.orders_total, part.country))
     abroad = ranked[1 : _COUNTRIES_SHOWN + 1]
-    first = f"{ranked[0].country}: {amount_text(ranked[0].sums.orders_total)}. The chart shows the next {len(abroad)}." if ranked else ""
+    first = (
+        f"{ranked[0].country}: {amount_text(ranked[0].sums.orders_total)}. The chart shows the next {len(abroad)}."
+        if ranked
+        else ""
+    )
     chart = rows_chart(
         "countries",
         "Orders by country, the largest left out",
         "The totals of the orders of the countries that follow the largest one; the table below holds all of them.",
         [Bar(part.country, float(part.sums.orders_total), amount_text(part.sums.orders_total)) for part in abroad],
     )
-    return _section("Country by country", chart + _details("Figures by country", _slice_table(report.countries, "country")), first)
+    return _section(
+        "Country by country", chart + _details("Figures by country", _slice_table(report.countries, "country")), first
+    )
 
 
 def _accounted(report: Report) -> str:
@@ -130,7 +145,8 @@ def _accounted(report: Report) -> str:
         [Bar(_words(one.reason), float(one.amount), amount_text(one.amount)) for one in found],
     )
     rows = (
-        (_words(one.reason), f"{one.lines:,}", amount_text(one.amount), EXPLANATIONS[one.reason]) for one in report.accounted
+        (_words(one.reason), f"{one.lines:,}", amount_text(one.amount), EXPLANATIONS[one.reason])
+        for one in report.accounted
     )
     table = _table(("Reason", "Lines", "Amount", "What it is"), rows, figures={1, 2})
     note = "Not everything on an invoice is an order. What is not stands under a reason that says what it is."
@@ -138,11 +154,12 @@ def _accounted(report: Report) -> str:
 
 
 def _orders(report: Report) -> str:
+    ranked = sorted(report.orders.by_status.items(), key=lambda found: (-found[1], found[0]))
     chart = rows_chart(
         "statuses",
         "Orders by status",
         "How many orders ended in each status.",
-        [Bar(_words(status), float(count), f"{count:,}") for status, count in sorted(report.orders.by_status.items(), key=lambda s: (-s[1], s[0]))],
+        [Bar(_words(status), float(count), f"{count:,}") for status, count in ranked],
     )
     return _section("Where the orders ended", chart)
 
@@ -151,7 +168,11 @@ def _checks(report: Report) -> str:
     items = "".join(
         f'<li class="{"good" if check.passed else "bad"}"><strong>{escape(_words(check.name))}</strong> {escape(check.law)} '
         f"<span>{check.checked:,} orders, {len(check.findings):,} findings</span>"
-        + ("<ul>" + "".join(f"<li>{escape(finding)}</li>" for finding in check.findings) + "</ul>" if check.findings else "")
+        + (
+            "<ul>" + "".join(f"<li>{escape(finding)}</li>" for finding in check.findings) + "</ul>"
+            if check.findings
+            else ""
+        )
         + "</li>"
         for check in report.checks
     )
@@ -160,7 +181,12 @@ def _checks(report: Report) -> str:
 
 def _dispositions(report: Report) -> str:
     rows = (
-        (_words(found.meaning), _words(found.reason) if found.reason else "\u2013", f"{found.lines:,}", amount_text(found.value))
+        (
+            _words(found.meaning),
+            _words(found.reason) if found.reason else "\u2013",
+            f"{found.lines:,}",
+            amount_text(found.value),
+        )
         for found in report.dispositions
     )
     table = _table(("Became", "Reason", "Lines", "Value in the file"), rows, figures={2, 3})
@@ -171,7 +197,13 @@ def _refused(report: Report) -> str:
     if not report.refused_rows:
         return ""
     rows = (
-        (f"{row.row:,}", row.invoice or "\u2013", row.message, "\u2013" if row.value is None else amount_text(row.value)) for row in report.refused_rows
+        (
+            f"{row.row:,}",
+            row.invoice or "\u2013",
+            row.message,
+            "\u2013" if row.value is None else amount_text(row.value),
+        )
+        for row in report.refused_rows
     )
     table = _table(("Row", "Invoice", "Why", "Value"), rows, figures={0, 3})
     return _section(f"Refused rows: {len(report.refused_rows):,}", f'<div class="scroll">{table}</div>')
@@ -180,7 +212,9 @@ def _refused(report: Report) -> str:
 def _unexpected(report: Report) -> str:
     if not report.unexpected:
         return ""
-    return _section(f"The store differs from the plans: {len(report.unexpected):,}", _difference_table(report.unexpected))
+    return _section(
+        f"The store differs from the plans: {len(report.unexpected):,}", _difference_table(report.unexpected)
+    )
 
 
 def _differences(report: Report) -> str:
@@ -221,7 +255,17 @@ def _slice_table(slices: Sequence[Slice], name: str) -> str:
         )
         for part in slices
     )
-    headers = (name.capitalize(), "Orders", "Sales", "Credit notes", "All else", "Orders total", "Refunds", "Accounted", "Unexplained")
+    headers = (
+        name.capitalize(),
+        "Orders",
+        "Sales",
+        "Credit notes",
+        "All else",
+        "Orders total",
+        "Refunds",
+        "Accounted",
+        "Unexplained",
+    )
     return _table(headers, rows, figures=set(range(1, 9)))
 
 
@@ -246,7 +290,8 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], figures: set[i
     kind = ['class="n"' if column in figures else "" for column in range(len(headers))]
     head = "".join(f'<th scope="col" {kind[column]}>{escape(header)}</th>' for column, header in enumerate(headers))
     body = "".join(
-        "<tr>" + "".join(f"<td {kind[column]}>{escape(cell)}</td>" for column, cell in enumerate(row)) + "</tr>\n" for row in rows
+        "<tr>" + "".join(f"<td {kind[column]}>{escape(cell)}</td>" for column, cell in enumerate(row)) + "</tr>\n"
+        for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -105,13 +105,17 @@ def _sums(sums: Reconciliation) -> dict[str, Any]:
         "file_other": decimal_text(sums.file_other),
         "orders_total": decimal_text(sums.orders_total),
         "refunds_total": decimal_text(sums.refunds_total),
-        "accounted_otherwise": {reason.value: decimal_text(amount) for reason, amount in sorted(sums.accounted_otherwise.items())},
+        "accounted_otherwise": {
+            reason.value: decimal_text(amount) for reason, amount in sorted(sums.accounted_otherwise.items())
+        },
         "unexplained": decimal_text(sums.unexplained),
     }
 
 
 def _slices(slices: Sequence[Slice], *names: str) -> list[dict[str, Any]]:
-    return [{name: getattr(part, name) for name in names} | {"orders": part.orders} | _sums(part.sums) for part in slices]
+    return [
+        {name: getattr(part, name) for name in names} | {"orders": part.orders} | _sums(part.sums) for part in slices
+    ]
 
 
 def _differences(differences: Sequence[Difference]) -> list[dict[str, Any]]:

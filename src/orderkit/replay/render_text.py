@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from orderkit.replay.report import Check, Difference, Report, Slice
@@ -27,7 +27,9 @@ def render_text(report: Report) -> str:
         _section("By month", _slice_table(report.months, "month")),
         _section("By country", _slice_table(report.countries, "country")),
         _section("What each line became", _disposition_table(report)),
-        _section(f"Differences: {len(report.differences):,}, every one accounted for", _difference_table(report.differences)),
+        _section(
+            f"Differences: {len(report.differences):,}, every one accounted for", _difference_table(report.differences)
+        ),
     ]
     return "\n".join(sections)
 
@@ -38,7 +40,8 @@ def render_summary(report: Report) -> str:
 
 
 def _summary(report: Report) -> list[str]:
-    head = f"A shop's books: {report.lines:,} lines, {report.invoices:,} invoices, {report.first_month or '-'} to {report.last_month or '-'}"
+    period = f"{report.first_month or '-'} to {report.last_month or '-'}"
+    head = f"A shop's books: {report.lines:,} lines, {report.invoices:,} invoices, {period}"
     sections = [
         f"{head}\n{'=' * len(head)}\n",
         _section(f"Reconciliation ({report.currency})", _reconciliation(report)),
@@ -142,7 +145,9 @@ def _difference_table(differences: Sequence[Difference]) -> list[str]:
 
 def _table(rows: Sequence[tuple[str, ...]], right: set[int]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(width) if column in right else cell.ljust(width) for column, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
-        for row in rows
-    ]
+    return ["  ".join(_cells(row, widths, right)).rstrip() for row in rows]
+
+
+def _cells(row: tuple[str, ...], widths: Sequence[int], right: set[int]) -> Iterator[str]:
+    for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        yield cell.rjust(width) if column in right else cell.ljust(width)

@@ -179,7 +179,9 @@ def test_one_module_may_answer_several_schemes(install: Install) -> None:
     install("orderkit-wood", {"oak": "shelf_wood", "pine": "shelf_wood"}, source=source)
     plugins = Plugins()
 
-    assert [plugins.open_store(url) for url in ("oak:", "pine:", "oak:")] == ["oak store", "pine store", "oak store"]
+    opened: list[object] = [plugins.open_store(url) for url in ("oak:", "pine:", "oak:")]
+
+    assert opened == ["oak store", "pine store", "oak store"]
     assert {a.scheme: a.ports for a in plugins.installed(capabilities=True) if a.module == "shelf_wood"} == {
         "oak": ("store",),
         "pine": ("store",),
@@ -218,8 +220,9 @@ def test_an_async_shop_gets_the_async_form_or_else_the_sync_one() -> None:
             return "async"
 
     plugin = Shelf()
+    opened: object = Plugins(Both()).open_async_store("shelf:")
 
-    assert Plugins(Both()).open_async_store("shelf:") == "async"
+    assert opened == "async"
     assert Plugins(plugin).open_async_store("shelf:") is plugin.store
 
 

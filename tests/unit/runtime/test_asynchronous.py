@@ -82,7 +82,9 @@ async def test_two_shops_in_two_tasks_do_not_meet() -> None:
         await asyncio.sleep(0)
         return await Load(order_id)
 
-    assert await asyncio.gather(run_async(slowly("MUG"), left), run_async(slowly("MUG"), right)) == ["left", "right"]
+    answers: Sequence[object] = await asyncio.gather(run_async(slowly("MUG"), left), run_async(slowly("MUG"), right))
+
+    assert answers == ["left", "right"]
 
 
 async def test_several_effects_run_together() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 
@@ -213,7 +213,7 @@ def test_a_foreign_await_fails_its_own_flow_only() -> None:
     """A flow that awaits what nobody can answer does not stop the batch."""
 
     class Turnstile:
-        def __await__(self) -> Iterator[str]:
+        def __await__(self) -> Generator[str, None, None]:
             yield "a token"
 
     async def foreign() -> None:

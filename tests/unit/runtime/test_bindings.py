@@ -76,7 +76,7 @@ async def ask_async(effect: Effect[Any], **ports: Any) -> Any:
 @pytest.mark.parametrize("port", ["payments", "carriers"])
 def test_a_shop_without_a_port_that_it_needs_does_not_open(port: str) -> None:
     """The error names an effect that nobody would answer, and the argument that is missing."""
-    given = {"payments": Bank(), "carriers": Van(), port: None}
+    given: dict[str, Any] = {"payments": Bank(), "carriers": Van(), port: None}
     with pytest.raises(Misconfigured, match=rf"no adapter answers \w+: orderkit.open\({port}=…\)") as caught:
         orderkit.open(MemoryStore(), bus=None, notifications=None, documents=None, **given)
 

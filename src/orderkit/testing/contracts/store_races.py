@@ -79,7 +79,7 @@ class RaceCases(StoreCase):
 
         def work() -> list[str]:
             mine: list[str] = []
-            while leases := store.claim_due(ClaimDue(NOON, 3)):
+            while len(mine) <= 40 and (leases := store.claim_due(ClaimDue(NOON, 3))):
                 mine += [lease.order_id for lease in leases]
             return mine
 
@@ -97,7 +97,7 @@ class RaceCases(StoreCase):
 
         def relay() -> list[str]:
             mine: list[str] = []
-            while taken := store.take_outbox(TakeOutbox(7)):
+            while len(mine) <= 40 and (taken := store.take_outbox(TakeOutbox(7))):
                 mine += [record.id for record in taken]
             return mine
 

@@ -75,10 +75,12 @@ class LeaseCases(StoreCase):
 
     def test_the_longest_waiting_come_first_and_no_more_than_asked(self, store: Store) -> None:
         """Two of three are taken; the third is for the next worker."""
-        due(store, "order-c", "order-a", "order-b")
+        shelved(store, {("MUG", "berlin"): 3})
+        for name, seconds in (("order-b", 1), ("order-a", 2), ("order-c", 0)):
+            stored(store, a_commit(name, {"MUG": 1}, at=NOON + timedelta(seconds=seconds)))
 
-        assert [lease.order_id for lease in claimed(store, limit=2)] == ["order-c", "order-a"]
-        assert [lease.order_id for lease in claimed(store, limit=2)] == ["order-b"]
+        assert [lease.order_id for lease in claimed(store, limit=2)] == ["order-c", "order-b"]
+        assert [lease.order_id for lease in claimed(store, limit=2)] == ["order-a"]
 
     def test_a_worker_can_ask_for_some_kinds_only(self, store: Store) -> None:
         """An order is handed out to those who do what it is due for."""
