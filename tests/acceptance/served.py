@@ -62,6 +62,16 @@ class Web:
             await self.shop.deliver(order_id, shipment.id)
 
 
+def problem(answer: Response, status: int, code: str, outcome: str = "not_applied") -> dict[str, Any]:
+    """Check that the answer is a whole problem of that kind, and return it."""
+    assert answer.headers["content-type"] == PROBLEM, answer.text
+    body: dict[str, Any] = answer.json()
+    found = (answer.status_code, body["status"], body["code"], body["outcome"], body["type"])
+    assert found == (status, status, code, outcome, f"/problems/{code}")
+    assert {"title", "detail", "hint", "instance", "retryable"} <= set(body)
+    return body
+
+
 def opening(
     store: str, *, stock: dict[str, dict[str, int]] | None = None, **options: Any
 ) -> Callable[[], Awaitable[AsyncShop]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,32 +10,23 @@ from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from fastapi import FastAPI
-from httpx2 import Response
 
 from orderkit.errors import OrderkitError
-from orderkit_fastapi import add_problem_handlers, orders_router
 from orderkit_fastapi.access import Limiter
-from tests.acceptance.served import CART, PROBLEM, Web, current_actor, opening, running, served
+from tests.acceptance.served import CART, Web, opening, problem, served
 
 ITEM = CART["items"][0]  # type: ignore[index]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture
 async def web(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Web]:
-    store = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/shop.db"
+    store = f"sqlite:///{tmp_path}/shop.db" if getattr(request, "param", "") == "sqlite" else "memory:"
     async with served(opening(store)) as found:
         yield found
 
 
-def problem(answer: Response, status: int, code: str, outcome: str = "not_applied") -> dict[str, Any]:
-    """Check that the answer is a whole problem of that kind, and return it."""
-    assert answer.headers["content-type"] == PROBLEM, answer.text
-    body: dict[str, Any] = answer.json()
-    found = (answer.status_code, body["status"], body["code"], body["outcome"], body["type"])
-    assert found == (status, status, code, outcome, f"/problems/{code}")
-    assert {"title", "detail", "hint", "instance", "retryable"} <= set(body)
-    return body
+# For what a store has a say in; what is refused before it is the same on all.
+on_both_stores = pytest.mark.parametrize("web", ["memory", "sqlite"], indirect=True)
 
 
 async def nothing_was_placed(web: Web) -> bool:
@@ -121,6 +111,7 @@ async def test_the_list_of_another_customer_is_403(web: Web) -> None:
         ("POST", "/reorder", {"payment_method_id": "pm_visa"}),
     ],
 )
+@on_both_stores
 async def test_the_order_of_another_customer_is_404(
     web: Web, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
@@ -142,6 +133,7 @@ async def test_unknown_paths_and_methods_are_problems(web: Web) -> None:
     assert answer.headers["Allow"]
 
 
+@on_both_stores
 async def test_a_cancellation_after_shipping_is_409(web: Web) -> None:
     """What has left cannot be cancelled; what was cancelled cannot be cancelled again."""
     sent, gone = [(await web.place(key)).json()["order_id"] for key in ("one", "two")]
@@ -180,6 +172,7 @@ async def test_a_released_shipment_is_past_its_cutoff(web: Web) -> None:
         ({"sku_id": "MUG\0"}, "invalid_input"),
     ],
 )
+@on_both_stores
 async def test_an_item_that_cannot_be_right_is_422(web: Web, changes: dict[str, object], code: str) -> None:
     """Negative quantities, prices that no coin pays, and SKUs that nobody stocks are well-formed and wrong."""
     problem(await web.place("checkout-1", items=[{**ITEM, **changes}]), 422, code)
@@ -194,6 +187,7 @@ async def test_an_empty_cart_is_422(web: Web) -> None:
     assert await nothing_was_placed(web)
 
 
+@on_both_stores
 async def test_a_key_with_another_body_is_422(web: Web) -> None:
     """The first request stands; the second learns that its key was used."""
     first = await web.place("checkout-1")
@@ -203,6 +197,7 @@ async def test_a_key_with_another_body_is_422(web: Web) -> None:
     assert found["facts"]["order_id"] == first.json()["order_id"]
 
 
+@on_both_stores
 async def test_out_of_stock_is_422_with_the_skus(web: Web) -> None:
     """The customer learns what there is too little of, and how much there is; a repeat says the same."""
     items = [{**ITEM, "quantity": 1_000}, CART["items"][1]]  # type: ignore[index]
@@ -216,6 +211,7 @@ async def test_out_of_stock_is_422_with_the_skus(web: Web) -> None:
     assert again.headers["Idempotent-Replayed"] == "true"
 
 
+@on_both_stores
 async def test_a_return_of_what_never_came_is_422(web: Web) -> None:
     """Nothing was delivered, so nothing can come back; and no more can than was ordered."""
     order_id = (await web.place("checkout-1")).json()["order_id"]
@@ -228,6 +224,7 @@ async def test_a_return_of_what_never_came_is_422(web: Web) -> None:
     problem(many, 422, "not_returnable")
 
 
+@on_both_stores
 async def test_a_decline_is_402_and_names_the_order(web: Web) -> None:
     """The order stands and may be paid again; a repeat of the key is the same answer."""
     first, again = [await web.place("checkout-1", payment_method_id="pm_declined") for _ in range(2)]
@@ -249,6 +246,7 @@ async def test_a_provider_that_does_not_answer_is_502(web: Web, card: str) -> No
     assert int(answer.headers["Retry-After"]) > 0
 
 
+@on_both_stores
 async def test_a_bad_query_is_400(web: Web) -> None:
     """A cursor of another search, a time without its zone, and a word for a number cannot be read."""
     for key in ("one", "two"):
@@ -348,56 +346,3 @@ async def test_a_shop_that_is_full_is_503() -> None:
         again = await web.place("checkout-1")
 
     assert (found["retryable"], again.status_code) == (True, 201)
-
-
-async def test_a_bug_is_500_and_tells_nothing_of_itself() -> None:
-    """A fault of the host's own becomes a problem without its message: what it did is unknown."""
-    app = FastAPI()
-    add_problem_handlers(app)
-
-    @app.get("/broken")
-    async def broken() -> None:
-        raise ZeroDivisionError("secret")
-
-    async with running(app) as (client, _):
-        answer = await client.get("/broken")
-
-    problem(answer, 500, "internal", "unknown")
-    assert "secret" not in answer.text
-
-
-async def test_a_mounted_application_says_what_to_do_instead() -> None:
-    """A mounted application runs no lifespan, so there is no shop; the error names include_router."""
-    inner, outer = FastAPI(), FastAPI()
-    inner.include_router(orders_router(opening("memory:"), actor=current_actor))
-    outer.mount("/shop", inner)
-
-    async with running(outer) as (client, _):
-        answer = await client.get("/shop/api/v1/orders", headers={"Authorization": "Bearer anna"})
-
-    assert "include_router" in problem(answer, 500, "misconfigured")["hint"]
-
-
-async def test_an_error_code_is_explained(web: Web) -> None:
-    """The type of a problem is a page that says what to do."""
-    answer = await web.ask("GET", "/api/v1/problems/payment_unknown", who=None)
-
-    assert answer.json()["remedy"].startswith("Do not pay again")
-    problem(await web.ask("GET", "/api/v1/problems/nonsense"), 404, "not_found")
-
-
-async def test_the_api_page_shows_problems() -> None:
-    """Every error in OpenAPI is problem+json, never FastAPI's own schema; every write that needs a key says so."""
-    async with served(opening("memory:")) as web:
-        page = (await web.client.get("/openapi.json")).json()
-
-    operations = [operation for path in page["paths"].values() for operation in path.values()]
-    errors = [response for o in operations for status, response in o["responses"].items() if status >= "400"]
-    assert all(set(response["content"]) == {PROBLEM} for response in errors)
-    assert "HTTPValidationError" not in json.dumps(page)
-    assert {"400", "401", "402", "403", "404", "409", "422", "429", "500", "502", "503"} <= set(
-        page["paths"]["/api/v1/orders"]["post"]["responses"]
-    )
-    keys = [p for p in page["paths"]["/api/v1/orders"]["post"]["parameters"] if p["name"] == "Idempotency-Key"]
-    assert [key["required"] for key in keys] == [True]
-    assert len({operation["operationId"] for operation in operations}) == len(operations)

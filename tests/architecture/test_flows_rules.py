@@ -36,7 +36,9 @@ def misplaced(node: ast.AST, where: str | None = None) -> Iterator[tuple[int, st
 def _last_resort(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
-    return any(isinstance(part, (ast.Name, ast.Attribute)) and _word(part) in LAST_RESORTS for part in ast.walk(handler.type))
+    return any(
+        isinstance(part, (ast.Name, ast.Attribute)) and _word(part) in LAST_RESORTS for part in ast.walk(handler.type)
+    )
 
 
 def _word(node: ast.Name | ast.Attribute) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,10 +16,11 @@ HEAVY = ("sqlalchemy", "redis", "structlog", "fastapi", "click", "rich", "msgspe
 LOADED = "import sys; before = set(sys.modules); import orderkit; print(*sorted(set(sys.modules) - before))"
 
 
-def modules_of_import_orderkit() -> set[str]:
+@functools.cache
+def modules_of_import_orderkit() -> frozenset[str]:
     """Return what a fresh interpreter loads for `import orderkit`."""
     ran = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(ran.stdout.split())
+    return frozenset(ran.stdout.split())
 
 
 @pytest.mark.parametrize("heavy", HEAVY)

@@ -119,12 +119,17 @@ def fragments(draw: st.DrawFn) -> Question:
         for n in range(lines)
     )
     units = st.integers(0, draw(st.sampled_from((1, 2, 3))))
-    rest = draw(st.permutations(("late", "cost", "distance", "priority")))
+    fewest = ("parcels", *draw(st.permutations(("late", "cost", "distance", "priority"))))
+    other = draw(st.permutations(OBJECTIVE[1:]))
     return Question(
         demands=demands,
         supply=Supply({(demand.sku, place.id): draw(units) for demand in demands for place in warehouses}),
         warehouses=warehouses,
-        rules=Rules(objective=("backordered", "parcels", *rest), partial="cancel"),
+        rules=Rules(
+            objective=("backordered", *draw(st.sampled_from((fewest, fewest, other)))),
+            partial="cancel",
+            max_parcels=draw(st.sampled_from((None, None, None, 2))),
+        ),
         destination=HOME,
         pinned=draw(st.sampled_from(((), (), (PlannedParcel("W1", ()),)))),
     )

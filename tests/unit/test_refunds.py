@@ -239,26 +239,22 @@ def test_a_policy_takes_its_grades_as_a_mapping_or_as_pairs() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("shipping", "cancelled"),
-    [
-        (ShippingPolicy.NONE, ShippingPolicy.FULL_ON_FULL_RETURN),
-        (ShippingPolicy.FULL, ShippingPolicy.FULL_ON_FULL_RETURN),
-        (ShippingPolicy.FULL_ON_FULL_RETURN, ShippingPolicy.FULL_ON_FULL_RETURN),
-        (ShippingPolicy.PRO_RATA, ShippingPolicy.PRO_RATA),
-    ],
-)
+@pytest.mark.parametrize("shipping", ShippingPolicy)
+@pytest.mark.parametrize("cancelled", ShippingPolicy)
 def test_a_cancellation_keeps_nothing(shipping: ShippingPolicy, cancelled: ShippingPolicy) -> None:
-    """Goods that never left cost no fee and no label; shipping goes back by shares, or when nothing is left to ship."""
+    """Goods that never left cost no fee and no label; shipping goes back as the policy says for cancellations."""
     policy = RefundPolicy(
         shipping=shipping,
+        cancellation_shipping=cancelled,
         restocking_fee_percent=15,
         return_label_cost_minor=450,
         tender_order=TenderOrder.RATIO,
         grades={"damaged": 5000},
     )
 
-    assert policy.for_cancellation() == RefundPolicy(shipping=cancelled, tender_order=TenderOrder.RATIO)
+    assert policy.for_cancellation() == RefundPolicy(
+        shipping=cancelled, cancellation_shipping=cancelled, tender_order=TenderOrder.RATIO
+    )
 
 
 CARD = TenderBalance("P1", "card", 600)

@@ -12,12 +12,16 @@ from enum import Enum
 from typing import Any
 
 import attrs
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orderkit.errors import Misconfigured, OrderkitError, PortError
 
 TRIES_MAX = 6
+
+
+class ValueRefused(OrderkitError):
+    """Some value of an element cannot be stored. Nothing of the unit of work was applied."""
 
 
 class Fault(Enum):
@@ -74,7 +78,9 @@ def fault_of(error: Exception) -> Fault:
         return Fault.SETUP
     if state in _SCHEMA:
         return Fault.SCHEMA
-    if error.connection_invalidated or state is None or state in _LOST or state.startswith("08"):
+    if error.connection_invalidated or state in _LOST or (state or "").startswith("08"):
+        return Fault.LOST
+    if state is None and isinstance(error, OperationalError | InterfaceError):  # no server said anything
         return Fault.LOST
     return Fault.DATA
 
@@ -125,7 +131,7 @@ def as_error(error: Exception, *, committing: bool = False) -> OrderkitError:
         case Fault.SETUP:
             return Misconfigured(f"the store cannot be used: {said}", code="misconfigured", facts=_named(error))
         case Fault.DATA:
-            return OrderkitError(
+            return ValueRefused(
                 f"the store refused: {said}", code="internal", outcome="not_applied", facts=_named(error)
             )
         case _:
@@ -169,6 +175,5 @@ class Attempts:
         return random.uniform(0.5, 1.0) * longest  # noqa: S311  (jitter, so that two losers do not meet again)
 
 
-def of_one_element(error: Exception) -> bool:
-    """Whether a failure may come from a value of one element, so that its neighbours deserve a try without it."""
-    return not isinstance(error, OrderkitError | PoolTimeout) and fault_of(error) is Fault.DATA
+# What may come of a value of one element, before or after its statement was sent.
+UNWRITABLE = (ValueRefused, ValueError, TypeError, OverflowError)

@@ -39,7 +39,7 @@ from orderkit.ports.store import (
 )
 from orderkit_sql import reading, searching, stocking, working, writing
 from orderkit_sql.database import Database
-from orderkit_sql.failures import as_error, of_one_element
+from orderkit_sql.failures import UNWRITABLE, as_error
 
 A = TypeVar("A")
 Work = Callable[[Connection], A]
@@ -72,22 +72,23 @@ class SqlMethods(ABC):
             return []
         try:
             return self._commit(commits)
-        except Exception as error:
-            if len(commits) == 1 or not of_one_element(error):
+        except UNWRITABLE as error:
+            if len(commits) == 1 and isinstance(error, OrderkitError):
                 raise
+            if len(commits) == 1:
+                raise as_error(error) from error
         return [self._alone(commit) for commit in commits]
 
     def _commit(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
         return self._write(lambda c, unsure: writing.commit_many(self.database, c, commits, resolving=unsure))
 
     def _alone(self, commit: Commit) -> Any:
+        """Commit one element by itself; what is wrong with it is its answer."""
         try:
             return self._commit([commit])[0]
         except OrderkitError as error:
             return error
-        except Exception as error:
-            if not of_one_element(error):
-                raise
+        except UNWRITABLE as error:
             return as_error(error)
 
     def load_many(self, order_ids: Sequence[str]) -> list[Order | None]:

@@ -108,7 +108,11 @@ class _Chain:
 
 
 def _checked(
-    order_id: str, order: Order | ValueError | None, head: bytes | None, rows: Sequence[Sequence[Any]], database: Database
+    order_id: str,
+    order: Order | ValueError | None,
+    head: bytes | None,
+    rows: Sequence[Sequence[Any]],
+    database: Database,
 ) -> Iterator[Finding]:
     chain = _Chain()
     for expected, row in enumerate(rows, start=1):

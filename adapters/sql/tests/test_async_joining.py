@@ -10,12 +10,12 @@ from typing import Any
 
 import attrs
 import pytest
-from orderkit_sql import AsyncSqlStore, open_async_store
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from orderkit.errors import Misconfigured
 from orderkit.ports.store import Committed, KeyClaim, OutOfStock, PutStock
 from orderkit.testing.samples import NOON, a_commit
+from orderkit_sql import AsyncSqlStore, open_async_store
 
 CLAIM = KeyClaim(principal="shop", operation="place", key="checkout-7f3a", fingerprint="f1")
 
@@ -58,7 +58,9 @@ async def bare(host: Host, *, alone: bool = False) -> AsyncIterator[Any]:
 
 
 def _engine(host: Host) -> Any:
-    return create_async_engine(host.address.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+psycopg:"))
+    return create_async_engine(
+        host.address.replace("sqlite:", "sqlite+aiosqlite:").replace("postgresql:", "postgresql+psycopg:")
+    )
 
 
 @asynccontextmanager

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from orderkit_sql import SqlStore, open_async_store, open_store, prepare
-from orderkit_sql.database import database
-from orderkit_sql.engines import address_of, make_engine
 
 from orderkit.errors import Misconfigured, OrderkitError, PortError
 from orderkit.ports.store import Committed, PutStock, ReadStock
 from orderkit.testing.samples import NOON, a_commit
+from orderkit_sql import SqlStore, open_async_store, open_store, prepare
+from orderkit_sql.database import database
+from orderkit_sql.engines import address_of, make_engine
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,10 @@ def test_a_connection_is_durable_and_waits(tmp_path: Path) -> None:
     """Write-ahead log, a wait for the disk at every commit, a patience for other writers: as asked in the address."""
     engine = make_engine(address_of(f"sqlite:///{tmp_path}/shop.db?busy_timeout=3"))
     with engine.connect() as connection:
-        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "busy_timeout")]
+        found = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "busy_timeout")
+        ]
     engine.dispose()
 
     assert found == ["wal", 2, 3000]
@@ -106,7 +109,11 @@ def test_a_writer_of_another_process_is_waited_for_and_then_reported(tmp_path: P
                 store.put_stock_many([put])
             other.execute("ROLLBACK")
 
-        assert (failure.value.code, failure.value.outcome, failure.value.retryable) == ("store_unavailable", "not_applied", True)
+        assert (failure.value.code, failure.value.outcome, failure.value.retryable) == (
+            "store_unavailable",
+            "not_applied",
+            True,
+        )
         assert store.put_stock_many([put]) == [None]
 
 

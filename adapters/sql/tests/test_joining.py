@@ -12,12 +12,12 @@ from typing import Any
 import attrs
 import pytest
 import sqlalchemy
-from orderkit_sql import SqlStore, open_store
 from sqlalchemy.orm import Session
 
 from orderkit.errors import Misconfigured
 from orderkit.ports.store import Committed, FindKey, KeyClaim, OutOfStock, PutStock, ReadStock, StockLevel, Store
 from orderkit.testing.samples import NOON, a_commit, paid
+from orderkit_sql import SqlStore, open_store
 
 CLAIM = KeyClaim(principal="shop", operation="place", key="checkout-7f3a", fingerprint="f1")
 
@@ -218,9 +218,12 @@ def test_what_is_no_connection_is_refused(host: Host, thing: object) -> None:
 def test_a_connection_of_another_database_is_refused(postgres_url: str) -> None:
     """Rows of one database cannot be committed with another; the error names both."""
     engine = sqlalchemy.create_engine(postgres_url.replace("postgresql:", "postgresql+psycopg:"))
-    with closing(open_store("sqlite:///:memory:")) as store, engine.connect() as connection:
-        with pytest.raises(Misconfigured, match=r"postgresql\+psycopg: this store is on sqlite") as refusal:
-            store.joined(connection)
+    with (
+        closing(open_store("sqlite:///:memory:")) as store,
+        engine.connect() as connection,
+        pytest.raises(Misconfigured, match=r"postgresql\+psycopg: this store is on sqlite") as refusal,
+    ):
+        store.joined(connection)
     engine.dispose()
 
     assert refusal.value.field == "tx"

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import attrs
 import pytest
-from orderkit_sql import SqlStore, migrate, open_store
-from orderkit_sql.rows import PAYMENT_CHANGES
-from orderkit_sql.schema import BUCKETS, SCHEMA_VERSION, tables
 from sqlalchemy.exc import DBAPIError
 
 from orderkit.domain.order import Order
@@ -20,6 +17,9 @@ from orderkit.domain.quantities import Bucket
 from orderkit.errors import Misconfigured, OrderkitError
 from orderkit.ports.store import Commit, Committed, PutStock, ReadRecords
 from orderkit.testing.samples import NOON, a_commit, paid
+from orderkit_sql import SqlStore, migrate, open_store
+from orderkit_sql.rows import PAYMENT_CHANGES
+from orderkit_sql.schema import BUCKETS, SCHEMA_VERSION, tables
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -123,9 +123,20 @@ def test_a_step_that_the_lifecycle_does_not_know_is_refused_alone(store: SqlStor
 def test_every_field_of_the_domain_has_its_place() -> None:
     """A field that somebody adds to these classes must be stored too; this test tells where to look."""
     assert tuple(bucket.name.lower() for bucket in Bucket) == BUCKETS
-    assert [field.name for field in attrs.fields(Payment)] == list(PAYMENT_CHANGES)
+    assert {field.name for field in attrs.fields(Payment)} == set(PAYMENT_CHANGES)
     assert [field.name for field in attrs.fields(Order)] == [
-        *("id", "facts", "placed_at", "updated_at", "version", "state", "reason", "reserved_until", "lines", "shipments"),
+        *(
+            "id",
+            "facts",
+            "placed_at",
+            "updated_at",
+            "version",
+            "state",
+            "reason",
+            "reserved_until",
+            "lines",
+            "shipments",
+        ),
         *("payments", "refunds", "returns", "holds", "sagas", "findings"),
     ]
 
@@ -146,13 +157,14 @@ def test_migrate_prints_the_sql_and_runs_nothing(address: str) -> None:
 
 def test_migrate_makes_the_tables_once(address: str) -> None:
     """The second time there is nothing to do, and a store without the right to make tables opens."""
+    printed = migrate(address, print_only=True)
     first, second = migrate(address), migrate(address)
     with closing(open_store(address, create=False)) as store:
-        answers = store.commit_many([a_commit("order-1", {})])
+        kept = store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)])
 
-    assert len(first) == len(migrate("sqlite:///:memory:", print_only=True)) or "CREATE SCHEMA" in first[0]
+    assert first == printed
     assert second == ()
-    assert answers == [Committed(1)] or answers
+    assert kept == [None]
 
 
 def test_tables_of_another_version_are_refused(address: str) -> None:

@@ -166,7 +166,7 @@ def _told(shop: Shop, clock: VirtualClock, name: str, act) -> tuple[str, Order]:
 
 def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:
     from orderkit.cli.replaying import progress  # noqa: PLC0415  (the second half of the demo)
-    from orderkit.replay.render import rendered  # noqa: PLC0415
+    from orderkit.replay.render import rendered, summarized  # noqa: PLC0415
     from orderkit.replay.running import replayed  # noqa: PLC0415
     from orderkit.replay.sample import write_sample  # noqa: PLC0415
 
@@ -177,6 +177,6 @@ def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:
         bold=True,
     )
     found = replayed(file, store=f"sqlite:///{folder}/slice.db", progress=progress())
-    click.echo(rendered(found, Path("summary.txt")))
+    click.echo(summarized(found))
     if report is not None:
         report.write_text(rendered(found, report), encoding="utf-8")

@@ -40,7 +40,7 @@ def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None,
       orderkit replay year.parquet --store sqlite:///year.db --report year.html
       orderkit replay slice.csv --report slice.json --report slice.txt
     """
-    from orderkit.replay.render import form_of, rendered  # noqa: PLC0415  (only where there is a report)
+    from orderkit.replay.render import form_of, rendered, summarized  # noqa: PLC0415  (only where there is a report)
     from orderkit.replay.running import replayed  # noqa: PLC0415  (loads the store)
 
     for path in reports:
@@ -49,7 +49,7 @@ def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None,
     for path in reports:
         path.write_text(rendered(report, path), encoding="utf-8")
     if not quiet:
-        click.echo(rendered(report, Path("summary.txt")))
+        click.echo(summarized(report))
     raise SystemExit(0 if report.balanced else 1)
 
 

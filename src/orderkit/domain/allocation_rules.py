@@ -276,6 +276,8 @@ def rank(objective: tuple[str, ...], warehouse: Warehouse, km: int) -> Rank:
 
 def parcel_rank(objective: tuple[str, ...], warehouse: Warehouse, km: int) -> Rank:
     """Return the same with the cost of a parcel, in the order of the objective."""
+    if objective == OBJECTIVE:
+        return warehouse.lead_days, warehouse.cost_minor, km, warehouse.priority, warehouse.id
     return _values(objective, warehouse, km)
 
 

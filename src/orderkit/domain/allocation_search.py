@@ -19,7 +19,6 @@ from orderkit.domain.allocation_rules import (
     Question,
     Rank,
     Supply,
-    Vector,
     Warehouse,
     distance_km,
     forbidden,
@@ -98,8 +97,9 @@ def one_for_all(question: Question) -> Warehouse | None:
     ]
     if len(able) < 2:  # noqa: PLR2004  (nothing to rank)
         return able[0] if able else None
-    end = destination.vector
-    return min(able, key=lambda place: parcel_rank(rules.objective, place, distance_km(place.vector, end)))
+    return min(
+        able, key=lambda place: parcel_rank(rules.objective, place, distance_km(place.vector, destination.vector))
+    )
 
 
 def prepared(question: Question) -> Field:
@@ -110,12 +110,11 @@ def prepared(question: Question) -> Field:
         by_sku.setdefault(demand.sku, []).append(demand)
     warehouses = {warehouse.id: warehouse for warehouse in question.warehouses}
     held = shelves(by_sku, question.supply, warehouses)
-    end: Vector | None = destination.vector
     ranked = []
     for name in set().union(*held.values()):
         warehouse = warehouses[name]
         if forbidden(warehouse, rules, destination) is None:
-            km = distance_km(warehouse.vector, end)
+            km = distance_km(warehouse.vector, destination.vector)
             ranked.append((rank(rules.objective, warehouse, km), km, warehouse))
     ranked.sort()
     field = Field(
@@ -138,7 +137,8 @@ def _divide(field: Field, question: Question, by_sku: dict[str, list[Demand]], h
     index = {warehouse.id: site for site, warehouse in enumerate(field.sites)}
     room = _room(field.sites, by_sku, held)
     columns: dict[int, Column] = {}
-    crowd = Tangle([], {}, room, field)
+    crowd: list[Group] = []
+    crowd_held: dict[str, dict[int, int]] = {}
     for sku, demands in by_sku.items():
         shelf = {index[name]: count for name, count in held[sku].items() if name in index}
         total = demands[0].quantity if len(demands) == 1 else sum([demand.quantity for demand in demands])
@@ -153,16 +153,16 @@ def _divide(field: Field, question: Question, by_sku: dict[str, list[Demand]], h
             for group in groups:
                 _into_column(columns, group)
         elif crowded:
-            crowd.groups.extend(groups)
-            crowd.held[sku] = shelf
+            crowd.extend(groups)
+            crowd_held[sku] = shelf
         elif len(groups) == 1:
             mask = groups[0].mask
             field.parts.append(Loose(groups[0], [(shelf[site], site) for site in bits(mask)], mask))
         else:
             field.parts.append(Tangle(groups, {sku: shelf}, {}, field))
     field.parts.extend(columns.values())
-    if crowd.groups:
-        field.parts.append(Tangle(crowd.groups, crowd.held, room, field))
+    if crowd:
+        field.parts.append(Tangle(crowd, crowd_held, room, field))
 
 
 def _into_column(columns: dict[int, Column], group: Group) -> None:

@@ -67,7 +67,9 @@ def fulfillment(order: Order) -> str:
 
 
 def payment(order: Order) -> str:
-    """Return where the money stands: pending, authorized, (partially_)paid, overpaid, (partially_)refunded, in_doubt, failed or voided."""
+    """Return where the money stands: pending, authorized, (partially_)paid, overpaid, (partially_)refunded, in_doubt, failed,
+    voided, or none where nothing was ever to be paid.
+    """
     if any(p.in_doubt for p in order.payments):
         return "in_doubt"
     captured, refunded = order.captured_minor, order.refunded_minor
@@ -79,8 +81,8 @@ def payment(order: Order) -> str:
         return "paid" if order.paid_minor >= order.due_minor else "partially_paid"
     if order.authorized_minor:
         return "authorized"
-    if not order.due_minor and order.state == "confirmed":
-        return "paid"
+    if not order.payments and not order.due_minor:
+        return "paid" if order.state == "confirmed" else "none"
     states = {p.state for p in order.payments}
     if order.state == "payment_failed" or states == {"declined"}:
         return "failed"

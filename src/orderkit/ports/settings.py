@@ -25,7 +25,7 @@ class Settings:
     handling: Mapping[str, Handling] = attrs.field(factory=lambda: {"*": Handling()})
     policies: Policies = attrs.field(factory=Policies)
     replan_max: int = 3
-    retry_max: int = 8
+    retry_max: int = 50
     answer_within: timedelta = timedelta(seconds=2)
     handover_after: timedelta = timedelta(seconds=10)
     doubts_max: int = 6

@@ -21,7 +21,6 @@ __all__ = [
     "Nature",
     "Reason",
     "meaning_of",
-    "minor_of",
     "money_of",
     "nature_of",
     "rounded",
@@ -262,11 +261,3 @@ def rounded_minor(amount: Decimal) -> int:
 def money_of(minor: int) -> Decimal:
     """Return whole pennies as an exact amount with two decimals."""
     return Decimal(minor).scaleb(-2, context=EXACT)
-
-
-def minor_of(amount: Decimal) -> int:
-    """Return an amount that is in whole pennies as their number."""
-    minor = amount.scaleb(2, context=EXACT)
-    if minor != int(minor):
-        raise ValueError(f"{amount} is not in whole pennies")
-    return int(minor)

@@ -21,6 +21,13 @@ def form_of(path: Path) -> str:
     return form
 
 
+def summarized(report: Report) -> str:
+    """Return the first part of the text form: what a person wants to see when the run has ended."""
+    from orderkit.replay.render_text import render_summary  # noqa: PLC0415  (one of three)
+
+    return render_summary(report).rstrip()
+
+
 def rendered(report: Report, path: Path) -> str:
     """Return the report in the form of the path's ending."""
     form = form_of(path)

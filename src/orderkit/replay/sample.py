@@ -27,6 +27,7 @@ _NOUNS = (
 )
 _ADJECTIVES = ("WHITE HANGING", "RED RETROSPOT", "VINTAGE", "PINK POLKADOT", "WOODEN", "ENAMEL", "PARTY", "SWEETHEART")
 _COUNTRIES = ("United Kingdom",) * 12 + ("Germany", "France", "EIRE", "Netherlands")
+_SUB_PENNY = 0.003
 _START = datetime(2010, 3, 1, 8, 0)
 
 Row = tuple[str, str, str, int, str, str, str, str]
@@ -67,7 +68,7 @@ def _catalogue(dice: random.Random) -> list[tuple[str, str, str]]:
             (
                 code,
                 name,
-                dice.choice(("0.42", "0.85", "1.25", "1.65", "2.10", "2.95", "4.95", "6.75", "12.75", "0.375")),
+                dice.choice(("0.42", "0.85", "1.25", "1.65", "2.10", "2.95", "4.95", "6.75", "12.75", "0.38")),
             )
         )
     return items
@@ -86,6 +87,7 @@ def _sale(dice: random.Random, catalogue: list[tuple[str, str, str]], number: st
     rows: list[Row] = []
     for _ in range(min(40, 1 + int(dice.expovariate(1 / 9)))):
         code, name, price = dice.choice(catalogue)
+        price = "0.375" if dice.random() < _SUB_PENNY else price
         rows.append((number, code, name, dice.choice((1, 1, 2, 3, 4, 6, 12, 24)), at, price, customer, country))
     if country != "United Kingdom":
         rows.append((number, "POST", "POSTAGE", 1, at, "18.00", customer, country))

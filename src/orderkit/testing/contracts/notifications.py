@@ -41,11 +41,11 @@ class NotificationsContract:
     @pytest.fixture
     def notifications(self) -> Iterator[Notifications]:
         """The channel under test, with nothing sent. Override it."""
-        raise NotImplementedError
+        pytest.fail("the suite needs its own `notifications`: override it")
 
     def sent(self, notifications: Notifications) -> Sequence[str]:
         """Return the ids of the messages that went out, in order. Override it."""
-        raise NotImplementedError
+        pytest.fail(f"say what {type(notifications).__name__} has sent: override `sent`")
 
     def test_a_message_goes_out(self, notifications: Notifications) -> None:
         """One call, one message."""

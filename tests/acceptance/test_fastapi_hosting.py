@@ -1,0 +1,65 @@
+"""What a host meets: bugs and mounted applications as problems, the pages on errors, and an API description that tells the truth."""
+
+from __future__ import annotations
+
+import json
+
+from fastapi import FastAPI
+
+from orderkit_fastapi import add_problem_handlers, orders_router
+from tests.acceptance.served import PROBLEM, current_actor, opening, problem, running, served
+
+
+async def test_a_bug_is_500_and_tells_nothing_of_itself() -> None:
+    """A fault of the host's own becomes a problem without its message: what it did is unknown."""
+    app = FastAPI()
+    add_problem_handlers(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ZeroDivisionError("secret")
+
+    async with running(app) as (client, _):
+        answer = await client.get("/broken")
+
+    problem(answer, 500, "internal", "unknown")
+    assert "secret" not in answer.text
+
+
+async def test_a_mounted_application_says_what_to_do_instead() -> None:
+    """A mounted application runs no lifespan, so there is no shop; the error names include_router."""
+    inner, outer = FastAPI(), FastAPI()
+    inner.include_router(orders_router(opening("memory:"), actor=current_actor))
+    outer.mount("/shop", inner)
+
+    async with running(outer) as (client, _):
+        answer = await client.get("/shop/api/v1/orders", headers={"Authorization": "Bearer anna"})
+
+    assert "include_router" in problem(answer, 500, "misconfigured")["hint"]
+
+
+async def test_an_error_code_is_explained() -> None:
+    """The type of a problem is a page that says what to do."""
+    async with served(opening("memory:")) as web:
+        answer = await web.ask("GET", "/api/v1/problems/payment_unknown", who=None)
+        unknown = await web.ask("GET", "/api/v1/problems/nonsense")
+
+    assert answer.json()["remedy"].startswith("Do not pay again")
+    problem(unknown, 404, "not_found")
+
+
+async def test_the_api_page_shows_problems() -> None:
+    """Every error in OpenAPI is problem+json, never FastAPI's own schema; every write that needs a key says so."""
+    async with served(opening("memory:")) as web:
+        page = (await web.client.get("/openapi.json")).json()
+
+    operations = [operation for path in page["paths"].values() for operation in path.values()]
+    errors = [response for o in operations for status, response in o["responses"].items() if status >= "400"]
+    assert all(set(response["content"]) == {PROBLEM} for response in errors)
+    assert "HTTPValidationError" not in json.dumps(page)
+    assert {"400", "401", "402", "403", "404", "409", "422", "429", "500", "502", "503"} <= set(
+        page["paths"]["/api/v1/orders"]["post"]["responses"]
+    )
+    keys = [p for p in page["paths"]["/api/v1/orders"]["post"]["parameters"] if p["name"] == "Idempotency-Key"]
+    assert [key["required"] for key in keys] == [True]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
