@@ -57,7 +57,7 @@ class TestMaildir(NotificationsContract):
 @pytest.mark.usefixtures("installed")
 def test_its_scheme_is_listed() -> None:
     """The list of adapters shows it with its distribution and its port."""
-    found = {adapter.scheme: adapter for adapter in Plugins().adapters()}
+    found = {adapter.scheme: adapter for adapter in Plugins().installed(capabilities=True)}
 
     assert (found["maildir"].distribution, found["maildir"].ports) == ("orderkit-maildir", ("notifications",))
 

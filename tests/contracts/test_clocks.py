@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from orderkit import SeededIds, VirtualClock
 from orderkit.ports.clock import Clock, Ids
 from orderkit.runtime.clocks import SystemClock, UuidIds
 from orderkit.testing.contracts.clock import ClockContract, IdsContract
+from orderkit.testing.contracts.racing import at_once
 from orderkit.testing.samples import NOON
 
 
@@ -77,3 +79,37 @@ def test_the_system_clock_tells_the_time_of_the_machine() -> None:
     told = SystemClock().now()
 
     assert before <= told <= datetime.now(UTC)  # noqa: TID251  (what the clock is compared with)
+
+
+def test_a_virtual_clock_advances_from_many_threads() -> None:
+    """Eight threads advance it ten thousand seconds each: no second is lost, however often they interrupt each other."""
+    clock, switching = VirtualClock(NOON), sys.getswitchinterval()
+
+    def advance() -> None:
+        for _ in range(10_000):
+            clock.advance(seconds=1)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        at_once([advance] * 8)
+    finally:
+        sys.setswitchinterval(switching)
+
+    assert clock.now() == NOON + timedelta(seconds=80_000)
+
+
+def test_ids_of_one_millisecond_grow() -> None:
+    """A process that makes many at once can list them in the order of making."""
+    ids = UuidIds()
+    names = [ids.new_id(NOON) for _ in range(10_000)]
+
+    assert names == sorted(names)
+
+
+def test_ids_follow_a_clock_that_starts_again_in_the_past() -> None:
+    """A replay that goes back to 2009 gets ids of 2009, none of them twice."""
+    ids = UuidIds()
+    names = [ids.new_id(NOON - timedelta(days=n % 2)) for n in range(1_000)]
+
+    assert len(set(names)) == 1_000
+    assert max(names[1::2]) < min(names[::2])

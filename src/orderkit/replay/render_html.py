@@ -167,7 +167,7 @@ def _orders(report: Report) -> str:
 def _checks(report: Report) -> str:
     items = "".join(
         f'<li class="{"good" if check.passed else "bad"}"><strong>{escape(_words(check.name))}</strong> {escape(check.law)} '
-        f"<span>{check.checked:,} orders, {len(check.findings):,} findings</span>"
+        f"<span>{check.checked:,} checked, {len(check.findings):,} findings</span>"
         + (
             "<ul>" + "".join(f"<li>{escape(finding)}</li>" for finding in check.findings) + "</ul>"
             if check.findings
@@ -176,7 +176,7 @@ def _checks(report: Report) -> str:
         + "</li>"
         for check in report.checks
     )
-    return _section("Laws tried on every order in the store", f'<ul class="checks">{items}</ul>') if items else ""
+    return _section("Laws tried on all that the store holds", f'<ul class="checks">{items}</ul>') if items else ""
 
 
 def _dispositions(report: Report) -> str:

@@ -96,7 +96,7 @@ def _orders(report: Report) -> list[str]:
 def _check_line(check: Check) -> str:
     state = "ok    " if check.passed else "BROKEN"
     found = "".join(f"\n         {finding}" for finding in check.findings)
-    return f"{state}  {check.name}: {check.law} ({check.checked:,} orders){found}"
+    return f"{state}  {check.name}: {check.law} ({check.checked:,} checked){found}"
 
 
 def _slice_table(slices: Sequence[Slice], name: str) -> list[str]:
