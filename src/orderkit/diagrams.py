@@ -37,5 +37,5 @@ def mermaid(lifecycle: Lifecycle) -> str:
         graph_engine="mermaid",
         title=lifecycle.name,
     )
-    drawn: str = model.get_graph().source  # type: ignore[attr-defined]
+    drawn: str = model.get_graph().source  # type: ignore[attr-defined]  # put there by GraphMachine
     return drawn

@@ -102,8 +102,7 @@ def amend(
         return _simple(changing.amend_address(order_id, ship_to, caller), caller)
     if delivery is not None:
         return _simple(changing.amend_delivery(order_id, delivery, caller), caller)
-    assert add is not None
-    if pay_with is None:
+    if add is None or pay_with is None:
         raise InvalidInput("say what pays for the added lines", code="tenders_mismatch", field="pay_with")
     return _simple(changing.accept_lines(order_id, add, pay_with, caller), caller)
 

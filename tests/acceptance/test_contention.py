@@ -13,6 +13,7 @@ import pytest
 import orderkit
 from orderkit import Address, Cart, Order, OrderQuery, Shop
 from orderkit.domain.status import word
+from orderkit.plugins.manager import Plugins
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 CALLERS = 64
@@ -23,8 +24,6 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/shop.db"
-    from orderkit.plugins.manager import Plugins
-
     url: str = request.getfixturevalue("make_postgres_database")()
     Plugins().migrate_store(url)
     return url
@@ -46,7 +45,7 @@ def cart_of(*lines: tuple[str, int]) -> Cart:
 
 
 def test_the_last_units_are_sold_once(shop: Shop) -> None:
-    """64 callers want 2 of 3 scarce SKUs in both orders of lines: what is confirmed is covered, the rest is out of stock, nobody waits forever."""
+    """64 callers want pairs of three scarce SKUs: what is confirmed is covered, the rest is out of stock."""
     for sku in ("MUG", "TEE", "TENT"):
         shop.put_stock(sku, {"berlin": 7, "madrid": 6})
     carts = [cart_of(("MUG", 1), ("TEE", 1)), cart_of(("TEE", 1), ("TENT", 1)), cart_of(("TENT", 1), ("MUG", 1))]
@@ -72,7 +71,9 @@ def test_fifty_posts_of_one_key_are_one_order(shop: Shop) -> None:
     with ThreadPoolExecutor(50) as pool:
         orders = list(pool.map(lambda _: shop.place(cart_of(("MUG", 3)), "pm_visa", key="one"), range(50)))
 
-    assert {(order.id, order.total_minor, word(order)) for order in orders} == {(orders[0].id, 300, "payment_confirmed")}
+    assert {(order.id, order.total_minor, word(order)) for order in orders} == {
+        (orders[0].id, 300, "payment_confirmed")
+    }
     assert len(shop.orders(OrderQuery(customer="anna")).items) == 1
     assert [(s.on_hand, s.reserved) for s in shop.stock("MUG")] == [(500, 3)]
 
@@ -82,10 +83,15 @@ async def test_tasks_of_an_event_loop_fight_fairly(store_url: str) -> None:
     async with await orderkit.open_async(store_url, bus=None, notifications=None, documents=None) as shop:
         await shop.put_stock("MUG", {"berlin": 20})
 
-        orders = await asyncio.gather(*(shop.place(cart_of(("MUG", 1)), "pm_visa", key=f"task-{n % 40}") for n in range(CALLERS)))
+        orders = await asyncio.gather(
+            *(shop.place(cart_of(("MUG", 1)), "pm_visa", key=f"task-{n % 40}") for n in range(CALLERS))
+        )
 
         assert len({order.id for order in orders}) == 40
-        assert Counter(word(order) for order in {order.id: order for order in orders}.values()) == {"payment_confirmed": 20, "cancelled": 20}
+        assert Counter(word(order) for order in {order.id: order for order in orders}.values()) == {
+            "payment_confirmed": 20,
+            "cancelled": 20,
+        }
         assert [(s.on_hand, s.reserved) for s in await shop.stock("MUG")] == [(20, 20)]
 
 

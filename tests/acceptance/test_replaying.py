@@ -29,7 +29,18 @@ def slice_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def replay(file: Path, folder: Path, name: str) -> list[str]:
     """Return the command that replays a file into a folder."""
     report = folder / f"{name}.json"
-    return [sys.executable, "-m", "orderkit.cli", "replay", str(file), "--store", f"sqlite:///{folder}/{name}.db", "--report", str(report), "--quiet"]
+    return [
+        sys.executable,
+        "-m",
+        "orderkit.cli",
+        "replay",
+        str(file),
+        "--store",
+        f"sqlite:///{folder}/{name}.db",
+        "--report",
+        str(report),
+        "--quiet",
+    ]
 
 
 def test_the_books_balance(slice_file: Path, tmp_path: Path) -> None:

@@ -215,7 +215,8 @@ def test_a_failed_refund_is_tried_again_and_then_shown() -> None:
 
     order = world.shop.order(order_id)
     assert order.refunds[0].state == "failed"
-    assert order.findings and order.findings[0].startswith("refund_failed")
+    assert order.findings
+    assert order.findings[0].startswith("refund_failed")
     assert world.shop.why(order_id).progress == "stuck"
 
 

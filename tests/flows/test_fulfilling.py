@@ -36,14 +36,11 @@ def test_the_parent_follows_its_shipments() -> None:
     """One of two left: partially shipped; both: shipped; both arrived: delivered."""
     world = a_world(SPLIT)
     order = world.shop.place(a_cart(), "pm_visa")
-    words = []
 
-    for shipment in order.shipments:
-        words.append(word(world.shop.ship(order.id, shipment.id)))
-    for shipment in order.shipments:
-        words.append(word(world.shop.deliver(order.id, shipment.id)))
+    left = [word(world.shop.ship(order.id, shipment.id)) for shipment in order.shipments]
+    arrived = [word(world.shop.deliver(order.id, shipment.id)) for shipment in order.shipments]
 
-    assert words == ["partially_shipped", "shipped", "shipped", "delivered"]
+    assert left + arrived == ["partially_shipped", "shipped", "shipped", "delivered"]
 
 
 def test_shipping_takes_from_the_shelf() -> None:

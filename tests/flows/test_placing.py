@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from orderkit import CaptureMode, Cart, InvalidInput, KeyReused, NotAllowed, Policies, Tender
+from orderkit import CaptureMode, Cart, InvalidInput, KeyReused, NotAllowed, OrderQuery, Policies, Tender
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes, word
 from orderkit.ports.store import StockLevel
@@ -265,8 +265,6 @@ def test_put_stock_with_a_key_counts_once() -> None:
     assert world.shop.stock("MUG") == (StockLevel("MUG", "berlin", 5, 0, 5),)
 
 
-def orders_of(customer: str):  # type: ignore[no-untyped-def]
+def orders_of(customer: str) -> OrderQuery:
     """Return the query for a customer's orders."""
-    from orderkit import OrderQuery
-
     return OrderQuery(customer=customer)

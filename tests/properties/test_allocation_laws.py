@@ -115,7 +115,7 @@ def fragments(draw: st.DrawFn) -> Question:
     )
     plain = draw(st.booleans())
     demands = tuple(
-        Demand(line=n, sku=SKUS[n], quantity=draw(st.integers(2, 3)), splittable=plain or draw(st.booleans()))
+        Demand(line=n, sku=SKUS[n], quantity=draw(st.integers(1, 5 - lines)), splittable=plain or draw(st.booleans()))
         for n in range(lines)
     )
     units = st.integers(0, draw(st.sampled_from((1, 2, 3))))

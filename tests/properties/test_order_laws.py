@@ -197,7 +197,7 @@ class AnyOrder(RuleBasedStateMachine):
         """On hand is what came in, less what left, plus what was restocked; promises are what the order holds."""
         order = self.order
         for sku, received in self.received.items():
-            levels = [level for level in self.world.shop.stock(sku)]
+            levels = list(self.world.shop.stock(sku))
             left = sum(line.left for line in order.lines if line.sku == sku)
             restocked = sum(line[Bucket.RESTOCKED] for line in order.lines if line.sku == sku)
             held = sum(line[Bucket.RESERVED] + line[Bucket.RELEASED] for line in order.lines if line.sku == sku)
@@ -263,9 +263,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert accepted == cancel.allowed
         back = offered["request_return", ""]
         if back.allowed:
-            assert shop.plan.request_return(
-                self.order_id, {line: units for line, units in back.units}, reason="preview"
-            ).moves
+            assert shop.plan.request_return(self.order_id, dict(back.units), reason="preview").moves
 
 
 AnyOrder.TestCase.settings = __import__("hypothesis").settings(deadline=None, stateful_step_count=12)

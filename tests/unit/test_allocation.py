@@ -292,10 +292,14 @@ class TestRules:
     @pytest.mark.parametrize(
         ("better", "worse", "why"),
         [
-            (Warehouse("Z", lead_days=1), Warehouse("A", lead_days=3), "soonest (1 d against 3 d)"),
-            (Warehouse("Z", cost_minor=200), Warehouse("A", cost_minor=1500), "cheapest (200 against 1,500)"),
+            (Warehouse("Z", lead_days=1, cost_minor=900), Warehouse("A", lead_days=3), "soonest (1 d against 3 d)"),
             (
-                Warehouse("Z", position=NEW_YORK),
+                Warehouse("Z", cost_minor=200),
+                Warehouse("A", cost_minor=1500, position=NEW_YORK),
+                "cheapest (200 against 1,500)",
+            ),
+            (
+                Warehouse("Z", 5, position=NEW_YORK),
                 Warehouse("A", position=LOS_ANGELES),
                 "nearest (8 km against 3,941 km)",
             ),

@@ -317,5 +317,5 @@ class Book:
 def _entry(row: tuple[object, ...]) -> Entry:
     values = dict(zip(_ENTRY, row, strict=True))
     if row[_KIND] is not None:
-        values["kind"] = OperationKind(row[_KIND])
+        values["kind"] = OperationKind(str(row[_KIND]))
     return Entry(**values)  # type: ignore[arg-type]  # STRICT tables keep the types

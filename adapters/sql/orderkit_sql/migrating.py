@@ -101,10 +101,15 @@ def _migrated(engine: Engine, database: Database, *, print_only: bool) -> tuple[
             return ()
         statements = creation(database.tables)
         if not print_only:
-            for statement in statements:
-                connection.exec_driver_sql(statement)
+            _run(connection, statements)
             connection.commit()
         return statements
+
+
+def _run(connection: Connection, statements: tuple[str, ...]) -> None:
+    """Run the statements; PostgreSQL takes them all in one message, SQLite's driver one at a time."""
+    for statement in ("; ".join(statements),) if connection.dialect.name == "postgresql" else statements:
+        connection.exec_driver_sql(statement)
 
 
 def _known(version: int) -> None:

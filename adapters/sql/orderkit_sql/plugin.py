@@ -33,9 +33,9 @@ def open_async_store(url: Url) -> AsyncStore | None:
     ):
         return None
     try:
-        from orderkit_sql.async_store import open_async_store as opened  # noqa: PLC0415
+        from orderkit_sql.async_store import open_async_store as opened  # noqa: PLC0415  (SQLAlchemy only when it is used)
     except ImportError as error:
-        from orderkit_sql.engines import missing_driver  # noqa: PLC0415
+        from orderkit_sql.engines import missing_driver  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
         raise missing_driver(url.scheme, error) from error
     return opened(url)
@@ -46,7 +46,7 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
     """Say what the store can do."""
     if scheme not in SCHEMES:
         return None
-    from orderkit_sql.store import capabilities  # noqa: PLC0415
+    from orderkit_sql.store import capabilities  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
     return {"store": attrs.asdict(capabilities(durable=True))}
 
@@ -56,6 +56,6 @@ def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:  # noqa: 
     """Create or update the tables; return the SQL."""
     if url.scheme not in SCHEMES:
         return None
-    from orderkit_sql.migrating import migrate  # noqa: PLC0415
+    from orderkit_sql.migrating import migrate  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
     return migrate(url, print_only)

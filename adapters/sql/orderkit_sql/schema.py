@@ -136,7 +136,8 @@ def tables(dialect: Dialect, schema: str = "orderkit") -> Tables:
 
 def creation(made: Tables) -> tuple[str, ...]:
     """Return the statements that make everything, in order, ending with the version row."""
-    dialect: Any = postgresql.dialect() if made.dialect == "postgresql" else sqlite.dialect()  # type: ignore[no-untyped-call]
+    dialects: Any = {"postgresql": postgresql.dialect, "sqlite": sqlite.dialect}
+    dialect = dialects[made.dialect]()
     statements = [f"CREATE SCHEMA IF NOT EXISTS {made.schema}"] if made.dialect == "postgresql" else []
     for table in made.metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)).strip())

@@ -239,7 +239,7 @@ def test_a_unit_of_work_is_not_tried_forever() -> None:
 
 def _lost() -> Exception:
     from psycopg import OperationalError  # noqa: PLC0415  (an extra)
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (only where it is used)
 
     error = DBAPIError(
         "SELECT 1", None, OperationalError("server closed the connection unexpectedly"), connection_invalidated=True

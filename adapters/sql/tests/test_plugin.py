@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from orderkit_sql import AsyncSqlStore, SqlStore, plugin
 
 from orderkit.errors import Misconfigured
 from orderkit.plugins.manager import Plugins
 from orderkit.plugins.url import Url
+from orderkit_sql import AsyncSqlStore, SqlStore, plugin
 
 
 def test_a_sqlite_address_opens_this_store(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -40,16 +39,29 @@ class TestAsyncSqliteMemory(AsyncStoreContract):
         return open_async_store("sqlite:///:memory:")
 
 
+@pytest.fixture
+def postgres_shop(postgres_database: str) -> str:
+    """The address of a store on PostgreSQL, empty. Its tables are made once; emptying them costs a tenth of that."""
+    with closing(open_store(postgres_database, create=True)) as store, store._engine.begin() as connection:
+        tables, records = store.database.tables, store.database.name(store.database.tables.records)
+        others = [
+            store.database.name(table) for table in tables.metadata.sorted_tables if table is not tables.schema_version
+        ]
+        statements = [f"ALTER TABLE {records} DISABLE TRIGGER USER", *(f"DELETE FROM {name}" for name in others)]
+        connection.exec_driver_sql("; ".join([*statements, f"ALTER TABLE {records} ENABLE TRIGGER USER"]))
+    return postgres_database
+
+
 @pytest.mark.postgres
 class TestPostgres(StoreContract):
     @pytest.fixture
-    def store(self, postgres_database: str) -> Iterator[Store]:
-        with closing(open_store(f"{postgres_database}?schema=shop_{secrets.token_hex(4)}", create=True)) as store:
+    def store(self, postgres_shop: str) -> Iterator[Store]:
+        with closing(open_store(postgres_shop)) as store:
             yield store
 
 
 @pytest.mark.postgres
 class TestAsyncPostgres(AsyncStoreContract):
     @pytest.fixture
-    def async_store(self, postgres_database: str) -> AsyncStore:
-        return open_async_store(f"{postgres_database}?schema=shop_{secrets.token_hex(4)}", create=True)
+    def async_store(self, postgres_shop: str) -> AsyncStore:
+        return open_async_store(postgres_shop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +32,9 @@ HOMES = {
     "bruno": Address(name="Bruno Costa", street="Calle Mayor 5", city="Madrid", zip="28013", country="ES"),
     "chloé": Address(name="Chloé Martin", street="Rue Merci 8", city="Lyon", zip="69002", country="FR"),
 }
+
+
+Act = Callable[[Shop, VirtualClock, str], Order]
 
 
 @click.command()
@@ -159,16 +163,16 @@ _STEPS = (
 )
 
 
-def _told(shop: Shop, clock: VirtualClock, name: str, act) -> tuple[str, Order]:  # type: ignore[no-untyped-def]
+def _told(shop: Shop, clock: VirtualClock, name: str, act: Act) -> tuple[str, Order]:
     clock.advance(hours=1)
     return name, act(shop, clock, f"demo/{act.__name__}")
 
 
 def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:
     from orderkit.cli.replaying import progress  # noqa: PLC0415  (the second half of the demo)
-    from orderkit.replay.render import rendered, summarized  # noqa: PLC0415
-    from orderkit.replay.running import replayed  # noqa: PLC0415
-    from orderkit.replay.sample import write_sample  # noqa: PLC0415
+    from orderkit.replay.render import rendered, summarized  # noqa: PLC0415  (only where it is used)
+    from orderkit.replay.running import replayed  # noqa: PLC0415  (only where it is used)
+    from orderkit.replay.sample import write_sample  # noqa: PLC0415  (only where it is used)
 
     file = folder / "slice.csv"
     lines = write_sample(file, invoices=invoices, seed=seed)

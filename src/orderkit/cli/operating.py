@@ -13,6 +13,8 @@ from orderkit import OrderQuery, Shop, open
 from orderkit.cli.output import format_option, payments_option, say, store_option, table
 from orderkit.errors import OrderkitError, PortError
 
+PARKED_MAX = 50  # enough to see that something is wrong; `order list` shows the rest
+
 
 @click.command()
 @store_option
@@ -130,23 +132,22 @@ def _examined(store: str, payments: str, carriers: str) -> list[dict[str, str]]:
         return [*_waiting(shop), *_logs(shop), *_stock(shop)]
 
 
+PARKED_MAX = 50  # enough to see that something is wrong; `order list` shows the rest
+
+
 def _waiting(shop: Shop) -> list[dict[str, str]]:
-    found, cursor = [], None
-    while True:
+    parked: list[str] = []
+    cursor: str | None = None
+    while len(parked) <= PARKED_MAX:
         page = shop.orders(OrderQuery(limit=200, cursor=cursor))
-        for row in page.items:
-            if row.parked:
-                found.append(
-                    _finding(
-                        "D010-parked",
-                        "error",
-                        f"order {row.id} is parked: it failed again and again",
-                        f"orderkit order why {row.id}",
-                    )
-                )
+        parked += [row.id for row in page.items if row.parked]
         cursor = page.cursor
-        if cursor is None or len(found) > 50:
-            return found
+        if cursor is None:
+            break
+    what = "order {} is parked: it failed again and again"
+    return [
+        _finding("D010-parked", "error", what.format(order_id), f"orderkit order why {order_id}") for order_id in parked
+    ]
 
 
 def _logs(shop: Shop) -> list[dict[str, str]]:

@@ -80,7 +80,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str 
     cells = [[str(cell) if cell is not None else "" for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console  # noqa: PLC0415  (only where a person looks)
-        from rich.table import Table  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415  (only where it is used)
 
         shown = Table(*headings, title=title, header_style="bold", title_justify="left")
         for row in cells:

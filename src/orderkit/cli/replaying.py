@@ -56,8 +56,8 @@ def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None,
 def progress() -> Progress:
     """Return what shows progress: a bar where a person looks, a line now and then elsewhere."""
     if sys.stderr.isatty():
-        from rich import progress as bars  # noqa: PLC0415
-        from rich.console import Console  # noqa: PLC0415
+        from rich import progress as bars  # noqa: PLC0415  (only where it is used)
+        from rich.console import Console  # noqa: PLC0415  (only where it is used)
 
         bar = bars.Progress(
             bars.TextColumn("{task.description:<12}"),

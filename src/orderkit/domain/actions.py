@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 import attrs
 
@@ -52,17 +53,17 @@ def actions(order: Order, now: datetime) -> tuple[Action, ...]:
     found = [_pay(order), _cancel(order, now), _cancel_units(order, now), _amend(order, now), *_returns(order, now)]
     found.append(_tried(order, "hold", lambda: held(order, now, reason="manual")))
     found += [
-        _tried(order, "release_hold", lambda h=h: hold_released(order, h.id, now), subject=h.id, until=h.until)  # type: ignore[misc]
+        _tried(order, "release_hold", partial(hold_released, order, h.id, now), subject=h.id, until=h.until)
         for h in order.active_holds
     ]
     for shipment in order.shipments:
         if shipment.waiting:
-            found.append(_tried(order, "release", lambda s=shipment: released(order, s.id, now), subject=shipment.id))  # type: ignore[misc]
+            found.append(_tried(order, "release", partial(released, order, shipment.id, now), subject=shipment.id))
             found.append(
                 _tried(
                     order,
                     "ship",
-                    lambda s=shipment: shipped(order, s.id, now, carrier="any", tracking_number="preview"),  # type: ignore[misc]
+                    partial(shipped, order, shipment.id, now, carrier="any", tracking_number="preview"),
                     subject=shipment.id,
                 )
             )
@@ -70,13 +71,13 @@ def actions(order: Order, now: datetime) -> tuple[Action, ...]:
                 _tried(
                     order,
                     "cancel_shipment",
-                    lambda s=shipment: cancelling.cancelled(order, now, reason="preview", shipment=s.id),  # type: ignore[misc]
+                    partial(cancelling.cancelled, order, now, reason="preview", shipment=shipment.id),
                     subject=shipment.id,
                     until=shipment.cutoff_at,
                 )
             )
         elif shipment.travelling:
-            found.append(_tried(order, "deliver", lambda s=shipment: delivered(order, s.id, now), subject=shipment.id))  # type: ignore[misc]
+            found.append(_tried(order, "deliver", partial(delivered, order, shipment.id, now), subject=shipment.id))
     found.append(_tried(order, "refund", lambda: goodwill(order, max(1, order.paid_minor), now, reason="preview")))
     return tuple(found)
 
@@ -147,23 +148,23 @@ def _returns(order: Order, now: datetime) -> list[Action]:
     for found_return in order.returns:
         rid, outstanding = found_return.id, found_return.outstanding
         if found_return.state == "requested":
-            found.append(_tried(order, "authorize_return", lambda i=rid: return_authorized(order, i, now), subject=rid))  # type: ignore[misc]
+            found.append(_tried(order, "authorize_return", partial(return_authorized, order, rid, now), subject=rid))
         if found_return.state == "authorized":
-            found.append(_tried(order, "send_return", lambda i=rid: return_sent(order, i, now), subject=rid))  # type: ignore[misc]
+            found.append(_tried(order, "send_return", partial(return_sent, order, rid, now), subject=rid))
         if outstanding and found_return.state in ("authorized", "in_transit", "partially_received"):
             graded = graded_by_default(outstanding)
             found.append(
                 _tried(
                     order,
                     "receive_return",
-                    lambda i=rid, g=graded: return_received(order, i, g, now, warehouse="preview"),  # type: ignore[misc]
+                    partial(return_received, order, rid, graded, now, warehouse="preview"),
                     subject=rid,
                     units=tuple(sorted(outstanding.items())),
                 )
             )
         if found_return.state in ("requested", "authorized", "in_transit"):
             found.append(
-                _tried(order, "cancel_return", lambda i=rid: return_cancelled(order, i, reason="preview"), subject=rid)  # type: ignore[misc]
+                _tried(order, "cancel_return", partial(return_cancelled, order, rid, reason="preview"), subject=rid)
             )
     return found
 

@@ -7,7 +7,7 @@ is due, and `tasks` says what to do. A crash loses nothing, because the agenda o
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 
 import attrs
 
@@ -20,7 +20,7 @@ _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
 BACKORDER_AFTER = timedelta(hours=1)
 
 
-class TaskKind(str, Enum):
+class TaskKind(StrEnum):
     """Kinds of waiting, and with them the worker roles: sagas, resolver, timers."""
 
     MOVE_MONEY = "move_money"
@@ -95,13 +95,11 @@ def _money(order: Order) -> list[Task]:
         ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in _TAKING)
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
         found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
-    for payment in order.payments:
-        if (
-            payment.expires_at is not None
-            and payment.state == "authorized"
-            and not any(o.open for o in payment.operations)
-        ):
-            found.append(Task(payment.expires_at, TaskKind.EXPIRE_AUTHORIZATION, payment.id))
+    found += [
+        Task(p.expires_at, TaskKind.EXPIRE_AUTHORIZATION, p.id)
+        for p in order.payments
+        if p.expires_at is not None and p.state == "authorized" and not any(o.open for o in p.operations)
+    ]
     return found
 
 
@@ -113,6 +111,6 @@ def _goods(order: Order) -> list[Task]:
             for s in order.shipments
             if s.state == "planned" and s.cutoff_at
         ]
-    if any([line.buckets[Bucket.BACKORDERED] for line in order.lines]):
+    if any(line.buckets[Bucket.BACKORDERED] for line in order.lines):
         found.append(Task(order.updated_at + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
     return found

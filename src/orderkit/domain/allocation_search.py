@@ -89,11 +89,10 @@ def one_for_all(question: Question) -> Warehouse | None:
             found.append(warehouse)
     destination = question.destination
     able = [
-        warehouse
-        for warehouse in found
-        if forbidden(warehouse, rules, destination) is None
-        and not any(refused(demand, warehouse) for demand in limited)
-        and (warehouse.capacity_units is None or warehouse.capacity_units >= sum(needs.values()))
+        place
+        for place in found
+        if forbidden(place, rules, destination) is None and not any(refused(demand, place) for demand in limited)
+        if place.capacity_units is None or place.capacity_units >= sum(needs.values())
     ]
     if len(able) < 2:  # noqa: PLR2004  (nothing to rank)
         return able[0] if able else None
@@ -280,8 +279,7 @@ def _fewest(field: Field) -> int | None:
     most = (everything & ~pinned).bit_count()
     if field.parcels_max is not None:
         most = min(most, field.parcels_max)
-    begun = forced.bit_count()
-    banned = chosen = pinned | forced
+    begun, chosen, banned = forced.bit_count(), pinned | forced, pinned | forced
     for size in range(begun, most + 1):
         if size == begun + 2 and not rest:
             banned |= _replaced(field, masks)

@@ -68,7 +68,7 @@ class Cart:
         attributes: Mapping[str, str] | None = None,
     ) -> Cart:
         """Return the cart with one more line. Amounts are text or numbers in the currency's major unit: `"12.50"`."""
-        if not isinstance(sku, str) or not sku.strip():
+        if type(sku) is not str or not sku.strip():
             raise InvalidInput("a line needs a SKU", code="invalid_input", field="sku")
         if type(quantity) is not int or not 0 < quantity <= QUANTITY_MAX:
             raise InvalidInput(

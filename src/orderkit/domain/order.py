@@ -8,7 +8,7 @@ statuses are derived (see `status`). Nothing here decides anything.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 
 import attrs
 
@@ -21,6 +21,7 @@ from orderkit.domain.returns import Return, ReturnPolicy
 from orderkit.domain.shipment import Shipment
 from orderkit.errors import InvalidInput, NotAllowed
 
+COUNTRY_LENGTH = 2  # ISO 3166-1 alpha-2
 LINES_MAX = 1_000  # a cart above this is an import or an attack; each commit must stay one readable unit of work
 
 
@@ -38,13 +39,13 @@ class Address:
         for field in ("street", "city", "zip"):
             if not getattr(self, field).strip():
                 raise InvalidInput(f"an address needs its {field}", code="invalid_address", field=field)
-        if len(self.country) != 2 or not self.country.isascii() or not self.country.isupper():
+        if len(self.country) != COUNTRY_LENGTH or not self.country.isascii() or not self.country.isupper():
             raise InvalidInput(
                 f"{self.country!r} is no two-letter country code", code="invalid_address", field="country"
             )
 
 
-class Service(str, Enum):
+class Service(StrEnum):
     """How fast the customer wants it."""
 
     STANDARD = "standard"

@@ -9,7 +9,7 @@ All amounts are minor units of the order's currency. Nothing here calls anybody.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 
 import attrs
 
@@ -17,7 +17,7 @@ from orderkit.domain.lifecycle import OPERATION, PAYMENT
 from orderkit.errors import NotAllowed
 
 
-class OperationKind(str, Enum):
+class OperationKind(StrEnum):
     """What a provider is asked to do. `charge` authorizes and captures at once."""
 
     CHARGE = "charge"
@@ -27,7 +27,7 @@ class OperationKind(str, Enum):
     REFUND = "refund"
 
 
-class CaptureMode(str, Enum):
+class CaptureMode(StrEnum):
     """When the money is taken: with the order, or with each shipment."""
 
     NOW = "now"

@@ -50,7 +50,7 @@ class Preview:
         )
         lines = [f"status    {status}"]
         lines += [
-            f"units     {m.quantity} × {names.get(m.line, m.line)}: {_name(m.source)} → {_name(m.target)}"
+            f"units     {m.quantity} of {names.get(m.line, m.line)}: {_name(m.source)} → {_name(m.target)}"
             for m in self.moves
         ]
         lines += [

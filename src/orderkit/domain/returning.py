@@ -100,7 +100,7 @@ def return_requested(
             raise InvalidInput(f"cannot return {item.quantity} units", code="invalid_quantity", field="items")
         wanted[item.line] = wanted.get(item.line, 0) + item.quantity
     for number, count in wanted.items():
-        _allowed(order, number, count, now, enforce_window)
+        _allowed(order, number, count, now, enforce_window=enforce_window)
     policy = order.facts.policies.returns
     found = Return(
         id=f"{order.id}-R{len(order.returns) + 1}",
@@ -119,7 +119,7 @@ def return_requested(
     return decided(order, told, moves=moves, returns=(*order.returns, found))
 
 
-def _allowed(order: Order, number: int, count: int, now: datetime, enforce_window: bool) -> None:
+def _allowed(order: Order, number: int, count: int, now: datetime, *, enforce_window: bool) -> None:
     found = eligibility(order, number, now)
     line = order.line(number)
     free = found.units if enforce_window else line.returnable
@@ -234,7 +234,7 @@ def return_received(
         "return.received", {"return": found.id, "receipt": receipt.id, "units": {str(n): q for n, q in arrived.items()}}
     )
     decision = decided(order, told, moves=moves, stock=stock)
-    credited = {n: q for n, q in _counted(g for g in graded if g.disposition is not Disposition.SEND_BACK).items()}
+    credited = dict(_counted(g for g in graded if g.disposition is not Disposition.SEND_BACK).items())
     if credited:
         refund = granted(
             decision.order,

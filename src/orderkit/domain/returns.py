@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 
 import attrs
 
@@ -11,7 +11,7 @@ from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.quantities import Bucket
 
 
-class Grade(str, Enum):
+class Grade(StrEnum):
     """What the warehouse finds when it opens the parcel."""
 
     LIKE_NEW = "like_new"
@@ -21,7 +21,7 @@ class Grade(str, Enum):
     WRONG_ITEM = "wrong_item"
 
 
-class Disposition(str, Enum):
+class Disposition(StrEnum):
     """What becomes of a received unit."""
 
     RESTOCK = "restock"

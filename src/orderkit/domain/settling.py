@@ -145,11 +145,8 @@ def granted(
     customer. What was given back before for good will is not given twice. The preview of a refund is this same call.
     """
     components = _quoted(order, kind, units, grades, goodwill_minor, return_id)
-    for name, kept in (("deduction", deduction_minor), ("given_before", None)):
-        total = _counted(components)
-        kept = max(0, total - order.due_minor) if kept is None else min(kept, total)
-        if kept:
-            components = (*components, RefundComponent(kind=name, amount_minor=-kept))
+    components = _less(components, "deduction", deduction_minor)
+    components = _less(components, "given_before", max(0, _counted(components) - order.due_minor))
     return Refund(
         id=f"{order.id}-F{len(order.refunds) + 1}",
         kind=kind,
@@ -160,6 +157,11 @@ def granted(
         components=components,
         return_id=return_id,
     )
+
+
+def _less(components: tuple[RefundComponent, ...], kind: str, amount_minor: int) -> tuple[RefundComponent, ...]:
+    kept = min(amount_minor, _counted(components))
+    return (*components, RefundComponent(kind=kind, amount_minor=-kept)) if kept else components
 
 
 def _counted(components: tuple[RefundComponent, ...]) -> int:

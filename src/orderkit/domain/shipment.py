@@ -7,14 +7,14 @@ the units is decided elsewhere (`shipping`). Nothing here calls a carrier.
 from __future__ import annotations
 
 from datetime import date, datetime
-from enum import Enum
+from enum import StrEnum
 
 import attrs
 
 from orderkit.domain.lifecycle import SHIPMENT
 
 
-class CarrierStatus(str, Enum):
+class CarrierStatus(StrEnum):
     """What a carrier says of a parcel, in one vocabulary for all carriers."""
 
     UNKNOWN = "unknown"

@@ -84,8 +84,8 @@ def _captured(order: Order, shipment: Shipment, now: datetime) -> Decision:
         return decided(order)
     wanted = shipment_value(order, dict(shipment.lines))
     payments, events = [], []
-    for payment in order.payments:
-        part = min(wanted, payment.capturable_minor)
+    for found in order.payments:
+        payment, part = found, min(wanted, found.capturable_minor)
         if part > 0:
             operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment.id)
             payment = requested(payment, operation)

@@ -67,8 +67,10 @@ def fulfillment(order: Order) -> str:
 
 
 def payment(order: Order) -> str:
-    """Return where the money stands: pending, authorized, (partially_)paid, overpaid, (partially_)refunded, in_doubt, failed,
-    voided, or none where nothing was ever to be paid.
+    """Return where the money stands.
+
+    One of pending, authorized, partially_paid, paid, overpaid, partially_refunded, refunded, in_doubt, failed, voided; none where nothing was
+    ever to be paid.
     """
     if any(p.in_doubt for p in order.payments):
         return "in_doubt"
@@ -103,7 +105,9 @@ def _totals(order: Order) -> list[int]:
     if len(order.lines) == 1:
         return list(order.lines[0].buckets[:8])
     # All columns at once, because this runs several times a commit and orders have hundreds of lines.
-    return list(map(sum, zip(*[line.buckets for line in order.lines], strict=True)))[: len(FORWARD)] or [0] * len(FORWARD)
+    return list(map(sum, zip(*[line.buckets for line in order.lines], strict=True)))[: len(FORWARD)] or [0] * len(
+        FORWARD
+    )
 
 
 def _returned(order: Order) -> int:

@@ -27,18 +27,18 @@ def by_line(order: Order, units: Units, *, free: Mapping[int, int]) -> dict[int,
         if isinstance(name, int):
             found[order.line(name).number] = found.get(name, 0) + count
             continue
-        lines = [line.number for line in order.lines if line.sku == name]
+        lines, rest = [line.number for line in order.lines if line.sku == name], count
         if not lines:
             raise InvalidInput(
                 f"order {order.id} has no {name!r}", code="unknown_line", field="sku", facts={"sku": name}
             )
         for number in lines:
-            part = min(count, free.get(number, 0) - found.get(number, 0))
+            part = min(rest, free.get(number, 0) - found.get(number, 0))
             if part > 0:
                 found[number] = found.get(number, 0) + part
-                count -= part
-        if count:  # too many: ask for them all the same, so that the rule says no in its own words
-            found[lines[-1]] = found.get(lines[-1], 0) + count
+                rest -= part
+        if rest:  # too many: ask for them all the same, so that the rule says no in its own words
+            found[lines[-1]] = found.get(lines[-1], 0) + rest
     return found
 
 

@@ -79,7 +79,7 @@ WORKER = Caller(actor="worker", goes_on=False)
 
 def checked_key(key: str) -> str:
     """Return the key if it can be used as an idempotency key."""
-    if not isinstance(key, str) or not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable() or key.isspace():
+    if type(key) is not str or not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable() or key.isspace():
         raise InvalidInput("an idempotency key has 1 to 255 visible characters", code="invalid_key", field="key")
     return key
 
@@ -248,12 +248,11 @@ async def planned(
     """Plan the demands against what is available now, without the warehouses to avoid; an unknown SKU is an error, not a shortage."""
     skus = tuple(sorted({demand.sku for demand in demands}))
     units = {place: count for place, count in (await ReadSupply(skus)).items() if place[1] not in avoid}
-    if unknown := set(skus) - {sku for sku, _ in units}:
-        if not avoid:
-            first = min(unknown)
-            raise InvalidInput(
-                f"{first!r} is stocked nowhere", code="unknown_sku", field="sku", facts={"skus": sorted(unknown)}
-            )
+    if (unknown := set(skus) - {sku for sku, _ in units}) and not avoid:
+        first = min(unknown)
+        raise InvalidInput(
+            f"{first!r} is stocked nowhere", code="unknown_sku", field="sku", facts={"skus": sorted(unknown)}
+        )
     return planning(facts, demands, units, settings, partial=partial)
 
 

@@ -76,9 +76,7 @@ def document(order: Order) -> Mapping[str, Any]:
         "shipped_at": min((s.shipped_at.isoformat() for s in order.shipments if s.shipped_at), default=None),
         "skus": [line.sku for line in facts.lines],
         "names": [line.name for line in facts.lines],
-        "address": " ".join(
-            (facts.ship_to.name, facts.ship_to.street, facts.ship_to.zip, facts.ship_to.city, facts.ship_to.country)
-        ),
+        "address": f"{facts.ship_to.name} {facts.ship_to.street} {facts.ship_to.zip} {facts.ship_to.city} {facts.ship_to.country}",
         "country": facts.ship_to.country,
         "tracking_numbers": [s.tracking_number for s in order.shipments if s.tracking_number],
         "warehouses": sorted({s.warehouse for s in order.shipments}),

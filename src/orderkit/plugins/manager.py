@@ -32,7 +32,12 @@ from orderkit.ports.store import AsyncStore, Store
 TRACE = "ORDERKIT_TRACE_PLUGINS"
 
 # Drivers whose module has another name than their distribution; all others are found in the adapter's own list of requirements.
-_DISTRIBUTION_OF = {"psycopg_binary": "psycopg", "psycopg_pool": "psycopg", "confluent_kafka": "confluent-kafka", "jwt": "pyjwt"}
+_DISTRIBUTION_OF = {
+    "psycopg_binary": "psycopg",
+    "psycopg_pool": "psycopg",
+    "confluent_kafka": "confluent-kafka",
+    "jwt": "pyjwt",
+}
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)[^;]*;.*\bextra\s*==\s*['\"]([A-Za-z0-9._-]+)['\"]")
 
 
@@ -176,7 +181,9 @@ class Plugins:
         if not self._manager.is_blocked(scheme):
             # One module may answer several schemes, and is registered once.
             modules = {entry.value for entry in entries}
-            same = next((other for other in _entries() if self._loaded.get(other.name) and other.value in modules), None)
+            same = next(
+                (other for other in _entries() if self._loaded.get(other.name) and other.value in modules), None
+            )
             if same is not None:
                 self._loaded[scheme] = self._loaded[same.name]
                 return
@@ -190,12 +197,17 @@ class Plugins:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             raise Misconfigured(
-                f"an adapter does not fit: {error}", remedy="Update the adapter: its hooks are not those of this version."
+                f"an adapter does not fit: {error}",
+                remedy="Update the adapter: its hooks are not those of this version.",
             ) from error
 
     def _offers(self, plugin: object) -> tuple[str, ...]:
         callers = self._manager.get_hookcallers(plugin) or []
-        names = {caller.name.removeprefix("open_").removeprefix("async_") for caller in callers if caller.name.startswith("open_")}
+        names = {
+            caller.name.removeprefix("open_").removeprefix("async_")
+            for caller in callers
+            if caller.name.startswith("open_")
+        }
         return tuple(sorted(names))
 
     def _unanswered(self, port: str, url: Url) -> Misconfigured:
@@ -257,7 +269,9 @@ def _missing(scheme: str, error: ImportError) -> Misconfigured:
     module = (error.name or "").partition(".")[0]
     own = {entry.value.partition(":")[0].partition(".")[0] for entry in entries}
     if module and module in own:
-        return Misconfigured(f"the adapter {scheme!r} is broken: {error}", remedy="Reinstall the adapter.", facts={"scheme": scheme})
+        return Misconfigured(
+            f"the adapter {scheme!r} is broken: {error}", remedy="Reinstall the adapter.", facts={"scheme": scheme}
+        )
     wanted = _extra(module, entries)
     install = f"pip install '{wanted}'"
     return Misconfigured(

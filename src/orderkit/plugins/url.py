@@ -20,7 +20,8 @@ A = TypeVar("A")
 
 # Two characters at least: one letter is a drive of Windows.
 _SHAPE = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9.-]+)(?:\+(?P<driver>[a-z0-9_.-]+))?:(?P<rest>[^?]*)(?:\?(?P<query>.*))?", re.IGNORECASE | re.DOTALL
+    r"(?P<scheme>[a-z][a-z0-9.-]+)(?:\+(?P<driver>[a-z0-9_.-]+))?:(?P<rest>[^?]*)(?:\?(?P<query>.*))?",
+    re.IGNORECASE | re.DOTALL,
 )
 # Up to the last @, so that a password with a slash or an @ in it is hidden too.
 _USER = re.compile(r"(?P<user>//[^/:@]*):.*@", re.DOTALL)

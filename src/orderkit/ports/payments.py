@@ -21,7 +21,7 @@ class Confirmed:
 
 @attrs.frozen
 class Refused:
-    """The provider definitely did not do it, and why: `declined`, `insufficient_funds`, `not_found`, …"""
+    """The provider definitely did not do it, and why: `declined`, `insufficient_funds`, `not_found` and the like."""
 
     reason: str
 

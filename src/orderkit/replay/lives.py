@@ -32,7 +32,9 @@ CALLER = Caller(actor="replay", principal="replay", goes_on=True)
 def cart_of(planned: PlannedOrder) -> Cart:
     """Return the cart of a planned order; prices are those of the invoice."""
     known = country_of(planned.country)
-    code = known.code if known is not UNKNOWN else "GB"  # no carrier goes nowhere: what names no country is the shop's own
+    code = (
+        known.code if known.code != UNKNOWN.code else "GB"
+    )  # no carrier goes nowhere: what names no country is the shop's own
     return Cart(
         customer=planned.customer,
         ship_to=Address(street="as on the invoice", city=planned.country, zip="-", country=code, name=planned.customer),

@@ -209,7 +209,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Sequence[Any] | _Unusable]]:
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[Any] | _Unusable]]:
     try:
         import pyarrow as pa  # noqa: PLC0415  (only who reads parquet needs the driver)
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415  (only where it is used)
     except ImportError as error:
         raise Misconfigured(
             "reading parquet needs pyarrow, which is not installed",

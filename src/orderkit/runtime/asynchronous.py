@@ -206,7 +206,9 @@ def bound_async(
 def joined_async(handlers: AsyncHandlers, store_: Any) -> AsyncHandlers:
     """Return the handlers for a transaction of the host: the store's effects go there, and nothing leaves the process."""
     one = {kind: refused if issubclass(kind, Outside) else handler for kind, handler in handlers.one.items()}
-    return AsyncHandlers({**one, **{binding.kind: binding.one for binding in _several(store_, lanes=False)}}, in_turn=True)
+    return AsyncHandlers(
+        {**one, **{binding.kind: binding.one for binding in _several(store_, lanes=False)}}, in_turn=True
+    )
 
 
 def _at_once(call: Callable[[Any], Any]) -> AsyncOne:

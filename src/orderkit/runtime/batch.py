@@ -20,7 +20,9 @@ from orderkit.runtime.sync import awaitable, explained
 A = TypeVar("A")
 
 
-def run_many(flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256) -> list[A | Exception]:
+def run_many(
+    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256
+) -> list[A | Exception]:
     """Run all flows and return their answers in order; a flow that failed has its exception in its place."""
     results = dict(run_each(flows, handlers, in_flight=in_flight, largest=largest))
     return [results[n] for n in range(len(results))]
@@ -71,7 +73,9 @@ class _Bench:
 
     def __init__(self, handlers: Handlers, largest: int) -> None:
         self._handlers, self._one, self._many, self._largest = handlers, handlers.one, handlers.many, largest
-        self._lines: dict[type[Effect[Any]], deque[tuple[Any, Any, Effect[Any]]]] = {kind: deque() for kind in handlers.many}
+        self._lines: dict[type[Effect[Any]], deque[tuple[Any, Any, Effect[Any]]]] = {
+            kind: deque() for kind in handlers.many
+        }
         self.running = 0
         self.ended: list[tuple[int, Any]] = []
 

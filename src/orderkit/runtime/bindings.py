@@ -93,7 +93,9 @@ class On(Generic[E_co]):
         """Bind the effect to an async method that takes one."""
         return Binding(self._kind, call)
 
-    def awaited_many(self: On[Effect[A]], call: Callable[[Sequence[E_co]], Awaitable[Sequence[A | Exception]]]) -> Binding:
+    def awaited_many(
+        self: On[Effect[A]], call: Callable[[Sequence[E_co]], Awaitable[Sequence[A | Exception]]]
+    ) -> Binding:
         """Bind the effect to an async method that takes many; a lane calls it."""
         return Binding(self._kind, call, call)
 
@@ -149,7 +151,9 @@ def unanswered(effect: object) -> OrderkitError:
         if kind in methods:
             return _missing(port, kind)
     return Misconfigured(
-        f"nothing answers {kind.__name__}", code="missing_port", remedy="Bind the effect to a handler, or do not await it."
+        f"nothing answers {kind.__name__}",
+        code="missing_port",
+        remedy="Bind the effect to a handler, or do not await it.",
     )
 
 
@@ -225,9 +229,13 @@ def bound(
     one = {binding.kind: binding.one for binding in bindings}
     many = {binding.kind: binding.many for binding in bindings if binding.many is not None}
     one[clock.Pause] = lambda effect: pause(effect.seconds)
-    many[clock.Pause] = lambda effects: [pause(max(effect.seconds for effect in effects))] * len(effects)  # one wait for all
+    many[clock.Pause] = lambda effects: (
+        [pause(max(effect.seconds for effect in effects))] * len(effects)
+    )  # one wait for all
     if shares(store_):
-        one[store.Commit] = ThreadLane(store_.commit_many, largest=store_.capabilities.batch_max, lanes=lanes_of(store_))
+        one[store.Commit] = ThreadLane(
+            store_.commit_many, largest=store_.capabilities.batch_max, lanes=lanes_of(store_)
+        )
     return Handlers(one, many)
 
 
@@ -334,7 +342,9 @@ def _guarded(binding: Binding, adapter: Any) -> Binding:
         port = "payments" if binding.kind in PORTS["payments"] else "carriers"
         several = getattr(adapter, f"{PORTS[port][binding.kind]}_many", None)
     return Binding(
-        binding.kind, guarded(binding.kind, binding.one), guarded_many(binding.kind, several) if several is not None else None
+        binding.kind,
+        guarded(binding.kind, binding.one),
+        guarded_many(binding.kind, several) if several is not None else None,
     )
 
 

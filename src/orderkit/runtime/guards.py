@@ -135,9 +135,13 @@ def for_one(kind: Kind, error: BaseException) -> Exception:
 
 def miscounted(kind: Kind, answers: int, effects: int) -> PortError:
     """Return the error for a batch with too few or too many answers: nobody can tell which is whose."""
-    return PortError(f"{answers} answers to {effects} of {kind.__name__}", outcome="unknown", facts={"effect": kind.__name__})
+    return PortError(
+        f"{answers} answers to {effects} of {kind.__name__}", outcome="unknown", facts={"effect": kind.__name__}
+    )
 
 
 def _port_error(kind: Kind, error: BaseException) -> PortError:
     # The type only: a driver's message may quote rows, and rows hold names and addresses.
-    return PortError(f"{kind.__name__} failed: {type(error).__name__}", outcome="unknown", facts={"effect": kind.__name__})
+    return PortError(
+        f"{kind.__name__} failed: {type(error).__name__}", outcome="unknown", facts={"effect": kind.__name__}
+    )

@@ -53,16 +53,34 @@ PSP = "orderkit.psp.operation.duration"
 CARRIER = "orderkit.carrier.operation.duration"
 KEYS = "orderkit.idempotency.requests"
 
-_STATE, _FROM, _TO, _TRIGGER = "orderkit.order.state", "orderkit.order.state.from", "orderkit.order.state.to", "orderkit.trigger"
+_STATE, _FROM, _TO, _TRIGGER = (
+    "orderkit.order.state",
+    "orderkit.order.state.from",
+    "orderkit.order.state.to",
+    "orderkit.trigger",
+)
 _SAGA, _DIRECTION = "orderkit.saga.name", "orderkit.saga.direction"
-_OPERATION, _OUTCOME, _ERROR, _RESULT = "orderkit.operation", "orderkit.outcome", "error.type", "orderkit.idempotency.result"
+_OPERATION, _OUTCOME, _ERROR, _RESULT = (
+    "orderkit.operation",
+    "orderkit.outcome",
+    "error.type",
+    "orderkit.idempotency.result",
+)
 
 SIGNALS = (
-    Signal(TRANSITIONS, "counter", "{transition}", (_FROM, _TO, _TRIGGER), "Commits that changed the status of an order."),
+    Signal(
+        TRANSITIONS, "counter", "{transition}", (_FROM, _TO, _TRIGGER), "Commits that changed the status of an order."
+    ),
     Signal(STATUS, "updowncounter", "{order}", (_STATE,), "Orders in each status, as seen by this process."),
     Signal(SHIPMENTS, "histogram", "{shipment}", (), "Shipments that a new order was split into."),
     Signal(SAGA, "histogram", "s", (_SAGA, _DIRECTION), "From the start of a saga to its end, by the shop's clock."),
-    Signal(SAGAS, "updowncounter", "{saga}", (_SAGA,), "Sagas that were started here and not ended, as seen by this process."),
+    Signal(
+        SAGAS,
+        "updowncounter",
+        "{saga}",
+        (_SAGA,),
+        "Sagas that were started here and not ended, as seen by this process.",
+    ),
     Signal(PSP, "histogram", "s", (_OPERATION, _OUTCOME, _ERROR), "Calls of the payment provider."),
     Signal(CARRIER, "histogram", "s", (_OPERATION, _OUTCOME, _ERROR), "Calls of a carrier."),
     Signal(KEYS, "counter", "{request}", (_RESULT,), "Requests with an idempotency key: first, replayed, or mismatch."),
@@ -156,7 +174,12 @@ class Observer:
         seconds = (stamp.at - run.started_at).total_seconds()
         if self._log is not None:
             self._log.info(
-                event, order_id=commit.after.id, correlation_id=stamp.correlation, saga=run.name, direction=run.direction, seconds=seconds
+                event,
+                order_id=commit.after.id,
+                correlation_id=stamp.correlation,
+                saga=run.name,
+                direction=run.direction,
+                seconds=seconds,
             )
         if self._metrics is not None:
             self._metrics.add(SAGAS, change, {_SAGA: run.name})
@@ -176,7 +199,15 @@ class Observer:
         reason = getattr(answer, "reason", None) if failure is None else failure
         if self._log is not None:
             say = self._log.warning if outcome in ("unknown", "failed") else self._log.info
-            say("provider.answered", port=port, operation=operation, outcome=outcome, reason=reason, seconds=round(seconds, 6), **facts)
+            say(
+                "provider.answered",
+                port=port,
+                operation=operation,
+                outcome=outcome,
+                reason=reason,
+                seconds=round(seconds, 6),
+                **facts,
+            )
         if self._metrics is not None:
             error = {_ERROR: str(reason)} if outcome in ("unknown", "failed") else {}
             self._metrics.record(metric, seconds, {_OPERATION: operation, _OUTCOME: outcome, **error})
@@ -192,7 +223,12 @@ def _failed(error: Exception) -> None:
     log.warning("an observer failed", exc_info=error)
 
 
-_OUTCOMES = {payments.Confirmed: "confirmed", carriers.Booked: "booked", payments.Refused: "refused", payments.Unknown: "unknown"}
+_OUTCOMES = {
+    payments.Confirmed: "confirmed",
+    carriers.Booked: "booked",
+    payments.Refused: "refused",
+    payments.Unknown: "unknown",
+}
 
 
 def observer(*, logs: object, metrics: Metrics | None) -> Observer | None:
@@ -229,7 +265,9 @@ def observed_async(handlers: AsyncHandlers, watcher: Observer | None) -> AsyncHa
     """The same for an event loop."""
     if watcher is None:
         return handlers
-    more: dict[type[Effect[Any]], Callable[[Any], Awaitable[Any]]] = {Commit: _commit_async(handlers.one[Commit], watcher)}
+    more: dict[type[Effect[Any]], Callable[[Any], Awaitable[Any]]] = {
+        Commit: _commit_async(handlers.one[Commit], watcher)
+    }
     more |= {kind: _timed_async(handlers.one[kind], watcher) for kind in _CALLS if kind in handlers.one}
     return handlers.over(more)
 

@@ -52,7 +52,9 @@ def awaitable(flow: Flow[Any], awaited: object) -> Effect[Any]:
     if isinstance(awaited, Effect):
         return awaited
     where = " → ".join(_chain(flow))
-    raise FlowMisused(f"{where} awaits {type(awaited).__name__}: without an event loop only effects and flows can be awaited")
+    raise FlowMisused(
+        f"{where} awaits {type(awaited).__name__}: without an event loop only effects and flows can be awaited"
+    )
 
 
 def explained(error: RuntimeError) -> Exception:

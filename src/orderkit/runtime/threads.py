@@ -100,7 +100,9 @@ class ThreadLane:
             with self._lock:
                 for n, waiter in enumerate(batch):
                     # No answers: the leader was interrupted, and nobody knows what became of the call.
-                    waiter.answer = answers[n] if answers is not None else for_one(type(waiter.effect), PortError("interrupted"))
+                    waiter.answer = (
+                        answers[n] if answers is not None else for_one(type(waiter.effect), PortError("interrupted"))
+                    )
                     waiter.answered = True
                     waiter.wake()
                 self._hand_over()

@@ -49,7 +49,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         info = tmp_path / f"{distribution.replace('-', '_')}-1.2.3.dist-info"
         info.mkdir()
         needs = "".join(f"Requires-Dist: {need}\n" for need in requires)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2.3\n{needs}", encoding="utf-8")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.2.3\n{needs}", encoding="utf-8"
+        )
         lines = "".join(f"{scheme} = {module}\n" for scheme, module in schemes.items())
         (info / "entry_points.txt").write_text(f"[orderkit]\n{lines}", encoding="utf-8")
         for scheme, module in schemes.items():
@@ -264,11 +266,17 @@ def test_the_capabilities_are_told_when_they_are_asked_for(install: Install) -> 
     install("orderkit-elm", {"elm": "shelf_elm"}, source="import elmwood_driver\n")
     found = {adapter.scheme: adapter for adapter in Plugins().installed(capabilities=True)}
 
-    assert (found["oak"].ports, dict(found["oak"].capabilities), found["oak"].problem) == (("store",), {"store": "durable"}, "")
+    assert (found["oak"].ports, dict(found["oak"].capabilities), found["oak"].problem) == (
+        ("store",),
+        {"store": "durable"},
+        "",
+    )
     assert "pip install" in found["elm"].problem
 
 
-def test_the_trace_shows_hook_calls_without_passwords(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_trace_shows_hook_calls_without_passwords(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`ORDERKIT_TRACE_PLUGINS=1` prints what was asked of whom, to standard error."""
     monkeypatch.setenv("ORDERKIT_TRACE_PLUGINS", "1")
     Plugins(Shelf()).open_store("shelf://anna:s3cret@hall")

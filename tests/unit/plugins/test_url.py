@@ -81,7 +81,12 @@ def test_options_are_read_as_what_they_mean() -> None:
     url = Url.parse("fakepsp:?seed=7&decline=0.02&webhooks=&loud=no")
 
     assert (url.integer("seed", 0), url.number("decline", 0.0)) == (7, 0.02)
-    assert (url.flag("loud", True), url.flag("quiet", True), url.flag("webhooks"), url.integer("limit", 5)) == (False, True, True, 5)
+    assert (url.flag("loud", True), url.flag("quiet", True), url.flag("webhooks"), url.integer("limit", 5)) == (
+        False,
+        True,
+        True,
+        5,
+    )
 
 
 @pytest.mark.parametrize(("text", "message"), [("x1:?n=seven", "a whole number"), ("x1:?n=1.5", "a whole number")])

@@ -63,6 +63,6 @@ def a_charge(order_id: str = "o-1") -> MoveMoney:
 
 def a_booking() -> BookParcel:
     """Return the booking of a parcel to Anna."""
-    return BookParcel(key="s-1/1", carrier="van", warehouse="berlin", address=HOME, service="standard", units=3, at=NOON)
-
-
+    return BookParcel(
+        key="s-1/1", carrier="van", warehouse="berlin", address=HOME, service="standard", units=3, at=NOON
+    )

@@ -42,7 +42,9 @@ def test_a_shop_that_lets_nobody_in_is_refused() -> None:
 def test_a_refused_verb_has_asked_nobody_and_leaves_no_coroutine_behind() -> None:
     """A verb that is refused has neither loaded, nor committed, nor charged; its key is free."""
     store, bank = MemoryStore(), Bank()
-    shop = orderkit.open(store, payments=bank, carriers=Van(), bus=None, notifications=None, documents=None, running_max=1)
+    shop = orderkit.open(
+        store, payments=bank, carriers=Van(), bus=None, notifications=None, documents=None, running_max=1
+    )
     shop.put_stock("MUG", {"berlin": 5})
     shop.put_stock("TEE", {"berlin": 5})
     with shop._admission, pytest.raises(Overloaded):

@@ -172,7 +172,9 @@ async def test_free_lanes_share_the_line_out() -> None:
     """Two free lanes take half of the line each, so that both are busy."""
     till = Till()
 
-    await asyncio.gather(*(run_async(loading(f"o-{n}"), handlers) for handlers in [till.handlers(lanes=2)] for n in range(6)))
+    await asyncio.gather(
+        *(run_async(loading(f"o-{n}"), handlers) for handlers in [till.handlers(lanes=2)] for n in range(6))
+    )
 
     assert [len(batch) for batch in till.sent] == [3, 3]
 
@@ -181,7 +183,9 @@ async def test_no_batch_is_larger_than_the_store_takes() -> None:
     """Five in line are three calls where two is the most."""
     till = Till()
 
-    await asyncio.gather(*(run_async(loading(f"o-{n}"), handlers) for handlers in [till.handlers(largest=2)] for n in range(5)))
+    await asyncio.gather(
+        *(run_async(loading(f"o-{n}"), handlers) for handlers in [till.handlers(largest=2)] for n in range(5))
+    )
 
     assert [len(batch) for batch in till.sent] == [2, 2, 1]
 
@@ -190,7 +194,9 @@ async def test_an_error_is_raised_in_its_own_flow_only() -> None:
     """The neighbors in the batch have their answers."""
     handlers = Till().handlers()
 
-    results = await asyncio.gather(*(run_async(loading(name), handlers) for name in ("MUG", "bad", "TEE")), return_exceptions=True)
+    results = await asyncio.gather(
+        *(run_async(loading(name), handlers) for name in ("MUG", "bad", "TEE")), return_exceptions=True
+    )
 
     assert [results[0], repr(results[1]), results[2]] == ["MUG", "LookupError('bad')", "TEE"]
 
@@ -203,7 +209,9 @@ async def test_a_wrong_count_of_answers_is_every_waiters_error(answers: Sequence
         return answers
 
     handlers = AsyncHandlers({Load: in_line(Lane(miscounting))})
-    first, second = await asyncio.gather(*(run_async(loading(n), handlers) for n in ("MUG", "TEE")), return_exceptions=True)
+    first, second = await asyncio.gather(
+        *(run_async(loading(n), handlers) for n in ("MUG", "TEE")), return_exceptions=True
+    )
 
     assert isinstance(first, PortError)
     assert isinstance(second, PortError)

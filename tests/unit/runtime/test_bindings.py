@@ -49,7 +49,12 @@ def shop_handlers(store: Any = None, **ports: Any) -> Handlers:
     """Return the handlers of a shop in memory."""
     ports = {"payments": Bank(), "carriers": Van(), **ports}
     return bound(
-        store_=store or MemoryStore(), clock_=StoppedClock(), ids=OneId(), settings_=Settings(), ports=ports, pause=lambda _: None
+        store_=store or MemoryStore(),
+        clock_=StoppedClock(),
+        ids=OneId(),
+        settings_=Settings(),
+        ports=ports,
+        pause=lambda _: None,
     )
 
 
@@ -92,7 +97,9 @@ def test_an_adapter_that_lacks_a_method_is_refused_by_name() -> None:
         def move_money(self, asked: MoveMoney) -> PaymentAnswer:
             return Refused("closed")
 
-    with pytest.raises(Misconfigured, match=r"Mute, given as orderkit.open\(payments=…\), does not answer AskPayment") as caught:
+    with pytest.raises(
+        Misconfigured, match=r"Mute, given as orderkit.open\(payments=…\), does not answer AskPayment"
+    ) as caught:
         shop_handlers(payments=Mute())
     assert caught.value.facts["method"] == "ask_payment"
 
@@ -191,7 +198,9 @@ def test_a_declared_failure_with_an_unknown_outcome_is_a_doubt() -> None:
     assert ask(a_charge(), payments=raising(PortError("gone", code="payment_unknown"))) == Unknown("payment_unknown")
 
 
-@pytest.mark.parametrize("error", [InvalidInput("no vouchers here", code="unsupported"), PortError("x", code="book_unreadable")])
+@pytest.mark.parametrize(
+    "error", [InvalidInput("no vouchers here", code="unsupported"), PortError("x", code="book_unreadable")]
+)
 def test_a_declared_failure_that_applied_nothing_is_raised(error: OrderkitError) -> None:
     """What certainly did not happen is no doubt."""
     with pytest.raises(type(error)) as caught:
@@ -199,7 +208,9 @@ def test_a_declared_failure_that_applied_nothing_is_raised(error: OrderkitError)
     assert caught.value.outcome == "not_applied"
 
 
-@pytest.mark.parametrize("hint", [Remember({"total": "57.50"}, 60), Recall("total"), Forget(("total",))], ids=["keep", "ask", "drop"])
+@pytest.mark.parametrize(
+    "hint", [Remember({"total": "57.50"}, 60), Recall("total"), Forget(("total",))], ids=["keep", "ask", "drop"]
+)
 async def test_a_cache_that_fails_is_no_cache(hint: Effect[Any]) -> None:
     """Its failure is swallowed."""
     broken = raising(ConnectionError("reset"))
@@ -292,7 +303,9 @@ async def test_async_effects_in_the_hosts_transaction_go_to_the_joined_store() -
     """Several at once too: none escapes to the shop's own store."""
     own, hosts = MemoryStore(), MemoryStore()
     hosts.commit_many([a_commit()])
-    shop = await orderkit.open_async(Host(own), payments=Bank(), carriers=Van(), bus=None, notifications=None, documents=None)
+    shop = await orderkit.open_async(
+        Host(own), payments=Bank(), carriers=Van(), bus=None, notifications=None, documents=None
+    )
 
     (found,) = await shop.run(asking(all_of(Load("o-1"))), tx=hosts)
 

@@ -66,7 +66,9 @@ def test_each_event_of_a_committed_record_is_a_log_event(logs: Sequence[Mapping[
     _, order = placed(logs=True)
     told = [log for log in logs if log["event"] == "order.placed"]
 
-    assert [(log["order_id"], log["correlation_id"], log["command"]) for log in told] == [(order.id, "checkout-7f3a", "place")]
+    assert [(log["order_id"], log["correlation_id"], log["command"]) for log in told] == [
+        (order.id, "checkout-7f3a", "place")
+    ]
 
 
 def test_calls_of_the_provider_are_told_with_outcome_and_duration(logs: Sequence[Mapping[str, Any]]) -> None:
@@ -74,7 +76,12 @@ def test_calls_of_the_provider_are_told_with_outcome_and_duration(logs: Sequence
     _, order = placed(logs=True)
     (told,) = [log for log in logs if log["event"] == "provider.answered"]
 
-    assert (told["port"], told["operation"], told["outcome"], told["order_id"]) == ("payments", "charge", "confirmed", order.id)
+    assert (told["port"], told["operation"], told["outcome"], told["order_id"]) == (
+        "payments",
+        "charge",
+        "confirmed",
+        order.id,
+    )
     assert told["seconds"] >= 0
 
 
@@ -124,7 +131,10 @@ def test_the_orders_in_each_status_add_up() -> None:
         by_status[status] = by_status.get(status, 0) + change
 
     assert {status: count for status, count in by_status.items() if count} == {"payment_confirmed": 1}
-    assert meter.of("orderkit.saga.active") == [(1, {"orderkit.saga.name": "placement"}), (-1, {"orderkit.saga.name": "placement"})]
+    assert meter.of("orderkit.saga.active") == [
+        (1, {"orderkit.saga.name": "placement"}),
+        (-1, {"orderkit.saga.name": "placement"}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +221,9 @@ async def test_an_async_shop_tells_the_same(logs: Sequence[Mapping[str, Any]]) -
     names = [name for name, _, _ in meter.numbers]
     logs.clear()  # type: ignore[attr-defined]  # structlog hands out the list that it fills
     meter = Meter()
-    async with await orderkit.open_async(MemoryStore(), payments=Bank(), carriers=Van(), logs=True, metrics=meter, **QUIET) as shop:
+    async with await orderkit.open_async(
+        MemoryStore(), payments=Bank(), carriers=Van(), logs=True, metrics=meter, **QUIET
+    ) as shop:
         for sku in ("MUG", "TEE"):
             await shop.put_stock(sku, {"berlin": 5})
         await shop.place(a_cart(), "pm_visa", key="checkout-7f3a")
@@ -229,7 +241,11 @@ def test_bulk_work_is_told_too() -> None:
     for sku in ("MUG", "TEE"):
         shop.put_stock(sku, {"berlin": 500})
     shop.run_many([placing.accept(a_cart(), "pm_visa", orderkit.Caller(key=f"k-{n}")) for n in range(10)])
-    first = [attributes for _, attributes in meter.of("orderkit.order.transitions") if attributes["orderkit.order.state.from"] == ""]
+    first = [
+        attributes
+        for _, attributes in meter.of("orderkit.order.transitions")
+        if attributes["orderkit.order.state.from"] == ""
+    ]
 
     assert len(first) == 10
 

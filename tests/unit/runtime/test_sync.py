@@ -218,7 +218,9 @@ def test_a_commit_never_runs_at_once_with_others(inner: Commit) -> None:
 
 def test_a_replaced_handler_is_no_longer_answered_in_batches() -> None:
     """Who replaces the answer to one effect does not want the old answer to many."""
-    handlers = Handlers({Load: echo}, {Load: lambda effects: ["old"] * len(effects), FindKey: lambda effects: [None] * len(effects)})
+    handlers = Handlers(
+        {Load: echo}, {Load: lambda effects: ["old"] * len(effects), FindKey: lambda effects: [None] * len(effects)}
+    )
 
     replaced = handlers.over({Load: lambda _: "new"})
 
