@@ -13,7 +13,7 @@ from orderkit.domain.allocation import Rules, Warehouse
 from orderkit.domain.order import Order, Policies
 from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
-from orderkit.errors import FlowMisused, NotAllowed, Overloaded
+from orderkit.errors import FlowMisused, NotAllowed, OrderkitError
 from orderkit.ports.clock import Clock, Ids
 from orderkit.ports.effect import Effect, Flow, Outside
 from orderkit.ports.settings import Settings
@@ -124,7 +124,7 @@ class Shop(_Shop[Handlers], Verbs):
         try:
             with self._admission:
                 return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self.store.joined(tx)))
-        except Overloaded:
+        except OrderkitError:  # it may not have begun: a connection that cannot be joined, or no room
             flow.close()
             raise
 
@@ -142,7 +142,7 @@ class Shop(_Shop[Handlers], Verbs):
             if tx is None:
                 return self.run(command.whole())
             return staged(self.run(command.accepted(), tx=tx))
-        except Overloaded:
+        except OrderkitError:  # it may not have begun: a connection that cannot be joined, or no room
             command.accept.close()
             raise
 
@@ -173,7 +173,7 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
         try:
             with self._admission:
                 return await (self._handlers if tx is None else self._handlers.joined(self.store.joined(tx))).run(flow)
-        except Overloaded:
+        except OrderkitError:  # it may not have begun: a connection that cannot be joined, or no room
             flow.close()
             raise
 
@@ -183,7 +183,7 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
             if tx is None:
                 return await self.run(command.whole())
             return staged(await self.run(command.accepted(), tx=tx))
-        except Overloaded:
+        except OrderkitError:  # it may not have begun: a connection that cannot be joined, or no room
             command.accept.close()
             raise
 

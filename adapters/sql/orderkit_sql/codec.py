@@ -37,6 +37,9 @@ class State:
     findings: tuple[str, ...]
 
 
+# What reading stored bytes may raise when they are not what was written.
+UNREADABLE = (ValueError, msgspec.DecodeError)
+
 encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_facts = msgspec.json.Decoder(Facts).decode
 

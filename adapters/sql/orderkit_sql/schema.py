@@ -141,7 +141,7 @@ def creation(made: Tables) -> tuple[str, ...]:
     statements = [f"CREATE SCHEMA IF NOT EXISTS {made.schema}"] if made.dialect == "postgresql" else []
     for table in made.metadata.sorted_tables:
         statements.append(str(CreateTable(table).compile(dialect=dialect)).strip())
-        statements += _uncompressed(table) if made.dialect == "postgresql" else []
+        statements += _storage(table) if made.dialect == "postgresql" else []
         statements += [str(CreateIndex(index).compile(dialect=dialect)).strip() for index in _by_name(table.indexes)]
     statements += _guards(made)
     version = full_name(made.schema_version)
@@ -169,8 +169,8 @@ class _Maker:
         options: dict[str, Any] = {}
         if self.dialect == "sqlite" and narrow:
             options["sqlite_with_rowid"] = False
-        if self.dialect == "postgresql" and fill:
-            options["postgresql_with"] = {"fillfactor": fill}
+        if fill:
+            options["info"] = {"fill": fill}
         return Table(self.name(name), self.metadata, *parts, PrimaryKeyConstraint(*key), **options)
 
     def name(self, name: str) -> str:
@@ -332,14 +332,19 @@ def _inbox(make: _Maker) -> Table:
     )
 
 
-def _uncompressed(table: Table) -> list[str]:
-    """Documents are stored as they are: compressing them costs the server more than writing all of an order's rows (measured)."""
+def _storage(table: Table) -> list[str]:
+    """Leave room on the pages of rows that change, and store documents as they are.
+
+    Compressing them costs the server more than writing all of an order's rows (measured).
+    """
+    name, fill = full_name(table), table.info.get("fill")
     documents = [
         column.name
         for column in table.columns
         if isinstance(column.type, LargeBinary) and not column.name.endswith("hash")
     ]
-    return [f"ALTER TABLE {full_name(table)} ALTER COLUMN {name} SET STORAGE EXTERNAL" for name in documents]
+    statements = [f"ALTER TABLE {name} SET (fillfactor = {fill})"] if fill else []
+    return statements + [f"ALTER TABLE {name} ALTER COLUMN {document} SET STORAGE EXTERNAL" for document in documents]
 
 
 def _guards(made: Tables) -> list[str]:

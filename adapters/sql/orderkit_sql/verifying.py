@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from orderkit.domain.events import Record, replayed
 from orderkit.domain.order import Order
 from orderkit.errors import OrderkitError
-from orderkit_sql.codec import CHAIN_START, chained, decode_record
+from orderkit_sql.codec import CHAIN_START, UNREADABLE, chained, decode_record
 from orderkit_sql.database import Database
 from orderkit_sql.reading import load_many
 
@@ -65,11 +65,11 @@ def _page(database: Database, connection: Connection, after: str) -> list[str]:
     return [row[0] for row in found]
 
 
-def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Order | ValueError]:
+def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Order | Exception]:
     """Load a page of orders; where one cannot be read, each by itself, the error in its place."""
     try:
         loaded = load_many(database, connection, ids)
-    except ValueError as error:
+    except UNREADABLE as error:
         if len(ids) == 1:
             return {ids[0]: error}
         return {id_: order for one in ids for id_, order in _orders(database, connection, [one]).items()}
@@ -109,7 +109,7 @@ class _Chain:
 
 def _checked(
     order_id: str,
-    order: Order | ValueError | None,
+    order: Order | Exception | None,
     head: bytes | None,
     rows: Sequence[Sequence[Any]],
     database: Database,
@@ -119,7 +119,7 @@ def _checked(
         yield from _followed(chain, expected, row, database)
         if not chain.readable:
             return
-    if isinstance(order, ValueError):
+    if isinstance(order, Exception):
         yield Finding(order_id, None, f"the stored order cannot be read: {order}")
     elif order is None:
         yield Finding(order_id, None, "the log has records of an order that is not there")
@@ -150,7 +150,7 @@ def _followed(chain: _Chain, expected: int, row: Sequence[Any], database: Databa
     chain.head = hashed
     try:
         record = decode_record(body)
-    except ValueError as error:
+    except UNREADABLE as error:
         chain.readable = False
         yield Finding(order_id, version, f"the record cannot be read: {error}")
         return
