@@ -6,34 +6,38 @@ anything happens. Start with `open`, `Cart` and the verbs of `Shop`; `flows` are
 
 from __future__ import annotations
 
-from orderkit import flows
-from orderkit.app import AsyncShop, Shop, open, open_async
-from orderkit.domain.allocation import Rules, Warehouse
-from orderkit.domain.cart import Cart
-from orderkit.domain.money import Money
-from orderkit.domain.order import Address, DeliveryPreference, Order, Policies, Service
-from orderkit.domain.payment import CaptureMode, Tender
-from orderkit.domain.preview import Preview
-from orderkit.domain.promise import Handling
-from orderkit.domain.refunds import RefundPolicy
-from orderkit.domain.returns import Disposition, Grade, Graded, ReturnPolicy
-from orderkit.errors import (
-    Conflict,
-    FlowMisused,
-    InvalidInput,
-    KeyReused,
-    Misconfigured,
-    NotAllowed,
-    NotFound,
-    OrderkitError,
-    Overloaded,
-    PortError,
-)
-from orderkit.flows.kit import Caller
-from orderkit.ports.settings import Settings
-from orderkit.ports.store import Message, OrderQuery
-from orderkit.runtime.clocks import SeededIds, VirtualClock
-from orderkit.verb import Staged
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orderkit import flows
+    from orderkit.app import AsyncShop, Shop, open, open_async
+    from orderkit.domain.allocation import Rules, Warehouse
+    from orderkit.domain.cart import Cart
+    from orderkit.domain.money import Money
+    from orderkit.domain.order import Address, DeliveryPreference, Order, Policies, Service
+    from orderkit.domain.payment import CaptureMode, Tender
+    from orderkit.domain.preview import Preview
+    from orderkit.domain.promise import Handling
+    from orderkit.domain.refunds import RefundPolicy
+    from orderkit.domain.returns import Disposition, Grade, Graded, ReturnPolicy
+    from orderkit.errors import (
+        Conflict,
+        FlowMisused,
+        InvalidInput,
+        KeyReused,
+        Misconfigured,
+        NotAllowed,
+        NotFound,
+        OrderkitError,
+        Overloaded,
+        PortError,
+    )
+    from orderkit.flows.kit import Caller
+    from orderkit.ports.settings import Settings
+    from orderkit.ports.store import Message, OrderQuery
+    from orderkit.runtime.clocks import SeededIds, VirtualClock
+    from orderkit.verb import Staged
 
 __all__ = [
     "Address",
@@ -78,10 +82,52 @@ __all__ = [
     "open_async",
 ]
 
+# Every name with the module that it comes from: a name is imported when it is first asked for, so that `import orderkit` costs nothing
+# to a host that only passes by. The imports above say the same to type checkers, and a test holds the two together.
+_NAMES = {
+    "orderkit.app": ("AsyncShop", "Shop", "open", "open_async"),
+    "orderkit.domain.allocation": ("Rules", "Warehouse"),
+    "orderkit.domain.cart": ("Cart",),
+    "orderkit.domain.money": ("Money",),
+    "orderkit.domain.order": ("Address", "DeliveryPreference", "Order", "Policies", "Service"),
+    "orderkit.domain.payment": ("CaptureMode", "Tender"),
+    "orderkit.domain.preview": ("Preview",),
+    "orderkit.domain.promise": ("Handling",),
+    "orderkit.domain.refunds": ("RefundPolicy",),
+    "orderkit.domain.returns": ("Disposition", "Grade", "Graded", "ReturnPolicy"),
+    "orderkit.errors": (
+        "Conflict",
+        "FlowMisused",
+        "InvalidInput",
+        "KeyReused",
+        "Misconfigured",
+        "NotAllowed",
+        "NotFound",
+        "OrderkitError",
+        "Overloaded",
+        "PortError",
+    ),
+    "orderkit.flows.kit": ("Caller",),
+    "orderkit.ports.settings": ("Settings",),
+    "orderkit.ports.store": ("Message", "OrderQuery"),
+    "orderkit.runtime.clocks": ("SeededIds", "VirtualClock"),
+    "orderkit.verb": ("Staged",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
-def __getattr__(name: str) -> str:
+
+def __getattr__(name: str) -> Any:
+    if name == "flows":
+        return import_module("orderkit.flows")
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415  (slow, and rarely asked)
 
         return version("orderkit")
-    raise AttributeError(f"module 'orderkit' has no attribute {name!r}")
+    if (module := _MODULE_OF.get(name)) is None:
+        raise AttributeError(f"module 'orderkit' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(module), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -119,7 +119,10 @@ def test_nothing_leaves_the_process_inside(shop: Shop, host: sa.Engine) -> None:
 
 def test_autocommit_is_refused(shop: Shop, host: sa.Engine) -> None:
     """A connection that commits by itself is no transaction."""
-    with host.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, pytest.raises(Misconfigured) as caught:
+    with (
+        host.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+        pytest.raises(Misconfigured) as caught,
+    ):
         shop.place(mugs(), "pm_visa", tx=connection)
 
     assert caught.value.code == "autocommit_refused"
