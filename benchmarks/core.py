@@ -8,13 +8,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from orderkit_memory.store import MemoryStore
-
 import orderkit
 from orderkit import Address, Cart, SeededIds, VirtualClock, flows
 from orderkit.domain.lifecycle import ORDER
 from orderkit.domain.refunds import RefundPolicy, quote
 from orderkit.domain.status import word
+from orderkit_memory.store import MemoryStore
 
 ROUNDS = 7
 HOME = Address(street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")

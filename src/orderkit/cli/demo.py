@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
 import orderkit
 from orderkit import Address, Cart, Order, SeededIds, Shop, VirtualClock, Warehouse
-from orderkit.cli.output import table
+from orderkit.cli.output import provider_of, table
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
 
-MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+STORY = timedelta(
+    days=15, minutes=45
+)  # how long the story takes; it ends now, so that the last orders can still be changed
 WAREHOUSES = (
     Warehouse(id="berlin", country="DE", position=(52.52, 13.40)),
     Warehouse(id="madrid", country="ES", position=(40.42, -3.70), lead_days=2),
@@ -70,8 +72,10 @@ def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> No
 
 
 def _shop(store: str) -> None:
-    clock = VirtualClock(MONDAY)
-    with orderkit.open(store, clock=clock, ids=SeededIds("demo"), warehouses=WAREHOUSES) as shop:
+    clock = VirtualClock(datetime.now(UTC) - STORY)
+    with orderkit.open(
+        store, payments=provider_of(store), clock=clock, ids=SeededIds("demo"), warehouses=WAREHOUSES
+    ) as shop:
         for sku, units in STOCK.items():
             shop.put_stock(sku, units, key=f"demo/{sku}")
         click.secho("A shop with three warehouses, a fake payment provider and fake carriers\n", bold=True)
@@ -89,11 +93,11 @@ def _shop(store: str) -> None:
             for name, o in found
         ]
         table(("what happened", "order", "status", "payment", "total", "refunded", "parcels"), rows)
-        split = found[1][1]
-        click.secho("\nWhy the second order stands where it stands", bold=True)
+        split = found[2][1]
+        click.secho("\nWhy the third order stands where it stands", bold=True)
         click.echo(shop.why(split.id).text)
-        click.secho("\nEverything that happened to the last one", bold=True)
-        click.echo(str(shop.timeline(found[-1][1].id)))
+        click.secho("\nEverything that happened to the second", bold=True)
+        click.echo(str(shop.timeline(found[1][1].id)))
 
 
 def _money(order: Order, minor: int) -> str:
@@ -155,16 +159,16 @@ def _returned(shop: Shop, clock: VirtualClock, key: str) -> Order:
 
 _STEPS = (
     ("bought, shipped, delivered", _bought),
+    ("delivered, one of three sent back", _returned),
     ("split over warehouses, a part has left", _split),
     ("declined, then paid by another card", _declined),
     ("the provider's answer was lost, then found", _doubtful),
     ("sold out: nothing charged", _sold_out),
-    ("delivered, one of three sent back", _returned),
 )
 
 
 def _told(shop: Shop, clock: VirtualClock, name: str, act: Act) -> tuple[str, Order]:
-    clock.advance(hours=1)
+    clock.advance(minutes=5)
     return name, act(shop, clock, f"demo/{act.__name__}")
 
 

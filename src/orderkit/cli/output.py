@@ -17,20 +17,38 @@ DEFAULT_STORE = "sqlite:///orderkit.db"
 
 
 def store_option(command: F) -> F:
-    """Add `--store`."""
+    """Add `--store`. It is read first: the provider's book lies beside it."""
     return click.option(
         "--store",
         default=DEFAULT_STORE,
         show_default=True,
         envvar="ORDERKIT_STORE",
+        is_eager=True,
         help="URL of the store (env ORDERKIT_STORE).",
     )(command)
+
+
+def provider_of(store: str) -> str:
+    """Return the URL of the fake provider that keeps its book beside a store in a file, so that every process asks the same one."""
+    path = store.split("?", 1)[0].removeprefix("sqlite:///")
+    return (
+        f"fakepsp:///{path}.fakepsp?webhooks=no"
+        if store.startswith("sqlite:///") and path != ":memory:"
+        else "fakepsp:"
+    )
+
+
+def _provider(context: click.Context, _: click.Parameter, value: str | None) -> str:
+    return value or provider_of(context.params.get("store", DEFAULT_STORE))
 
 
 def payments_option(command: F) -> F:
     """Add `--payments` and `--carriers`."""
     command = click.option(
-        "--payments", default="fakepsp:", show_default=True, envvar="ORDERKIT_PAYMENTS", help="URL of the provider."
+        "--payments",
+        callback=_provider,
+        envvar="ORDERKIT_PAYMENTS",
+        help="URL of the provider; default: a fake one with its book beside the store.",
     )(command)
     return click.option(
         "--carriers", default="fakecarrier:", show_default=True, envvar="ORDERKIT_CARRIERS", help="URL of the carriers."

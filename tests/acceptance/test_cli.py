@@ -1,0 +1,151 @@
+"""The command line as a person uses it: each command is a process of its own on one store in a file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMANDS = ("demo", "replay", "worker", "migrate", "doctor", "order", "allocate", "diagram", "explain", "adapters")
+
+
+def run(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command and hold its exit status."""
+    done = subprocess.run(
+        [sys.executable, "-m", "orderkit.cli", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def answer(*arguments: str, cwd: Path) -> Any:
+    """Run a command for its JSON."""
+    return json.loads(run(*arguments, "--format", "json", cwd=cwd).stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the demo's shop in it."""
+    found = tmp_path_factory.mktemp("shop")
+    shown = run("demo", "--store", "sqlite:///demo.db", "--invoices", "20", "--report", "slice.html", cwd=found).stdout
+    assert "Balanced: nothing is unexplained." in shown
+    assert (found / "slice.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    return found
+
+
+@pytest.fixture
+def store() -> list[str]:
+    """The option that names the demo's store."""
+    return ["--store", "sqlite:///demo.db"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command: str, tmp_path: Path) -> None:
+    """Every command says how it is called, and a group shows each of its own."""
+    text = run(command, "--help", cwd=tmp_path).stdout
+
+    assert f"orderkit {command}" in text
+
+
+def test_orders_are_listed_found_and_shown(folder: Path, store: list[str]) -> None:
+    """A list, a filter, one order with its actions, its timeline, and why it stands where it stands."""
+    everything = answer("order", "list", *store, cwd=folder)["items"]
+    delivered = answer("order", "list", *store, "--status", "delivered", cwd=folder)["items"]
+    order_id = delivered[0]["id"]
+
+    assert len(everything) == 6
+    assert {row["status"] for row in delivered} == {"delivered"}
+    assert answer("order", "show", order_id, *store, cwd=folder)["status"] == "delivered"
+    assert answer("order", "timeline", order_id, *store, cwd=folder)["entries"][0]["event"] == "order.placed"
+    assert "delivered" in run("order", "why", order_id, *store, cwd=folder).stdout
+
+
+def test_a_cancellation_is_shown_dry_then_done_and_paid_out(folder: Path, store: list[str]) -> None:
+    """The refund reaches the provider of an earlier process, because its book lies beside the store."""
+    row = answer("order", "list", *store, "--status", "payment_confirmed", "--sku", "TEE", cwd=folder)["items"][0]
+
+    dry = run("order", "cancel", row["id"], "--reason", "changed_mind", "--dry-run", *store, cwd=folder).stdout
+    done = answer("order", "cancel", row["id"], "--reason", "changed_mind", "--yes", *store, cwd=folder)
+
+    assert "reserved → cancelled" in dry
+    assert done["status"] == "cancelled" or done["axes"]["payment"] == "refunded"
+    assert [refund["state"] for refund in done["refunds"]] == ["refunded"]
+
+
+def test_a_refusal_has_its_own_status(folder: Path, store: list[str]) -> None:
+    """A rule that says no exits with 4, and tells code and remedy."""
+    row = answer("order", "list", *store, "--status", "delivered", cwd=folder)["items"][0]
+
+    told = run("order", "cancel", row["id"], "--reason", "late", "--yes", *store, cwd=folder, status=4).stderr
+
+    assert "already_shipped" in told
+    assert "orderkit explain already_shipped" in told
+
+
+def test_a_return_is_received_and_refunded(folder: Path, store: list[str]) -> None:
+    """One command opens, receives and refunds."""
+    row = answer("order", "list", *store, "--status", "partially_returned", cwd=folder)["items"][0]
+
+    done = answer(
+        "order",
+        "return",
+        row["id"],
+        "--units",
+        "TEE=1",
+        "--reason",
+        "worn",
+        "--receive-at",
+        "lyon",
+        "--yes",
+        *store,
+        cwd=folder,
+    )
+
+    assert done["returns"][-1]["state"] == "received"
+    assert done["refunds"][-1]["state"] == "refunded"
+
+
+def test_the_planner_explains_and_imagines(folder: Path, store: list[str]) -> None:
+    """Why an order is split, and what if a warehouse were closed."""
+    row = answer("order", "list", *store, "--status", "partially_shipped", cwd=folder)["items"][0]
+
+    told = answer("allocate", "explain", row["id"], *store, "--close", "lyon", cwd=folder)
+
+    assert "lyon" not in json.dumps(told["plan"]["parcels"])
+    assert told["reasons"]
+
+
+def test_a_worker_works_until_nothing_is_due(folder: Path, store: list[str]) -> None:
+    """Events are relayed and parcels polled; a second run finds nothing."""
+    assert "0 of them failed" in run("worker", "--once", *store, cwd=folder).stderr
+    assert run("doctor", *store, cwd=folder).stdout.strip() == "nothing wrong was found"
+
+
+def test_errors_and_pictures_are_explained(tmp_path: Path) -> None:
+    """Codes, lifecycles and adapters need no store."""
+    assert answer("explain", "cutoff_passed", cwd=tmp_path)["status"] == 409
+    assert "planned --> released" in run("diagram", "shipment", cwd=tmp_path).stdout
+    assert {"sqlite", "memory", "fakepsp"} <= {row["scheme"] for row in answer("adapters", "list", cwd=tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (["order", "list", "--store", "mysql://x/y"], 3, "unknown_scheme"),
+        (["order", "list", "--store", "nonsense"], 3, "bad_url"),
+        (["order", "show", "nobody", "--store", "sqlite:///empty.db"], 2, "order_not_found"),
+        (["replay", "nowhere.csv"], 3, "file_missing"),
+        (["replay", "nowhere.csv", "--report", "year.pdf"], 2, "invalid_input"),
+        (["explain", "nonsense"], 2, "invalid_input"),
+    ],
+)
+def test_wrong_input_is_told_with_code_and_remedy(arguments: list[str], status: int, code: str, tmp_path: Path) -> None:
+    """No traceback, a code, a remedy, and the documented exit status."""
+    told = run(*arguments, cwd=tmp_path, status=status).stderr
+
+    assert f"code {code}" in told
+    assert "Traceback" not in told
