@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -14,6 +14,7 @@ from orderkit import Address, Cart, Order, SeededIds, Shop, VirtualClock, Wareho
 from orderkit.cli.output import provider_of, table
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
+from orderkit.runtime.clocks import SystemClock
 
 STORY = timedelta(
     days=15, minutes=45
@@ -72,7 +73,7 @@ def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> No
 
 
 def _shop(store: str) -> None:
-    clock = VirtualClock(datetime.now(UTC) - STORY)
+    clock = VirtualClock(SystemClock().now() - STORY)
     with orderkit.open(
         store, payments=provider_of(store), clock=clock, ids=SeededIds("demo"), warehouses=WAREHOUSES
     ) as shop:
