@@ -1,6 +1,6 @@
 """Every way orderkit says no, and what each means for the caller.
 
-The branches answer *whose fault and what now*; a stable `code` names the case; the catalogue says the rest, once, for the exception,
+The branches answer *whose fault and what now*; a stable `code` names the case; the catalog says the rest, once, for the exception,
 the problem+json body, the documentation and `orderkit explain CODE`:
 
     OrderkitError
@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from orderkit.catalogue import CATALOGUE, Entry, Fault, Outcome
+from orderkit.catalog import CATALOG, Entry, Fault, Outcome
 
 __all__ = [
     "Conflict",
@@ -41,7 +41,7 @@ __all__ = [
 class OrderkitError(Exception):
     """The root of every error that orderkit raises on purpose.
 
-    Attributes: `code` (stable, listed in the catalogue), `field` (what it is about, as the caller would write it), `facts` (the numbers
+    Attributes: `code` (stable, listed in the catalog), `field` (what it is about, as the caller would write it), `facts` (the numbers
     and names needed to recover), `fault`, `outcome` (whether the action was applied, not applied, or nobody knows), `remedy` (what to do).
     """
 
@@ -67,8 +67,8 @@ class OrderkitError(Exception):
 
     @property
     def entry(self) -> Entry:
-        """The catalogue's page on this code."""
-        return CATALOGUE.get(self.code) or CATALOGUE[self.default_code]
+        """The catalog's page on this code."""
+        return CATALOG.get(self.code) or CATALOG[self.default_code]
 
     @property
     def fault(self) -> Fault:

@@ -239,7 +239,7 @@ def request_return(
     )
 
     async def follow(order: Order) -> Order:
-        return await returning.labelled(order, order.returns[-1], caller)
+        return await returning.labeled(order, order.returns[-1], caller)
 
     return Command(accept, lambda order: order, follow)
 
@@ -252,7 +252,7 @@ def authorize_return(
     caller = _caller(key, actor, tx)
 
     async def follow(order: Order) -> Order:
-        return await returning.labelled(order, order.return_(return_id), caller)
+        return await returning.labeled(order, order.return_(return_id), caller)
 
     return Command(returning.accept_authorization(order_id, return_id, caller), lambda order: order, follow)
 

@@ -73,7 +73,7 @@ async def test_a_missing_field_is_400(web: Web, field: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("quantity", "two"), ("quantity", 1.5), ("price", "cheap"), ("price", None), ("colour", "red")]
+    ("name", "value"), [("quantity", "two"), ("quantity", 1.5), ("price", "cheap"), ("price", None), ("color", "red")]
 )
 async def test_a_field_of_another_type_is_400(web: Web, name: str, value: object) -> None:
     """A quantity of "two", a price of "cheap" and a field that nobody knows cannot be read."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from orderkit.catalogue import CATALOGUE, Entry
+from orderkit.catalog import CATALOG, Entry
 from orderkit.cli.main import root
 from orderkit.diagrams import mermaid
 from orderkit.domain.lifecycle import LIFECYCLES, Lifecycle
@@ -43,7 +43,7 @@ def errors(_: str) -> str:
     """Return the page of error codes."""
     parts = [NOTE, "# Error codes", ERRORS_INTRODUCTION]
     for fault, whose in FAULTS.items():
-        if entries := [entry for entry in CATALOGUE.values() if entry.fault == fault]:
+        if entries := [entry for entry in CATALOG.values() if entry.fault == fault]:
             parts.append(f"## Fault of {whose}")
             parts.append(
                 "\n".join(

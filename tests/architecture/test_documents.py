@@ -25,17 +25,17 @@ def test_a_generated_page_is_what_the_code_says_today(page: str) -> None:
 
 
 def test_every_error_code_is_explained() -> None:
-    """The page of errors has a heading for each code of the catalogue."""
-    from orderkit.catalogue import CATALOGUE  # noqa: PLC0415  (the rest of the file reads sources only)
+    """The page of errors has a heading for each code of the catalog."""
+    from orderkit.catalog import CATALOG  # noqa: PLC0415  (the rest of the file reads sources only)
 
     page = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
 
-    assert [code for code in CATALOGUE if f"`{code}`" not in page] == []
+    assert [code for code in CATALOG if f"`{code}`" not in page] == []
 
 
-def test_every_code_that_is_raised_is_in_the_catalogue() -> None:
+def test_every_code_that_is_raised_is_in_the_catalog() -> None:
     """No source raises an error with a code that nobody explains."""
-    from orderkit.catalogue import CATALOGUE  # noqa: PLC0415  (the rest of the file reads sources only)
+    from orderkit.catalog import CATALOG  # noqa: PLC0415  (the rest of the file reads sources only)
 
     raised = {
         (name(path), keyword.value.value)
@@ -47,7 +47,7 @@ def test_every_code_that_is_raised_is_in_the_catalogue() -> None:
     }
 
     assert raised
-    assert sorted(where for where in raised if where[1] not in CATALOGUE) == []
+    assert sorted(where for where in raised if where[1] not in CATALOG) == []
 
 
 def _errors() -> set[str]:

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json, made from the error catalogue: code, outcome, what to do now.
+"""Errors as RFC 9457 problem+json, made from the error catalog: code, outcome, what to do now.
 
 The router's own route class turns every error into a problem, so a host needs no handlers; `add_problem_handlers` does the same for the
 host's other routes, unknown paths and methods.
@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from orderkit.catalogue import CATALOGUE
+from orderkit.catalog import CATALOG
 from orderkit.errors import OrderkitError
 
 MEDIA_TYPE = "application/problem+json"
@@ -81,7 +81,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return the response for an error code; a status other than the code's own brings the protocol's title."""
-    entry = CATALOGUE.get(code) or CATALOGUE["internal"]
+    entry = CATALOG.get(code) or CATALOG["internal"]
     status = status or entry.status
     body: dict[str, Any] = {
         "type": f"/problems/{entry.code}",

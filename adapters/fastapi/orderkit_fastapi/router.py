@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from orderkit import AsyncShop, Cart, OrderQuery, flows
-from orderkit.catalogue import CATALOGUE
+from orderkit.catalog import CATALOG
 from orderkit.domain.status import word
 from orderkit.errors import InvalidInput, NotFound, OrderkitError
 from orderkit_fastapi import answers, bodies, serving
@@ -277,7 +277,7 @@ async def actions(order_id: str, desk: At, who: Who) -> dict[str, Any]:
 
 async def explain(code: str) -> dict[str, Any]:
     """Say what an error code means and what to do about it."""
-    entry = CATALOGUE.get(code)
+    entry = CATALOG.get(code)
     if entry is None:
         raise NotFound(f"no error has the code {code!r}", field="code")
     return attrs.asdict(entry)

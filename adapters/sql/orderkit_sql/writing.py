@@ -1,4 +1,4 @@
-"""`commit_many`: many commits in one transaction, an answer for each, and one bad element never harms its neighbours.
+"""`commit_many`: many commits in one transaction, an answer for each, and one bad element never harms its neighbors.
 
 Locks are taken in one order everywhere: keys, orders, stock, each sorted. Keys are inserted first, so that of many equal requests one
 goes on and the others wait for it and read what it made. Then every element is decided in Python under those locks, in order, a later

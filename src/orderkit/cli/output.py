@@ -1,4 +1,4 @@
-"""How commands speak: tables and colour where a person looks, JSON where a program does."""
+"""How commands speak: tables and color where a person looks, JSON where a program does."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def plain(value: Any) -> Any:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """Write a table: ruled and coloured on a terminal, tab-aligned plain text elsewhere."""
+    """Write a table: ruled and colored on a terminal, tab-aligned plain text elsewhere."""
     cells = [[str(cell) if cell is not None else "" for cell in row] for row in rows]
     if sys.stdout.isatty():
         from rich.console import Console  # noqa: PLC0415  (only where a person looks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from orderkit import open
-from orderkit.catalogue import CATALOGUE
+from orderkit.catalog import CATALOG
 from orderkit.cli.output import format_option, say, store_option, table
 from orderkit.domain.allocation import Destination, Supply, plan
 from orderkit.domain.lifecycle import LIFECYCLES
@@ -24,11 +24,11 @@ def explain(code: str | None, form: str) -> None:
       orderkit explain cutoff_passed
     """
     if code is None:
-        entries = sorted(CATALOGUE.values(), key=lambda e: e.code)
+        entries = sorted(CATALOG.values(), key=lambda e: e.code)
         return say(entries) if form == "json" else table(("code", "title"), [(e.code, e.title) for e in entries])
-    entry = CATALOGUE.get(code)
+    entry = CATALOG.get(code)
     if entry is None:
-        close = [known for known in CATALOGUE if code.lower() in known]
+        close = [known for known in CATALOG if code.lower() in known]
         raise InvalidInput(
             f"no error has the code {code!r}" + (f"; did you mean {', '.join(close)}?" if close else ""), field="code"
         )

@@ -183,11 +183,11 @@ def _was_sent(order: Order, found: Return) -> bool:
     return found.tracking_number is not None and any(order.line(n)[Bucket.RETURN_IN_TRANSIT] for n in found.outstanding)
 
 
-def return_labelled(order: Order, return_id: str, *, label_url: str, tracking_number: str | None = None) -> Decision:
+def return_labeled(order: Order, return_id: str, *, label_url: str, tracking_number: str | None = None) -> Decision:
     """A label for the way back exists."""
     found = order.return_(return_id)
     after = attrs.evolve(found, label_url=label_url, tracking_number=tracking_number)
-    return decided(order, Event("return.labelled", {"return": found.id}), returns=_with(order, after))
+    return decided(order, Event("return.labeled", {"return": found.id}), returns=_with(order, after))
 
 
 def return_sent(order: Order, return_id: str, now: datetime) -> Decision:

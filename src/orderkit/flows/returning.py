@@ -58,10 +58,10 @@ async def request_return(
     order = await accept_return(
         order_id, units, caller, reason=reason, method=method, reasons=reasons, enforce_window=enforce_window
     )
-    return await labelled(order, order.returns[-1], caller)
+    return await labeled(order, order.returns[-1], caller)
 
 
-async def labelled(order: Order, found: Return, caller: Caller) -> Order:
+async def labeled(order: Order, found: Return, caller: Caller) -> Order:
     """Get a label for the way back, unless there is one; without a label the customer can still send the goods."""
     if found.label_url is not None or found.state != "authorized" or found.method != "mail":
         return order
@@ -88,7 +88,7 @@ async def labelled(order: Order, found: Return, caller: Caller) -> Order:
     def decide(current: Order, _: datetime) -> Decision:
         if current.return_(found.id).label_url is not None:
             return decided(current)
-        return returning.return_labelled(current, found.id, label_url=url, tracking_number=number)
+        return returning.return_labeled(current, found.id, label_url=url, tracking_number=number)
 
     return await changed(order.id, "label_return", decide, caller.going_on)
 
@@ -107,7 +107,7 @@ async def accept_authorization(order_id: str, return_id: str, caller: Caller) ->
 async def authorize_return(order_id: str, return_id: str, caller: Caller) -> Order:
     """The same, and the label is printed."""
     order = await accept_authorization(order_id, return_id, caller)
-    return await labelled(order, order.return_(return_id), caller)
+    return await labeled(order, order.return_(return_id), caller)
 
 
 async def decline_return(order_id: str, return_id: str, caller: Caller, *, reason: str) -> Order:

@@ -22,7 +22,7 @@ Subscriber = Callable[[Record], None]
 
 
 class EventBus(Protocol):
-    """What a bus adapter fulfils. `subscribe` is for buses that live in the process."""
+    """What a bus adapter fulfills. `subscribe` is for buses that live in the process."""
 
     def publish(self, records: Sequence[Record]) -> None: ...
     def subscribe(self, subscriber: Subscriber) -> None: ...

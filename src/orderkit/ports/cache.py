@@ -33,7 +33,7 @@ class Forget(Outside[None]):
 
 
 class Cache(Protocol):
-    """What a cache adapter fulfils."""
+    """What a cache adapter fulfills."""
 
     def remember(self, asked: Remember) -> None: ...
     def recall(self, asked: Recall) -> str | None: ...

@@ -69,7 +69,7 @@ class CarrierCapabilities:
 
 
 class Carriers(Protocol):
-    """What a carrier adapter fulfils. One adapter may stand for several carriers."""
+    """What a carrier adapter fulfills. One adapter may stand for several carriers."""
 
     capabilities: CarrierCapabilities
 

@@ -30,7 +30,7 @@ class ReadDocument(Outside["bytes | None"]):
 
 
 class Documents(Protocol):
-    """What a document adapter fulfils."""
+    """What a document adapter fulfills."""
 
     def make_document(self, asked: MakeDocument) -> str: ...
     def read_document(self, asked: ReadDocument) -> bytes | None: ...

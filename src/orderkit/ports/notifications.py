@@ -22,7 +22,7 @@ class Notify(Outside[None]):
 
 
 class Notifications(Protocol):
-    """What a notification adapter fulfils."""
+    """What a notification adapter fulfills."""
 
     def notify(self, asked: Notify) -> None: ...
     def close(self) -> None: ...

@@ -75,7 +75,7 @@ class PaymentCapabilities:
 
 
 class Payments(Protocol):
-    """What a payment adapter fulfils."""
+    """What a payment adapter fulfills."""
 
     capabilities: PaymentCapabilities
 

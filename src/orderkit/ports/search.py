@@ -47,7 +47,7 @@ class Search(Outside[Found]):
 
 
 class SearchIndex(Protocol):
-    """What a search adapter fulfils."""
+    """What a search adapter fulfills."""
 
     def index(self, documents: Sequence[Mapping[str, Any]]) -> None: ...
     def search(self, query: SearchQuery) -> Found: ...

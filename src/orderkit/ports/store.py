@@ -306,7 +306,7 @@ class StoreCapabilities:
 
 
 class Store(Protocol):
-    """What a store adapter fulfils. Every `…_many` answers each element for itself, in order, in one transaction.
+    """What a store adapter fulfills. Every `…_many` answers each element for itself, in order, in one transaction.
 
     Methods raise `PortError` (`store_unavailable`: not applied; `commit_unknown`: the outcome of COMMIT is not known) when the store
     cannot be reached; they never raise for one element of many: an error of one element is its answer.

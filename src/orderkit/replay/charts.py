@@ -1,4 +1,4 @@
-"""Bar charts as inline SVG: no script, no font, no network; colours come from the page, words from the caller.
+"""Bar charts as inline SVG: no script, no font, no network; colors come from the page, words from the caller.
 
 Each chart is an image with a title and a description for those who cannot see it; the page puts the numbers in a table beside it.
 """
@@ -68,7 +68,7 @@ def columns_chart(name: str, title: str, description: str, pairs: Sequence[Pair]
 
 
 def rows_chart(name: str, title: str, description: str, bars: Sequence[Bar]) -> str:
-    """Return one row for each value, longest bar to the widest; values below zero are drawn in the other colour."""
+    """Return one row for each value, longest bar to the widest; values below zero are drawn in the other color."""
     row, top, left, right = 30, 8, 236, 132
     height = top * 2 + row * max(len(bars), 1)
     longest = max((abs(bar.value) for bar in bars), default=0.0) or 1.0

@@ -141,7 +141,7 @@ def _accounted(report: Report) -> str:
     chart = rows_chart(
         "accounted",
         "Amounts that are in no order and no refund, by reason",
-        "Each bar is the sum under one reason, largest first; sums below zero have the second colour. The table explains each reason.",
+        "Each bar is the sum under one reason, largest first; sums below zero have the second color. The table explains each reason.",
         [Bar(_words(one.reason), float(one.amount), amount_text(one.amount)) for one in found],
     )
     rows = (

@@ -1,4 +1,4 @@
-"""The look of the report's page: one palette for light and one for dark, figures in columns, charts that take their colours from here."""
+"""The look of the report's page: one palette for light and one for dark, figures in columns, charts that take their colors from here."""
 
 from __future__ import annotations
 

@@ -36,13 +36,13 @@ Row = tuple[str, str, str, int, str, str, str, str]
 def write_sample(path: Path, *, invoices: int = 400, seed: int = 7) -> int:
     """Write a file with that many sales invoices and their credit notes; return the number of lines."""
     dice = random.Random(seed)
-    catalogue = _catalogue(dice)
+    catalog = _catalog(dice)
     rows: list[Row] = []
     bought: list[tuple[str, Row]] = []
     moment, number = _START, 500_001
     for _ in range(invoices):
         moment = _next_hour(dice, moment)
-        sale = _sale(dice, catalogue, str(number), moment)
+        sale = _sale(dice, catalog, str(number), moment)
         number += 1
         rows += sale
         bought += [(row[6], row) for row in sale if row[6] and row[1].isalnum() and row[3] > 0 and float(row[5]) > 0]
@@ -50,7 +50,7 @@ def write_sample(path: Path, *, invoices: int = 400, seed: int = 7) -> int:
             rows += _credit(dice, bought, f"C{number}", moment + timedelta(hours=2))
             number += 1
         if dice.random() < 0.02:
-            rows.append(_oddity(dice, catalogue, str(number), moment))
+            rows.append(_oddity(dice, catalog, str(number), moment))
             number += 1
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -59,7 +59,7 @@ def write_sample(path: Path, *, invoices: int = 400, seed: int = 7) -> int:
     return len(rows)
 
 
-def _catalogue(dice: random.Random) -> list[tuple[str, str, str]]:
+def _catalog(dice: random.Random) -> list[tuple[str, str, str]]:
     items = []
     for n in range(120):
         code = f"{20_000 + n * 37}{dice.choice(('', '', 'A', 'B'))}"
@@ -79,14 +79,14 @@ def _next_hour(dice: random.Random, moment: datetime) -> datetime:
     return moment if moment.hour < 18 else moment.replace(hour=8, minute=dice.randint(0, 59)) + timedelta(days=1)
 
 
-def _sale(dice: random.Random, catalogue: list[tuple[str, str, str]], number: str, moment: datetime) -> list[Row]:
+def _sale(dice: random.Random, catalog: list[tuple[str, str, str]], number: str, moment: datetime) -> list[Row]:
     guest = dice.random() < 0.2
     country = dice.choice(_COUNTRIES)
     customer = "" if guest else str(13_000 + dice.randint(0, 59))
     at = f"{moment:%Y-%m-%d %H:%M:%S}"
     rows: list[Row] = []
     for _ in range(min(40, 1 + int(dice.expovariate(1 / 9)))):
-        code, name, price = dice.choice(catalogue)
+        code, name, price = dice.choice(catalog)
         price = "0.375" if dice.random() < _SUB_PENNY else price
         rows.append((number, code, name, dice.choice((1, 1, 2, 3, 4, 6, 12, 24)), at, price, customer, country))
     if country != "United Kingdom":
@@ -106,9 +106,9 @@ def _credit(dice: random.Random, bought: list[tuple[str, Row]], number: str, mom
     return rows
 
 
-def _oddity(dice: random.Random, catalogue: list[tuple[str, str, str]], number: str, moment: datetime) -> Row:
+def _oddity(dice: random.Random, catalog: list[tuple[str, str, str]], number: str, moment: datetime) -> Row:
     at = f"{moment:%Y-%m-%d %H:%M:%S}"
-    code, name, _ = dice.choice(catalogue)
+    code, name, _ = dice.choice(catalog)
     return dice.choice(
         (
             (number, code, "damages", -dice.randint(1, 20), at, "0", "", "United Kingdom"),

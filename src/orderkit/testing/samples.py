@@ -331,7 +331,7 @@ def _life_returned(step: Any) -> Iterator[Commit]:
     yield step("authorize_return", lambda o, at: returning.return_authorized(o, o.returns[0].id, at))
     yield step(
         "label",
-        lambda o, **_: returning.return_labelled(o, o.returns[0].id, label_url="label:R1", tracking_number="VAN-R1"),
+        lambda o, **_: returning.return_labeled(o, o.returns[0].id, label_url="label:R1", tracking_number="VAN-R1"),
     )
     yield step("send", lambda o, at: returning.return_sent(o, o.returns[0].id, at))
     yield step(

@@ -16,7 +16,7 @@ Outcome = Literal["applied", "not_applied", "unknown"]
 
 @attrs.frozen
 class Entry:
-    """One page of the catalogue."""
+    """One page of the catalog."""
 
     code: str
     title: str
@@ -336,4 +336,4 @@ _ENTRIES = (
     ),
 )
 
-CATALOGUE: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}
+CATALOG: dict[str, Entry] = {entry.code: entry for entry in _ENTRIES}
