@@ -98,7 +98,7 @@ class Payment:
     @property
     def capturable_minor(self) -> int:
         """What may still be captured of the authorization, captures in flight counted as done."""
-        if self.state not in ("authorized", "captured"):
+        if self.state not in ("authorized", "captured", "refunded"):
             return 0
         return self.authorized_minor - self.captured_minor - self.open_minor(OperationKind.CAPTURE)
 
@@ -159,7 +159,8 @@ def confirmed(
                 captured_minor=payment.captured_minor + amount,
             )
         case OperationKind.AUTHORIZE:
-            state = PAYMENT.step(payment.state, "authorize")
+            # what was captured before is not undone by a new authorization of the rest
+            state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "authorize")
             return attrs.evolve(
                 after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at
             )

@@ -84,6 +84,19 @@ def turned(run: SagaRun, reason: str) -> SagaRun:
     return attrs.evolve(run, direction="backward", step=back[0] if back else run.step, reason=reason)
 
 
+def unpaid_lines(order: Order) -> frozenset[int]:
+    """Return the lines whose payment an amendment still waits for: nothing of them may leave."""
+    run = order.saga(AMENDMENT.name)
+    if run is None:
+        return frozenset()
+    return frozenset(line.number for line in order.facts.lines if line.amendment == amendment_of(run))
+
+
+def amendment_of(run: SagaRun) -> int:
+    """Return which amendment of its order the run pays for."""
+    return int(run.id.rsplit("/", 1)[-1])
+
+
 def with_run(order: Order, run: SagaRun) -> tuple[SagaRun, ...]:
     """Return the order's runs with this one put in."""
     return (*(r for r in order.sagas if r.id != run.id), run)

@@ -12,7 +12,7 @@ from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
 from orderkit.errors import NotAllowed, PortError
 from orderkit.flows.advancing import advanced
-from orderkit.flows.kit import Caller, changed, loaded, replanned
+from orderkit.flows.kit import Caller, changed, demand_for, loaded, replanned
 from orderkit.ports.carriers import Booked, BookParcel
 from orderkit.ports.clock import Now
 from orderkit.ports.payments import Refused
@@ -119,20 +119,7 @@ async def accept_refusal(
     place = order.shipment(shipment_id).warehouse
 
     def demands(current: Order) -> tuple[Demand, ...]:
-        facts = {line.number: line for line in current.facts.lines}
-        wanted = dict(missing) if missing is not None else dict(current.shipment(shipment_id).lines)
-        return tuple(
-            Demand(
-                line=n,
-                sku=facts[n].sku,
-                quantity=q,
-                seller=facts[n].seller,
-                backorder=facts[n].backorder,
-                tags=facts[n].tags,
-            )
-            for n, q in wanted.items()
-            if n in facts and q > 0
-        )
+        return demand_for(current, dict(missing or current.shipment(shipment_id).lines))
 
     return await replanned(
         order_id,

@@ -13,6 +13,7 @@ from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
 from orderkit.domain.order import Facts, Order, OrderLine
+from orderkit.domain.quantities import Bucket
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
 from orderkit.ports.clock import Now
 from orderkit.ports.settings import ReadSettings, Settings
@@ -234,6 +235,20 @@ def demand_of(lines: tuple[OrderLine, ...]) -> tuple[Demand, ...]:
             tags=line.tags,
         )
         for line in lines
+    )
+
+
+def waiting(order: Order, bucket: Bucket, *, backorder: bool | None = None) -> tuple[Demand, ...]:
+    """Return what the planner is asked for the units of an order in a bucket; `backorder` overrides whether they may wait."""
+    return demand_for(order, {line.number: line[bucket] for line in order.lines if line[bucket]}, backorder=backorder)
+
+
+def demand_for(order: Order, units: Mapping[int, int], *, backorder: bool | None = None) -> tuple[Demand, ...]:
+    """Return what the planner is asked for some units of an order's lines."""
+    return tuple(
+        attrs.evolve(demand, quantity=units[demand.line], backorder=demand.backorder if backorder is None else backorder)
+        for demand in demand_of(order.facts.lines)
+        if units.get(demand.line, 0) > 0
     )
 
 

@@ -16,9 +16,10 @@ from orderkit.domain.money import to_minor
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Tender
 from orderkit.domain.placing import divided, paid_again, placed
+from orderkit.domain.quantities import Bucket
 from orderkit.errors import Conflict
 from orderkit.flows.advancing import advanced, answered_by_the_winner
-from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed
+from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, waiting
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.settings import ReadSettings
 from orderkit.ports.store import Committed, DuplicateKey, FindKey, OutOfStock
@@ -94,7 +95,7 @@ async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Or
     return await replanned(
         order_id,
         "pay",
-        lambda order: demand_of(order.facts.lines),
+        lambda order: waiting(order, Bucket.UNALLOCATED),
         lambda order, now, plan, settings: paid_again(
             order,
             plan,
