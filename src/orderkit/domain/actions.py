@@ -52,7 +52,13 @@ class Action:
 
 def actions(order: Order, now: datetime) -> tuple[Action, ...]:
     """Return every command that an order like this could ever take, allowed or not."""
-    found = [_pay(order), _cancel(order, now), _cancel_units(order, now), *_amendments(order, now), *_returns(order, now)]
+    found = [
+        _pay(order),
+        _cancel(order, now),
+        _cancel_units(order, now),
+        *_amendments(order, now),
+        *_returns(order, now),
+    ]
     found.append(_tried(order, "hold", lambda: held(order, now, reason="manual")))
     found += [
         _tried(order, "release_hold", partial(hold_released, order, h.id, now), subject=h.id, until=h.until)
@@ -81,7 +87,9 @@ def actions(order: Order, now: datetime) -> tuple[Action, ...]:
             found.append(Action(name="refuse", subject=shipment.id, allowed=True, units=shipment.lines))
         elif shipment.travelling:
             found.append(_tried(order, "deliver", partial(delivered, order, shipment.id, now), subject=shipment.id))
-    found.append(_tried(order, "refund", lambda: goodwill(order, max(1, refundable_minor(order)), now, reason="preview")))
+    found.append(
+        _tried(order, "refund", lambda: goodwill(order, max(1, refundable_minor(order)), now, reason="preview"))
+    )
     found += [_tried(order, "attend", partial(finding_settled, order, f, now), subject=f) for f in order.findings]
     return tuple(found)
 

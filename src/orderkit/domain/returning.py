@@ -208,8 +208,8 @@ def return_received(
 ) -> Decision:
     """A parcel of the return was opened: units are graded, go where their disposition says, and their value is given back.
 
-    What is sent back to the customer is not refunded, nor is what was given back before: a lost parcel that turned up. The refund multipliers by grade stand in the order's refund policy; an amount agreed
-    with the customer may be kept besides (`deduction_minor`).
+    What is sent back to the customer is not refunded, nor is what was given back before, as for a lost parcel that turned up. The refund
+    multipliers by grade stand in the order's refund policy; an amount agreed with the customer may be kept besides (`deduction_minor`).
     """
     found = order.return_(return_id)
     arrived = _counted(graded)

@@ -246,7 +246,9 @@ def waiting(order: Order, bucket: Bucket, *, backorder: bool | None = None) -> t
 def demand_for(order: Order, units: Mapping[int, int], *, backorder: bool | None = None) -> tuple[Demand, ...]:
     """Return what the planner is asked for some units of an order's lines."""
     return tuple(
-        attrs.evolve(demand, quantity=units[demand.line], backorder=demand.backorder if backorder is None else backorder)
+        attrs.evolve(
+            demand, quantity=units[demand.line], backorder=demand.backorder if backorder is None else backorder
+        )
         for demand in demand_of(order.facts.lines)
         if units.get(demand.line, 0) > 0
     )
