@@ -141,8 +141,8 @@ async def changed(
         now = await Now()
         try:
             decision = decide(order, now)
-        except NotAllowed:
-            if claim is not None and (spent := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+        except (NotAllowed, InvalidInput):  # or it was done already, by this very request
+            if (spent := await spent_on(claim)) is not None:
                 return await replayed(spent, claim)
             raise
         if decision.order is order and not decision.events:
@@ -186,11 +186,11 @@ async def replanned(
     for _ in range(settings.retry_max):
         order = await loaded(order_id)
         now = await Now()
-        found = await planned(order.facts, demands(order), settings, partial=partial, avoid=avoid)
         try:
+            found = await planned(order.facts, demands(order), settings, partial=partial, avoid=avoid)
             decision = decide(order, now, found, settings)
-        except NotAllowed:
-            if claim is not None and (spent := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+        except (NotAllowed, InvalidInput):  # or it was done already, by this very request
+            if (spent := await spent_on(claim)) is not None:
                 return await replayed(spent, claim)
             raise
         if decision.order is order and not decision.events:
@@ -210,6 +210,11 @@ async def replanned(
     raise Conflict(
         f"order {order_id} or its stock changed again and again", code="stock_contended", facts={"order_id": order_id}
     )
+
+
+async def spent_on(claim: KeyClaim | None) -> DuplicateKey | None:
+    """Return what the key of a request stands for already, if anything."""
+    return None if claim is None else await FindKey(claim.principal, claim.operation, claim.key)
 
 
 async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:

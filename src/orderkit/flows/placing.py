@@ -19,10 +19,10 @@ from orderkit.domain.placing import divided, paid_again, placed
 from orderkit.domain.quantities import Bucket
 from orderkit.errors import Conflict
 from orderkit.flows.advancing import advanced, answered_by_the_winner
-from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, waiting
+from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, spent_on, waiting
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.settings import ReadSettings
-from orderkit.ports.store import Committed, DuplicateKey, FindKey, OutOfStock
+from orderkit.ports.store import Committed, DuplicateKey, OutOfStock
 
 PayWith = str | Tender | Sequence[Tender]
 
@@ -70,12 +70,8 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
             case DuplicateKey():
                 return Accepted(await replayed(answer, claim), replayed=True)
             case OutOfStock():  # somebody took the shelf between the look and the commit: look again
-                if (
-                    claim is not None
-                    and (known := await FindKey(claim.principal, claim.operation, claim.key)) is not None
-                ):
-                    return Accepted(await replayed(known, claim), replayed=True)
-                continue
+                if (spent := await spent_on(claim)) is not None:
+                    return Accepted(await replayed(spent, claim), replayed=True)
             case _:
                 continue
     raise Conflict("the stock changed again and again while the order was placed", code="stock_contended")
