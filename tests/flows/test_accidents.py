@@ -7,11 +7,13 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from orderkit import CaptureMode, Cart, InvalidInput, NotAllowed, Order, Policies
+from orderkit import CaptureMode, Cart, InvalidInput, Misconfigured, NotAllowed, Order, Policies
+from orderkit.domain.events import decided
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import axes, word
+from orderkit.flows.kit import Caller, changed
 from orderkit.ports.store import Message
 from tests.shops import HOME, NOON, World, a_cart, a_world
 
@@ -314,6 +316,26 @@ def test_an_order_that_breaks_its_worker_does_not_stop_the_others() -> None:
 
     assert (swept.claimed, swept.failed) == (2, 1)
     assert word(world.shop.order(second.id)) == "delivered"
+
+
+def test_an_order_of_a_newer_program_is_left_alone() -> None:
+    """A run whose version is not known here belongs to another program: nothing is done to it, and others go on."""
+    world = a_world()
+    world.bank.say = lambda _: "lost"
+    newer = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
+    other = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
+    runs = (attrs.evolve(newer.sagas[0], version=99),)
+    before = world.shop.run(changed(newer.id, "deploy", lambda order, _: decided(order, sagas=runs), Caller()))
+    world.clock.advance(minutes=5)
+
+    swept = world.shop.sweep()
+
+    assert swept.failed == 1
+    assert world.shop.order(newer.id) == before
+    assert word(world.shop.order(other.id)) == "payment_confirmed"
+    with pytest.raises(Misconfigured) as caught:
+        world.shop.advance(newer.id)
+    assert "version 99" in caught.value.message
 
 
 def test_nothing_is_deducted_below_zero() -> None:

@@ -63,12 +63,3 @@ def finding_noted(order: Order, finding: str) -> Decision:
     if finding in order.findings:
         return decided(order)
     return decided(order, Event("order.needs_attention", {"finding": finding}), findings=(*order.findings, finding))
-
-
-def asked_too_often(order: Order, operation_id: str, asked_max: int) -> bool:
-    """Whether the resolver has asked so often that a person should know."""
-    _, operation = order.operation(operation_id)
-    return operation.open and operation.asked >= asked_max
-
-
-__all__ = ["asked_too_often", "authorization_expired", "finding_noted", "reservation_expired", "reservation_extended"]

@@ -112,13 +112,6 @@ class Payment:
         """Whether some answer of the provider is unknown."""
         return any(o.state == "unknown" for o in self.operations)
 
-    def operation(self, operation_id: str) -> Operation:
-        """Return the operation with that id."""
-        for operation in self.operations:
-            if operation.id == operation_id:
-                return operation
-        raise NotAllowed(f"payment {self.id} has no operation {operation_id}", code="illegal_transition")
-
     def with_operation(self, operation: Operation) -> Payment:
         """Return the payment with the operation added, or put in the place of the one with its id."""
         if any(o.id == operation.id for o in self.operations):

@@ -15,6 +15,7 @@ from orderkit.domain.holding import hold_released
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.saga import definition
 from orderkit.errors import NotAllowed
 from orderkit.flows.kit import Caller, Decide, changed, loaded, replanned, waiting
 from orderkit.ports.carriers import TrackParcel
@@ -52,7 +53,9 @@ def _when(task: Task) -> datetime:
 
 
 async def performed(order: Order, task: Task, now: datetime, caller: Caller) -> Order:
-    """Do one task of the agenda."""
+    """Do one task of the agenda. Of a saga whose version this program does not know nothing is done: another program's order."""
+    for run in order.sagas:
+        definition(run)
     match task.kind:
         case TaskKind.MOVE_MONEY:
             return await _move_money(order, task.subject, now, caller)
