@@ -80,10 +80,14 @@ class Van:
 
     scans: dict[str, tuple[Scan, ...]] = attrs.Factory(dict)
     breaks_on: str = ""
+    meanwhile: Callable[[], object] | None = None
+    cancelled: list[str] = attrs.Factory(list)
     capabilities: CarrierCapabilities = attrs.Factory(CarrierCapabilities)
 
     def book_parcel(self, asked: BookParcel) -> Booked:
-        """Book it under a number made of its key."""
+        """Book it under a number made of its key; `meanwhile` is what happens while it is asked."""
+        if self.meanwhile is not None:
+            self.meanwhile()
         number = f"VAN-{asked.key}"
         return Booked(
             carrier="van",
@@ -93,7 +97,8 @@ class Van:
         )
 
     def cancel_parcel(self, asked: CancelParcel) -> Refused:
-        """Vans do not turn round."""
+        """Write down who asked. Vans do not turn round."""
+        self.cancelled.append(asked.tracking_number)
         return Refused("picked_up")
 
     def track_parcel(self, asked: TrackParcel) -> tuple[Scan, ...]:

@@ -338,6 +338,19 @@ def test_an_order_of_a_newer_program_is_left_alone() -> None:
     assert "version 99" in caught.value.message
 
 
+def test_a_parcel_booked_for_a_cancelled_shipment_is_given_up() -> None:
+    """The customer cancels while the carrier is asked: nothing leaves, and the carrier is told."""
+    world = a_world({"MUG": {"berlin": 3}})
+    order = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
+    world.van.meanwhile = lambda: world.shop.cancel(order.id, reason="changed_mind")
+
+    with pytest.raises(NotAllowed):
+        world.shop.ship(order.id, order.shipments[0].id)
+
+    assert word(world.shop.order(order.id)) == "cancelled"
+    assert world.van.cancelled == [f"VAN-{order.shipments[0].id}"]
+
+
 def test_nothing_is_deducted_below_zero() -> None:
     """What is kept of a refund is an amount, not a way to pay out more than was paid."""
     world = a_world({"MUG": {"berlin": 3}})

@@ -16,10 +16,13 @@ from orderkit import (
     NotAllowed,
     OrderkitError,
     Policies,
+    RefundPolicy,
     ReturnPolicy,
     Tender,
+    Warehouse,
 )
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.refunds import ShippingPolicy, TenderOrder
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import axes, word
 from tests.shops import HOME, NOON, World, a_cart, a_world
@@ -319,6 +322,45 @@ def test_what_is_sold_as_final_does_not_come_back() -> None:
         with pytest.raises(OrderkitError) as caught:
             act()
         assert caught.value.code == code
+
+
+def test_the_refund_policy_of_the_order_decides_what_comes_back() -> None:
+    """Ten percent kept for restocking, the label paid by the customer, shipping by its share, and the gift card first."""
+    policy = RefundPolicy(
+        shipping=ShippingPolicy.PRO_RATA,
+        restocking_fee_percent=10,
+        return_label_cost_minor=200,
+        tender_order=TenderOrder.GIFT_CARD_FIRST,
+    )
+    world = a_world({"MUG": {"berlin": 4}}, policies=Policies(refund=policy))
+    tenders = [Tender(method="gift_1", kind="gift_card", amount_minor=1000), Tender(method="pm_visa")]
+    order = world.shop.place(a_cart(("MUG", 4, "10.00"), shipping="4.00"), tenders)
+    world.shop.ship(order.id, order.shipments[0].id)
+    world.shop.deliver(order.id, order.shipments[0].id)
+    found = world.shop.request_return(order.id, {"MUG": 2}, reason="wrong").returns[0]
+
+    after = world.shop.receive_return(order.id, found.id, warehouse="berlin")
+
+    assert {part.kind: part.amount_minor for part in after.refunds[0].components} == {
+        "item": 2000,
+        "restocking_fee": -200,
+        "shipping": 200,
+        "label_cost": -200,
+    }
+    assert [(p.kind, p.refunded_minor) for p in after.payments] == [("gift_card", 1000), ("card", 800)]
+
+
+def test_each_seller_sends_what_is_theirs() -> None:
+    """Two sellers of one cart: two shipments, each from a warehouse of its seller, each with its promise."""
+    warehouses = [Warehouse("berlin", seller="anvil"), Warehouse("madrid", seller="brook")]
+    world = a_world({"MUG": {"berlin": 9, "madrid": 9}}, warehouses=warehouses)
+    cart = a_cart(("MUG", 1, "1.00")).add("MUG", 1, "1.00", seller="brook")
+    cart = attrs.evolve(cart, lines=(attrs.evolve(cart.lines[0], seller="anvil"), cart.lines[1]))
+
+    order = world.shop.place(cart, "pm_visa")
+
+    assert {(s.warehouse, s.lines) for s in order.shipments} == {("berlin", ((1, 1),)), ("madrid", ((2, 1),))}
+    assert all(shipment.promise is not None and shipment.cutoff_at is not None for shipment in order.shipments)
 
 
 def test_a_parcel_that_nobody_took_comes_back_and_is_refunded() -> None:

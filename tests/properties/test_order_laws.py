@@ -26,7 +26,7 @@ from orderkit import (
     Tender,
 )
 from orderkit.domain.actions import actions
-from orderkit.domain.lifecycle import STATUS
+from orderkit.domain.lifecycle import ORDER, STATUS
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.settling import wanted_minor
@@ -243,6 +243,7 @@ class AnyOrder(RuleBasedStateMachine):
         for line in order.lines:
             held = sum(q for s in order.shipments if s.waiting for n, q in s.lines if n == line.number)
             assert held == line[Bucket.RESERVED] + line[Bucket.RELEASED]
+            assert not held or ORDER.states[order.state].reserves_stock
 
     @invariant()
     def money_stays_in_bounds(self) -> None:

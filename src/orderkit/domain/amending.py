@@ -15,6 +15,7 @@ import attrs
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import still_ours
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.lifecycle import ORDER
 from orderkit.domain.order import LINES_MAX, Address, DeliveryPreference, Order, OrderLine
 from orderkit.domain.payment import Payment, Tender
 from orderkit.domain.placing import charge_kind, divided, reserved
@@ -29,7 +30,7 @@ from orderkit.errors import InvalidInput, NotAllowed
 
 def why_not(order: Order, now: datetime) -> tuple[str, str] | None:
     """Return the code and the reason why the order cannot be amended now, or nothing."""
-    if order.state != "confirmed":
+    if not ORDER.states[order.state].amendable:
         return "not_allowed", f"an order that is {order.state} cannot be amended"
     waiting = [s for s in order.shipments if s.waiting]
     if not any(line.open for line in order.lines):

@@ -91,7 +91,7 @@ ORDER = Lifecycle(
     initial="placed",
     states={
         "placed": Flags(cancellable=True, reserves_stock=True),
-        "payment_pending": Flags(reserves_stock=True, in_doubt=True),
+        "payment_pending": Flags(cancellable=True, reserves_stock=True, in_doubt=True),
         "confirmed": Flags(cancellable=True, amendable=True, reserves_stock=True),
         "payment_failed": Flags(cancellable=True),
         "cancelled": Flags(final=True),
@@ -233,7 +233,7 @@ STATUS = Lifecycle(
     initial="placed",
     states={
         "placed": Flags(cancellable=True, reserves_stock=True),
-        "payment_pending": Flags(reserves_stock=True, in_doubt=True),
+        "payment_pending": Flags(cancellable=True, reserves_stock=True, in_doubt=True),
         "payment_confirmed": Flags(cancellable=True, amendable=True, reserves_stock=True),
         "payment_failed": Flags(cancellable=True),
         "processing": Flags(reserves_stock=True),
