@@ -12,10 +12,9 @@ from orderkit.domain.events import decided
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.shipment import CarrierStatus, Scan
-from orderkit.domain.status import axes, word
+from orderkit.domain.status import word
 from orderkit.flows.kit import Caller, changed
-from orderkit.ports.store import Message
-from tests.shops import HOME, NOON, World, a_cart, a_world
+from tests.shops import HOME, World, a_cart, a_world
 
 SPLIT = {"MUG": {"berlin": 3}, "TEE": {"madrid": 1}}
 LATER = Policies(capture=CaptureMode.PER_SHIPMENT)
@@ -235,25 +234,6 @@ def test_goodwill_leaves_what_is_owed_already() -> None:
     assert caught.value.facts == {"asked_minor": 4000, "remaining_minor": 3750}
 
 
-def test_money_that_comes_twice_goes_back_once() -> None:
-    """A refusal that was none: the first card's money turns up after the second has paid, and the surplus is refunded."""
-    world = a_world()
-    world.bank.say = lambda _: "no"
-    order = world.shop.place(a_cart(), "pm_visa")
-    first = order.payments[0].operations[0]
-    world.bank.say = lambda _: "yes"
-    world.shop.pay(order.id, "pm_other")
-    world.bank.moved[first.key] = world.bank.calls[0]  # the provider finds out that it did charge
-
-    world.shop.receive_message(a_message("payment.captured", first.key))
-
-    after = world.shop.order(order.id)
-    assert word(after) == "payment_confirmed"
-    assert after.captured_minor == 2 * 5750
-    assert after.paid_minor == after.due_minor == 5750
-    assert axes(after).payment == "partially_refunded"
-
-
 def test_doubt_that_is_resolved_needs_nobody() -> None:
     """A person is asked when the provider stays silent; once it answers, the finding is gone by itself."""
     world = a_world()
@@ -272,33 +252,6 @@ def test_doubt_that_is_resolved_needs_nobody() -> None:
     assert doubtful.findings == (f"payment_in_doubt:{order.payments[0].operations[0].id}",)
     assert (after.state, after.findings) == ("confirmed", ())
     assert world.bank.total(OperationKind.CHARGE) == after.captured_minor == 5750
-
-
-@pytest.mark.parametrize("data", [{"status": "teleported"}, {"status": "delivered", "at": "soon"}])
-def test_a_message_that_nobody_understands_stops_no_other(data: dict[str, str]) -> None:
-    """It waits in the inbox and is given to a person in the end; the sweep goes on."""
-    world = a_world()
-    order = world.shop.place(a_cart(), "pm_visa")
-    number = world.shop.ship(order.id, order.shipments[0].id).shipments[0].tracking_number
-
-    fresh = world.shop.receive_message(a_message("shipment.scan", str(number), **data))
-    world.clock.advance(seconds=10)
-
-    assert fresh
-    assert world.shop.sweep(roles=("inbox",)).messages == 1
-
-
-def test_a_time_without_a_zone_is_read_as_utc() -> None:
-    """A carrier that writes no zone is taken to mean UTC, and its parcel arrives."""
-    world = a_world({"MUG": {"berlin": 3}})
-    order = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
-    number = world.shop.ship(order.id, order.shipments[0].id).shipments[0].tracking_number
-
-    world.shop.receive_message(a_message("shipment.scan", str(number), status="delivered", at="2026-03-04T10:00:00"))
-
-    delivered_at = world.shop.order(order.id).shipments[0].delivered_at
-    assert delivered_at is not None
-    assert delivered_at.isoformat() == "2026-03-04T10:00:00+00:00"
 
 
 def test_an_order_that_breaks_its_worker_does_not_stop_the_others() -> None:
@@ -393,8 +346,3 @@ def test_ordering_again_keeps_how_tax_is_counted() -> None:
 
     assert again.total_minor == order.total_minor == 2380
     assert again.facts.prices.tax_minor == 380
-
-
-def a_message(kind: str, reference: str, **data: str) -> Message:
-    """Return a webhook's message about that reference."""
-    return Message(source="test", id=f"{kind}/{reference}", kind=kind, reference=reference, data=data, received_at=NOON)

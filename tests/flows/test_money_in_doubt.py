@@ -47,6 +47,20 @@ def test_a_reservation_lasts_as_long_as_nobody_knows() -> None:
     assert not any(operation.open for _, operation in ended.operations())
 
 
+def test_after_six_questions_a_person_is_asked() -> None:
+    """The provider stays silent: the sixth question leaves a finding, and the answer takes it away again."""
+    world = a_world(SPLIT)
+    world.bank.say, world.bank.silent = (lambda _: "never"), True
+    order = world.shop.place(a_cart(), "pm_visa")
+    asked: dict[int, tuple[str, ...]] = {}
+    while len(asked) < 6:
+        doubtful = later(world, order, minutes=20)
+        asked[doubtful.payments[0].operations[0].asked] = doubtful.findings
+
+    finding = f"payment_in_doubt:{order.payments[0].operations[0].id}"
+    assert min(number for number, findings in asked.items() if finding in findings) == 6
+
+
 def test_money_that_comes_after_the_reservation_goes_back() -> None:
     """The order is gone when the provider finds the charge: it is booked, and refunded."""
     world = a_world(SPLIT)
