@@ -61,6 +61,12 @@ _ENTRIES = (
     _caller("too_many_lines", 422, "The order has more than 1,000 lines", "Split the cart into several orders."),
     _caller("unknown_sku", 422, "A SKU is not stocked anywhere", "Check the SKU, or put stock for it first."),
     _caller(
+        "unknown_warehouse",
+        422,
+        "The shop has no such warehouse",
+        "Name a warehouse of the shop, or describe it in warehouses=, or put stock there first.",
+    ),
+    _caller(
         "unknown_line", 422, "The order has no such line or SKU", "Name a line number or SKU that the order holds."
     ),
     _caller(

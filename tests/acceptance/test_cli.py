@@ -144,6 +144,7 @@ def test_an_unknown_warehouse_is_refused(
     told = run(*command, order_id, *option, *store, cwd=folder, status=2).stderr
 
     assert "no warehouse 'atlantis'; there are berlin, lyon, madrid" in told
+    assert f"code unknown_warehouse, field {option[-2]}," in told
     assert answer("order", "show", order_id, *store, cwd=folder)["order"]["returns"] == []
 
 

@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import pytest
 
-from orderkit import Disposition, Grade, Graded, NotAllowed, Policies, RefundPolicy, ReturnPolicy
+from orderkit import (
+    Disposition,
+    Grade,
+    Graded,
+    InvalidInput,
+    NotAllowed,
+    Policies,
+    RefundPolicy,
+    ReturnPolicy,
+    Warehouse,
+)
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import axes, word
@@ -131,6 +141,20 @@ def test_a_return_is_refunded_on_receipt() -> None:
     assert order.refunded_minor == 2500
     assert (word(order), axes(order).returns) == ("partially_returned", "partially_returned")
     assert [s.on_hand for s in world.shop.stock("MUG") if s.warehouse == "madrid"] == [2]
+
+
+@pytest.mark.parametrize("warehouses", [(), (Warehouse("berlin"), Warehouse("lyon"))])
+def test_a_return_is_received_where_the_shop_has_a_warehouse(warehouses: tuple[Warehouse, ...]) -> None:
+    """A place that was neither described nor holds a shelf is a typing error: no goods move there, and no money."""
+    world, order_id = a_delivered_order(warehouses=warehouses)
+    found = world.shop.request_return(order_id, {"MUG": 2}, reason="too_small").returns[0]
+
+    with pytest.raises(InvalidInput) as caught:
+        world.shop.receive_return(order_id, found.id, warehouse="atlantis")
+
+    assert (caught.value.code, caught.value.field) == ("unknown_warehouse", "warehouse")
+    assert caught.value.facts == {"warehouses": sorted({"berlin", "madrid", *(place.id for place in warehouses)})}
+    assert world.shop.order(order_id).refunded_minor == 0
 
 
 def test_a_return_arrives_in_parts() -> None:

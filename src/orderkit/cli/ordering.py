@@ -9,11 +9,12 @@ from typing import Any
 import click
 
 from orderkit import Order, OrderQuery, Preview, Shop, open
-from orderkit.cli.output import check_warehouses, format_option, payments_option, say, store_option, table
+from orderkit.cli.output import format_option, payments_option, say, store_option, table
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
 from orderkit.errors import InvalidInput, NotAllowed
+from orderkit.flows.stocking import check_warehouses
 
 
 @click.group()
@@ -305,7 +306,7 @@ def return_(
     units = _units(texts)
     with open(store=store, payments=payments, carriers=carriers) as shop:
         if receive_at:
-            check_warehouses(shop, (receive_at,), "--receive-at")
+            shop.run(check_warehouses((receive_at,), field="--receive-at"))  # before the return is opened
         chosen = units or _everything_returnable(shop, order_id)
         if not _agreed(lambda: shop.plan.request_return(order_id, chosen, reason=reason), key, dry_run, yes, form):
             return

@@ -12,6 +12,7 @@ from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
 from orderkit.flows.advancing import advanced
 from orderkit.flows.changing import Units, by_line
 from orderkit.flows.kit import Caller, changed
+from orderkit.flows.stocking import check_warehouses
 from orderkit.ports.carriers import Booked, BookParcel
 from orderkit.ports.clock import Now
 from orderkit.ports.documents import MakeDocument
@@ -172,6 +173,7 @@ async def accept_receipt(
     deduction_minor: int = 0,
 ) -> Order:
     """Book a receipt: units by SKU or line of one grade, units already graded, or everything that is outstanding."""
+    await check_warehouses((warehouse,))
 
     def decide(order: Order, now: datetime) -> Decision:
         outstanding = order.return_(return_id).outstanding
