@@ -222,7 +222,7 @@ def refuse(
 @Verb
 def request_return(
     order_id: str,
-    units: Units,
+    units: Units | None = None,
     *,
     reason: str,
     method: str = "mail",
@@ -232,7 +232,7 @@ def request_return(
     actor: str = "host",
     tx: object | None = None,
 ) -> Command[Order]:
-    """Open a return for delivered units, with a label for the way back."""
+    """Open a return for delivered units, or for all that may come back, with a label for the way back."""
     caller = _caller(key, actor, tx)
     accept = returning.accept_return(
         order_id, units, caller, reason=reason, method=method, reasons=reasons, enforce_window=enforce_window

@@ -167,6 +167,19 @@ def test_a_cancellation_repeated_with_its_key_answers_the_same(folder: Path, sto
     assert "code key_reused" in run(*cancel, "--reason", "other", cwd=folder, status=4).stderr
 
 
+def test_a_return_of_everything_repeated_with_its_key_answers_the_same(folder: Path, store: list[str]) -> None:
+    """The dry run tells the receipt too; without the key a rule says no, with the status for that."""
+    order_id = answer("order", "list", *store, "--status", "delivered", cwd=folder)["items"][0]["id"]
+    give_back = ("order", "return", order_id, "--reason", "worn", "--receive-at", "berlin", *store)
+
+    dry = run(*give_back, "--dry-run", cwd=folder).stdout
+    first = answer(*give_back, "--yes", "--key", "all", cwd=folder)
+
+    assert dry.endswith("then      all of it is received at berlin as good as new, and refunded\n")
+    assert answer(*give_back, "--yes", "--key", "all", cwd=folder) == first
+    assert "code not_returnable, outcome" in run(*give_back, "--yes", cwd=folder, status=4).stderr
+
+
 def test_a_worker_works_until_nothing_is_due(folder: Path, store: list[str]) -> None:
     """Events are relayed and parcels polled; a second run finds nothing."""
     assert "0 of them failed" in run("worker", "--once", *store, cwd=folder).stderr

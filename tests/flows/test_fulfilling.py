@@ -157,6 +157,32 @@ def test_a_return_is_received_where_the_shop_has_a_warehouse(warehouses: tuple[W
     assert world.shop.order(order_id).refunded_minor == 0
 
 
+def test_without_units_everything_that_may_come_back_does() -> None:
+    """Repeated with its key it answers the same; without one the rule says no, and names no field that nobody sent."""
+    world, order_id = a_delivered_order()
+
+    first = world.shop.request_return(order_id, reason="wrong", key="all")
+    again = world.shop.request_return(order_id, reason="wrong", key="all")
+    with pytest.raises(NotAllowed) as caught:
+        world.shop.request_return(order_id, reason="wrong")
+
+    assert [(item.line, item.quantity) for item in first.returns[0].items] == [(1, 3), (2, 1)]
+    assert again == first
+    assert (caught.value.code, caught.value.field) == ("not_returnable", None)
+    assert caught.value.message == f"nothing of order {order_id} can come back: all of it is in returns already"
+
+
+def test_after_its_window_nothing_comes_back() -> None:
+    """The rule that says no is the window's."""
+    world, order_id = a_delivered_order()
+    world.clock.advance(days=31)
+
+    with pytest.raises(NotAllowed) as caught:
+        world.shop.request_return(order_id, reason="late")
+
+    assert caught.value.code == "return_window_closed"
+
+
 def test_a_return_arrives_in_parts() -> None:
     """Two receipts add up to one; everything returned gives the shipping back too."""
     world, order_id = a_delivered_order()

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orderkit import Order, OrderQuery, Preview, Shop, open
+from orderkit import Order, OrderQuery, Preview, open
 from orderkit.cli.output import format_option, payments_option, say, store_option, table
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
@@ -210,8 +210,10 @@ def why(order_id: str, store: str, form: str) -> None:
     click.echo(found.text)
 
 
-def _agreed(plan: Callable[[], Preview], key: str | None, dry_run: bool, yes: bool, form: str) -> bool:
-    """Show the dry run, ask unless told not to, and return whether to go on."""
+def _agreed(
+    plan: Callable[[], Preview], key: str | None, dry_run: bool, yes: bool, form: str, *, then: str = ""
+) -> bool:
+    """Show the dry run and what comes `then`, ask unless told not to, and return whether to go on."""
     try:
         preview = plan()
     except (NotAllowed, InvalidInput):
@@ -222,6 +224,8 @@ def _agreed(plan: Callable[[], Preview], key: str | None, dry_run: bool, yes: bo
         say(preview)
     elif dry_run or form != "json":
         click.echo(str(preview))
+        if then:
+            click.echo(f"then      {then}")
     if not dry_run and not yes and form != "json":
         click.confirm("Do it?", abort=True)
     return not dry_run
@@ -297,7 +301,7 @@ def return_(
     order_id: str, store: str, payments: str, carriers: str, texts: tuple[str, ...], receive_at: str | None, reason: str,
     key: str | None, dry_run: bool, yes: bool, form: str,
 ) -> None:  # fmt: skip
-    """Open a return for delivered units; with --receive-at, receive it too and refund it.
+    """Open a return for delivered units, by default all of them; with --receive-at, receive it too and refund it.
 
     \b
     Example:
@@ -307,25 +311,20 @@ def return_(
     with open(store=store, payments=payments, carriers=carriers) as shop:
         if receive_at:
             shop.run(check_warehouses((receive_at,), field="--receive-at"))  # before the return is opened
-        chosen = units or _everything_returnable(shop, order_id)
-        if not _agreed(lambda: shop.plan.request_return(order_id, chosen, reason=reason), key, dry_run, yes, form):
+
+        def plan() -> Preview:
+            return shop.plan.request_return(order_id, units, reason=reason)
+
+        then = f"all of it is received at {receive_at} as good as new, and refunded" if receive_at else ""
+        if not _agreed(plan, key, dry_run, yes, form, then=then):
             return
-        found = shop.request_return(order_id, chosen, reason=reason, key=key, actor="staff:cli")
+        found = shop.request_return(order_id, units, reason=reason, key=key, actor="staff:cli")
         if receive_at:
             receipt = f"{key}/receipt" if key else None
             found = shop.receive_return(
                 order_id, found.returns[-1].id, None, warehouse=receive_at, key=receipt, actor="staff:cli"
             )
         _done(found, form)
-
-
-def _everything_returnable(shop: Shop, order_id: str) -> dict[str | int, int]:
-    units: dict[str | int, int] = {
-        line.number: line.returnable for line in shop.order(order_id).lines if line.returnable
-    }
-    if not units:
-        raise InvalidInput(f"nothing of order {order_id} can come back", code="not_returnable", field="--units")
-    return units
 
 
 @order.command()

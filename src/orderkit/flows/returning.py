@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from orderkit.domain import returning
+from orderkit.domain.actions import refused
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
+from orderkit.errors import NotAllowed
 from orderkit.flows.advancing import advanced
 from orderkit.flows.changing import Units, by_line
 from orderkit.flows.kit import Caller, changed
@@ -20,7 +22,7 @@ from orderkit.ports.documents import MakeDocument
 
 async def accept_return(
     order_id: str,
-    units: Units,
+    units: Units | None,
     caller: Caller,
     *,
     reason: str,
@@ -28,14 +30,14 @@ async def accept_return(
     reasons: Mapping[str | int, str] | None = None,
     enforce_window: bool = True,
 ) -> Order:
-    """Open a return for units by SKU or line number; `reasons` may differ from line to line."""
+    """Open a return for units by SKU or line number, or for all that may come back; `reasons` may differ from line to line."""
 
     def decide(order: Order, now: datetime) -> Decision:
         free = {
             line.number: returning.eligibility(order, line.number, now).units if enforce_window else line.returnable
             for line in order.lines
         }
-        chosen = by_line(order, units, free=free)
+        chosen = _everything(order, free, now) if units is None else by_line(order, units, free=free)
         skus = {line.number: line.sku for line in order.lines}
         why = reasons or {}
         items = [
@@ -50,7 +52,7 @@ async def accept_return(
 
 async def request_return(
     order_id: str,
-    units: Units,
+    units: Units | None,
     caller: Caller,
     *,
     reason: str,
@@ -63,6 +65,17 @@ async def request_return(
         order_id, units, caller, reason=reason, method=method, reasons=reasons, enforce_window=enforce_window
     )
     return await labeled(order, order.returns[-1], caller)
+
+
+def _everything(order: Order, free: Mapping[int, int], now: datetime) -> dict[int, int]:
+    """Return the units by line that may come back; when there are none, say why."""
+    if found := {number: count for number, count in free.items() if count}:
+        return found
+    why = refused(order, "request_return", now)
+    raise NotAllowed(
+        f"nothing of order {order.id} can come back" + (f": {why.message}" if why else ""),
+        code=why.code if why else "not_returnable",
+    )
 
 
 async def labeled(order: Order, found: Return, caller: Caller) -> Order:
