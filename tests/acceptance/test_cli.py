@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("shop")
     shown = run("demo", "--store", "sqlite:///demo.db", "--invoices", "20", "--report", "slice.html", cwd=found).stdout
     assert "Balanced: nothing is unexplained." in shown
+    assert "\nTry next:\n  orderkit order list --store sqlite:///demo.db\n" in shown
     assert (found / "slice.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     return found
 

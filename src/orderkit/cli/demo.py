@@ -14,6 +14,7 @@ from orderkit import Address, Cart, Order, SeededIds, Shop, VirtualClock, Wareho
 from orderkit.cli.output import provider_of, table
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
+from orderkit.plugins.url import Url
 from orderkit.runtime.clocks import SystemClock
 
 STORY = timedelta(
@@ -69,9 +70,10 @@ def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> No
         _shop(store or f"sqlite:///{folder}/demo.db")
         _slice(Path(folder), invoices, seed, report)
     click.echo("\nTry next:")
-    click.echo(
-        "  orderkit demo --store sqlite:///demo.db   keep the shop, then: orderkit order list --store sqlite:///demo.db"
-    )
+    if store is None:
+        click.echo("  orderkit demo --store sqlite:///demo.db   the same shop, kept in a file")
+    else:
+        click.echo(f"  orderkit order list --store {Url.parse(store)}")
     click.echo("  orderkit explain payment_unknown          what an error means and what to do")
     click.echo("  orderkit diagram shipment                 a lifecycle, drawn from its table")
 

@@ -9,6 +9,7 @@ from orderkit.catalog import CATALOG
 from orderkit.cli.output import format_option, say, store_option, table
 from orderkit.domain.allocation import Destination, Supply, plan
 from orderkit.domain.lifecycle import LIFECYCLES
+from orderkit.domain.quantities import counted
 from orderkit.errors import InvalidInput
 from orderkit.flows.kit import demand_of
 from orderkit.flows.stocking import check_warehouses
@@ -146,7 +147,7 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
         return say({"order_id": order_id, "shipments": order.shipments, "plan": found, "reasons": found.explain()})
     click.echo(
         f"Order {order_id} has "
-        + (", ".join(f"{s.warehouse} ({s.units} units)" for s in order.shipments if s.lines) or "no shipment")
+        + (", ".join(f"{s.warehouse} ({counted(s.units)})" for s in order.shipments if s.lines) or "no shipment")
     )
     click.echo("With these shelves it would be planned as:")
     for reason in found.explain():

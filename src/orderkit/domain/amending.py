@@ -133,7 +133,7 @@ def lines_added(
         return decision
     run = started(AMENDMENT, order.id, "charge", now, number)
     payments = list(order.payments)
-    for tender, amount in divided(tenders, prices.total_minor):
+    for tender, amount in divided(tenders, prices.total_minor, order.currency):
         payment = Payment(
             id=f"{order.id}-P{len(payments) + 1}", kind=tender.kind, method=tender.method, amount_minor=amount
         )

@@ -14,7 +14,7 @@ import attrs
 from orderkit.domain.events import Decision, Event, StockMove, decided
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
-from orderkit.domain.quantities import Bucket, Move
+from orderkit.domain.quantities import Bucket, Move, counted
 from orderkit.domain.settling import granted, settled
 from orderkit.domain.shipment import Shipment
 from orderkit.errors import InvalidInput, NotAllowed
@@ -202,7 +202,7 @@ def _too_many(order: Order, number: int, asked: int, free: int) -> NotAllowed:
         else "already_cancelled"
     )
     return NotAllowed(
-        f"only {free} units of line {number} ({line.sku}) can still be cancelled, not {asked}",
+        f"asked for {counted(asked)} of line {number} ({line.sku}), but {f'only {free}' if free else 'none'} can still be cancelled",
         code=code,
         field="units",
         facts={"line": number, "sku": line.sku, "asked": asked, "cancellable": free, "quantities": line.quantities()},

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 import attrs
 
-from orderkit.domain.money import to_minor
+from orderkit.domain.money import Money, to_minor
 from orderkit.domain.order import Address, DeliveryPreference, Facts, OrderLine, Policies
 from orderkit.domain.pricing import Charge, Discount, LineOffer, Prices, freeze
 from orderkit.errors import InvalidInput
@@ -142,7 +142,7 @@ class Cart:
         prices = self.prices()
         if self.expected_total_minor is not None and self.expected_total_minor != prices.total_minor:
             raise InvalidInput(
-                f"the total is {prices.total_minor}, not {self.expected_total_minor} (minor units)",
+                f"the total is {Money(prices.total_minor, self.currency)}, not {Money(self.expected_total_minor, self.currency)}",
                 code="total_mismatch",
                 field="total",
                 facts={"total_minor": prices.total_minor, "expected_minor": self.expected_total_minor},

@@ -8,6 +8,7 @@ import attrs
 
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import HOLD, ORDER
+from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
 from orderkit.domain.settling import granted, settled
 from orderkit.errors import InvalidInput, NotAllowed
@@ -58,8 +59,9 @@ def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> 
         )
     left_minor = refundable_minor(order)
     if amount_minor > left_minor:
+        asked, left = Money(amount_minor, order.currency), Money(left_minor, order.currency)
         raise NotAllowed(
-            f"asked for {amount_minor}, but only {left_minor} of the order's money are left (minor units)",
+            f"asked for {asked}, but only {left} of the order's money are left",
             code="refund_exceeds_captured",
             field="amount",
             facts={"asked_minor": amount_minor, "remaining_minor": left_minor},

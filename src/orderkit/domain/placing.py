@@ -16,6 +16,7 @@ from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.answering import order_confirmed
 from orderkit.domain.events import Decision, Event, StockMove, decided
 from orderkit.domain.lifecycle import ORDER, REFUND
+from orderkit.domain.money import Money
 from orderkit.domain.order import LINES_MAX, Facts, Order
 from orderkit.domain.payment import CaptureMode, OperationKind, Payment, Tender
 from orderkit.domain.promise import Handling, promised
@@ -64,7 +65,7 @@ def charging(order: Order, tenders: Sequence[Tender], now: datetime, *, run_numb
     """Put the payments and their first intents on the order, stamped with the placement run that asks for them."""
     run = started(PLACEMENT, order.id, "charge", now, run_number)
     payments = list(order.payments)
-    for tender, amount in divided(tenders, order.due_minor):
+    for tender, amount in divided(tenders, order.due_minor, order.currency):
         payment = Payment(
             id=f"{order.id}-P{len(payments) + 1}", kind=tender.kind, method=tender.method, amount_minor=amount
         )
@@ -113,7 +114,7 @@ def paid_again(
     return decision.then(charging(decision.order, tenders, now, run_number=runs))
 
 
-def divided(tenders: Sequence[Tender], total_minor: int) -> list[tuple[Tender, int]]:
+def divided(tenders: Sequence[Tender], total_minor: int, currency: str) -> list[tuple[Tender, int]]:
     """Return each tender with its amount; one tender without an amount takes the rest, and all must add up to the total."""
     if not tenders:
         raise InvalidInput("nothing to pay with", code="tenders_mismatch", field="tenders")
@@ -127,7 +128,7 @@ def divided(tenders: Sequence[Tender], total_minor: int) -> list[tuple[Tender, i
         or any(t.amount_minor is not None and t.amount_minor <= 0 for t in tenders)
     ):
         raise InvalidInput(
-            f"the tenders give {fixed}, the total is {total_minor} (minor units)",
+            f"the tenders give {Money(fixed, currency)}, the total is {Money(total_minor, currency)}",
             code="tenders_mismatch",
             field="tenders",
             facts={"tenders_minor": fixed, "total_minor": total_minor},

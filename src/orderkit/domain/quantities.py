@@ -144,10 +144,15 @@ def check(line: Line) -> None:
         )
     if line.returning > line.left:
         raise NotAllowed(
-            f"line {line.number} has {line.returning} units in returns, but only {line.left} left the warehouse",
+            f"line {line.number} has {counted(line.returning)} in returns, but only {line.left} left the warehouse",
             code="not_returnable",
             facts={"line": line.number, "left": line.left, "returning": line.returning},
         )
+
+
+def counted(units: int) -> str:
+    """Return a number of units in words: `1 unit`, `3 units`."""
+    return f"{units} unit" if units == 1 else f"{units} units"
 
 
 def _illegal(move: Move, why: str) -> NotAllowed:

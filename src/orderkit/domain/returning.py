@@ -15,7 +15,7 @@ import attrs
 from orderkit.domain.events import Decision, Event, StockMove, decided
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.order import Order
-from orderkit.domain.quantities import Bucket, Move
+from orderkit.domain.quantities import Bucket, Move, counted
 from orderkit.domain.refunds import WHOLE, Grading
 from orderkit.domain.returns import (
     DEFAULT_DISPOSITIONS,
@@ -125,7 +125,7 @@ def _allowed(order: Order, number: int, count: int, now: datetime, *, enforce_wi
     free = found.units if enforce_window else line.returnable
     if count > free:
         raise NotAllowed(
-            f"{free} units of line {number} ({line.sku}) may come back, not {count}"
+            f"asked for {counted(count)} of line {number} ({line.sku}), but {f'only {free}' if free else 'none'} may come back"
             + (f": {found.reason}" if found.reason else ""),
             code=found.code or "not_returnable",
             field="items",

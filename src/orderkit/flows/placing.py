@@ -55,7 +55,7 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
     tenders = tenders_of(pay_with)
     claim = caller.claim("place", cart, tenders)
     facts = cart.facts(settings.policies)
-    divided(tenders, facts.prices.total_minor) if facts.prices.total_minor else None
+    divided(tenders, facts.prices.total_minor, facts.currency) if facts.prices.total_minor else None
     order_id = await NewId()
     for _ in range(settings.retry_max):
         now = await Now()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -10,6 +12,7 @@ from orderkit.domain.actions import Action, actions
 from orderkit.domain.agenda import Task, due
 from orderkit.domain.cart import Cart, CartLine
 from orderkit.domain.events import Record, replayed
+from orderkit.domain.money import Money
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Return
 from orderkit.domain.settling import granted
@@ -21,7 +24,7 @@ from orderkit.ports.store import FindOrders, OrderQuery, Page, ReadRecords, Read
 
 @attrs.frozen
 class Entry:
-    """One line of a timeline: what happened, when, by whom, why."""
+    """One line of a timeline: what happened, when, by whom, why. `text` is for people, `data` has the same exactly."""
 
     at: datetime
     actor: str
@@ -29,6 +32,7 @@ class Entry:
     text: str
     status: str
     reason: str = ""
+    data: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen
@@ -71,22 +75,30 @@ async def records(order_id: str) -> tuple[Record, ...]:
 
 async def timeline(order_id: str) -> Timeline:
     """Return what happened to the order."""
-    found = await records(order_id)
-    return Timeline(order_id, tuple(entry for record in found for entry in _entries(record)))
+    found = await loaded(order_id)
+    return Timeline(
+        order_id, tuple(entry for record in await ReadRecords(order_id) for entry in _entries(found, record))
+    )
 
 
-def _entries(record: Record) -> list[Entry]:
-    stamp = record.stamp
+def _entries(order: Order, record: Record) -> list[Entry]:
+    stamp, status = record.stamp, record.to_status
     return [
-        Entry(stamp.at, stamp.actor, event.type, _said(dict(event.data)), record.to_status, stamp.reason)
+        Entry(stamp.at, stamp.actor, event.type, _said(order, event.data), status, stamp.reason, event.data)
         for event in record.events
     ]
 
 
-def _said(data: dict[str, object]) -> str:
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value}" for name, value in data.items() if not isinstance(value, (list, dict))
-    )
+def _said(order: Order, data: Mapping[str, Any]) -> str:
+    """Return an event's data as people read it: amounts with their currency, ids without the order's own before them."""
+    parts = {
+        name.removesuffix("_minor"): str(Money(value, order.currency))
+        if name.endswith("_minor")
+        else str(value).removeprefix(f"{order.id}-")
+        for name, value in sorted(data.items())  # as a store in a file has them
+        if name != "currency" and not isinstance(value, (list, dict))
+    }
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in parts.items())
 
 
 async def offered(order_id: str) -> tuple[Action, ...]:

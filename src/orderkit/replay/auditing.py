@@ -42,7 +42,7 @@ def stored_order(order: Order) -> StoredOrder:
     """Return what the report needs of a stored order. An order whose money was never captured charges nothing."""
     captured = order.captured_minor
     return StoredOrder(
-        reference=order.facts.reference,
+        reference=order.facts.reference or order.id,
         status=word(order),
         charged_minor=order.total_minor if captured else 0,
         refunds=tuple(

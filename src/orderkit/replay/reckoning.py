@@ -224,7 +224,7 @@ class ReportBuilder:
             cell.orders += 1
         planned_minor = expected.amount_minor if expected else 0
         if order.charged_minor != planned_minor:
-            message = "the stored order's total is not the plan's"
+            message = "the stored order's total is not the plan's" if expected else "nobody planned this order"
             self._found(order.reference, place, order.charged_minor - planned_minor, "order_differs", message)
         given: Counter[str] = Counter()
         for refund in order.refunds:
@@ -238,13 +238,12 @@ class ReportBuilder:
         self._cell(place).add("refunds", money_of(amount_minor))
         planned_minor = expected.amount_minor if expected else 0
         if amount_minor != planned_minor:
-            self._found(
-                credit,
-                place,
-                planned_minor - amount_minor,
-                "refund_differs",
-                f"the stored refund on order {reference} is not the plan's",
+            message = (
+                f"the stored refund on order {reference} is not the plan's"
+                if expected
+                else f"nobody planned this refund on order {reference}"
             )
+            self._found(credit or reference, place, planned_minor - amount_minor, "refund_differs", message)
 
     def _found(self, invoice: str, place: tuple[str, str], amount_minor: int, reason: str, message: str) -> None:
         month, country = place

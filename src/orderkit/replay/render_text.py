@@ -9,8 +9,6 @@ from orderkit.replay.report import Check, Difference, Report, Slice
 
 __all__ = ["amount_text", "render_summary", "render_text"]
 
-_NAME_MAX = 44
-
 
 def amount_text(amount: Decimal) -> str:
     """Return an amount for people: thousands apart, two decimals, more only where they say something."""
@@ -136,7 +134,7 @@ def _difference_table(differences: Sequence[Difference]) -> list[str]:
             found.country,
             amount_text(found.amount),
             found.reason,
-            found.message[:_NAME_MAX] or "-",
+            found.message or "-",
         )
         for found in differences
     ]

@@ -156,6 +156,20 @@ class TestReckoning:
         assert report.total.unexplained == Decimal("-1.00")
         assert [(one.invoice, one.reason) for one in report.unexpected] == [("999999", "order_differs")]
 
+    def test_a_refund_of_an_order_nobody_planned_names_that_order(self) -> None:
+        """A store that holds other orders too: each is named by its id, and its text is whole."""
+        order = "01a1ddbc-f497-7d8f-bb00-9d67a5075c3d"
+        refunds = (StoredRefund(credit="", amount_minor=100),)
+        report = report_of(
+            *STORED, StoredOrder(reference=order, status="delivered", charged_minor=100, refunds=refunds)
+        )
+
+        assert [(one.invoice, one.message) for one in report.unexpected] == [
+            (order, "nobody planned this order"),
+            (order, f"nobody planned this refund on order {order}"),
+        ]
+        assert f"nobody planned this refund on order {order}\n" in summarized(report)
+
     def test_a_refused_order_stands_under_its_reason(self) -> None:
         """An order that came to nothing is accounted for, and no longer counts as a sale that became an order."""
         builder, planner = ReportBuilder(), Planner()
