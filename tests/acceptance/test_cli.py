@@ -149,6 +149,39 @@ def test_an_unknown_warehouse_is_refused(
     assert answer("order", "show", order_id, *store, cwd=folder)["order"]["returns"] == []
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("order", "list"),
+        ("order", "show", "x"),
+        ("order", "timeline", "x"),
+        ("order", "why", "x"),
+        ("order", "cancel", "x", "--reason", "why", "--yes"),
+        ("order", "return", "x", "--reason", "why", "--yes"),
+        ("order", "refund", "x", "1.00", "--reason", "why", "--yes"),
+        ("allocate", "explain", "x"),
+    ],
+)
+def test_a_mistyped_store_is_told_and_not_made(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Nothing is created, neither a store nor a provider's book, and the remedy says how a store is."""
+    told = run(*arguments, "--store", "sqlite:///typo.db", cwd=tmp_path, status=3).stderr
+
+    assert "code schema_missing" in told
+    assert "Run: orderkit migrate --store sqlite:///typo.db" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_doctor_finds_that_there_is_no_store(tmp_path: Path) -> None:
+    """It makes none either; what `create=yes` asks for is made."""
+    told = run("doctor", "--store", "sqlite:///typo.db", cwd=tmp_path, status=1).stdout
+    nothing = list(tmp_path.iterdir())
+    run("doctor", "--store", "sqlite:///typo.db?create=yes", cwd=tmp_path)
+
+    assert "schema_missing" in told
+    assert nothing == []
+    assert (tmp_path / "typo.db").exists()
+
+
 @pytest.mark.parametrize("arguments", [("order", "list", "--status", "delivred"), ("worker", "--once", "--roles", "")])
 def test_a_word_that_means_nothing_is_refused(arguments: tuple[str, ...], folder: Path, store: list[str]) -> None:
     """An empty answer would look like an empty shop."""
@@ -199,7 +232,7 @@ def test_errors_and_pictures_are_explained(tmp_path: Path) -> None:
     [
         (["order", "list", "--store", "mysql://x/y"], 3, "unknown_scheme"),
         (["order", "list", "--store", "nonsense"], 3, "bad_url"),
-        (["order", "show", "nobody", "--store", "sqlite:///empty.db"], 2, "order_not_found"),
+        (["order", "show", "nobody", "--store", "sqlite:///:memory:"], 2, "order_not_found"),
         (["replay", "nowhere.csv"], 3, "file_missing"),
         (["replay", "nowhere.csv", "--report", "year.pdf"], 2, "invalid_input"),
         (["explain", "nonsense"], 2, "invalid_input"),

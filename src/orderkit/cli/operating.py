@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from orderkit import OrderQuery, Shop, open
-from orderkit.cli.output import format_option, payments_option, say, store_option, table
+from orderkit.cli.output import existing_store_option, format_option, payments_option, say, store_option, table
 from orderkit.errors import OrderkitError, PortError
 
 PARKED_MAX = 50  # enough to see that something is wrong; `order list` shows the rest
@@ -100,7 +100,7 @@ def migrate(store: str, print_only: bool) -> None:
 
 
 @click.command()
-@store_option
+@existing_store_option
 @payments_option
 @format_option
 def doctor(store: str, payments: str, carriers: str, form: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from orderkit import Order, OrderQuery, Preview, open
-from orderkit.cli.output import format_option, payments_option, say, store_option, table
+from orderkit.cli.output import existing_store_option, format_option, payments_option, say, table
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
@@ -52,7 +52,7 @@ def _units(texts: tuple[str, ...]) -> dict[str | int, int] | None:
 
 
 @order.command("list")
-@store_option
+@existing_store_option
 @click.option("--customer", help="Whose orders.")
 @click.option(
     "--status",
@@ -111,7 +111,7 @@ def list_(store: str, form: str, **conditions: Any) -> None:
 
 @order.command()
 @click.argument("order_id")
-@store_option
+@existing_store_option
 @format_option
 def show(order_id: str, store: str, form: str) -> None:
     """Show an order: its lines, shipments, money, and what may be done with it.
@@ -176,7 +176,7 @@ def _show(found: Order) -> None:
 
 @order.command()
 @click.argument("order_id")
-@store_option
+@existing_store_option
 @format_option
 def timeline(order_id: str, store: str, form: str) -> None:
     """Show everything that happened to an order.
@@ -194,7 +194,7 @@ def timeline(order_id: str, store: str, form: str) -> None:
 
 @order.command()
 @click.argument("order_id")
-@store_option
+@existing_store_option
 @format_option
 def why(order_id: str, store: str, form: str) -> None:
     """Say in a sentence where an order stands and what it waits for.
@@ -257,7 +257,7 @@ _units_option = click.option(
 
 @order.command()
 @click.argument("order_id")
-@store_option
+@existing_store_option
 @payments_option
 @_units_option
 @click.option("--shipment", help="Only this shipment.")
@@ -288,7 +288,7 @@ def cancel(
 
 @order.command("return")
 @click.argument("order_id")
-@store_option
+@existing_store_option
 @payments_option
 @_units_option
 @click.option("--receive-at", metavar="WAREHOUSE", help="The goods are here already: receive them at this warehouse.")
@@ -330,7 +330,7 @@ def return_(
 @order.command()
 @click.argument("order_id")
 @click.argument("amount")
-@store_option
+@existing_store_option
 @payments_option
 @_reason
 @_key

@@ -11,12 +11,14 @@ from typing import Any, TypeVar
 import attrs
 import click
 
+from orderkit.plugins.url import Url
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_STORE = "sqlite:///orderkit.db"
 
 
-def store_option(command: F) -> F:
+def store_option(command: F, *, callback: Callable[[click.Context, click.Parameter, str], str] | None = None) -> F:
     """Add `--store`. It is read first: the provider's book lies beside it."""
     return click.option(
         "--store",
@@ -24,8 +26,21 @@ def store_option(command: F) -> F:
         show_default=True,
         envvar="ORDERKIT_STORE",
         is_eager=True,
+        callback=callback,
         help="URL of the store (env ORDERKIT_STORE).",
     )(command)
+
+
+def existing_store_option(command: F) -> F:
+    """Add `--store` to what looks into a shop and must not make one: a mistyped name would look like an empty shop."""
+    return store_option(command, callback=_existing)
+
+
+def _existing(_: click.Context, __: click.Parameter, store: str) -> str:
+    url = Url.parse(store)
+    if url.scheme != "sqlite" or "create" in url.query:  # only a file is made by opening it
+        return store
+    return f"{store}{'&' if '?' in store else '?'}create=no"
 
 
 def provider_of(store: str) -> str:

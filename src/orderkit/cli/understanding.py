@@ -6,7 +6,7 @@ import click
 
 from orderkit import open
 from orderkit.catalog import CATALOG
-from orderkit.cli.output import format_option, say, store_option, table
+from orderkit.cli.output import existing_store_option, format_option, say, table
 from orderkit.domain.allocation import Destination, Supply, plan
 from orderkit.domain.lifecycle import LIFECYCLES
 from orderkit.domain.quantities import counted
@@ -105,7 +105,7 @@ def allocate() -> None:
 
 @allocate.command("explain")
 @click.argument("order_id")
-@store_option
+@existing_store_option
 @click.option(
     "--what-if",
     "changes",
