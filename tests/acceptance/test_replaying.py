@@ -81,6 +81,25 @@ def test_a_killed_run_comes_to_the_same_end(slice_file: Path, tmp_path: Path) ->
     assert json.loads((tmp_path / "shot.json").read_text())["balanced"] is True
 
 
+def test_an_interrupted_run_says_so(slice_file: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends with the status that shells know, without a traceback; the next run comes to the end."""
+    command = replay(slice_file, tmp_path, "stopped")
+    running = subprocess.Popen(
+        [part for part in command if part != "--quiet"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    while not running.stderr.readline().startswith("replaying"):
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    told = running.stderr.read()
+
+    assert running.wait() == 130
+    assert told.endswith("\ninterrupted\n")
+    assert "Traceback" not in told
+    running.stderr.close()
+    subprocess.run(command, check=True, cwd=tmp_path)
+
+
 @pytest.mark.postgres
 def test_postgresql_tells_the_same_story(slice_file: Path, tmp_path: Path, postgres_database: str) -> None:
     """The store makes no difference to the report."""

@@ -121,7 +121,7 @@ def _cart(customer: str, *lines: tuple[str, int, str]) -> Cart:
 def _delivered(shop: Shop, clock: VirtualClock, order: Order) -> Order:
     for shipment in order.shipments:
         if shipment.waiting:
-            order = shop.ship(order.id, shipment.id)
+            order = shop.ship(order.id, shipment.id, key=shipment.id)
     clock.advance(days=5)
     for shipment in order.shipments:
         if shipment.travelling:
@@ -137,7 +137,7 @@ def _split(shop: Shop, clock: VirtualClock, key: str) -> Order:
     order = shop.place(
         _cart("bruno", ("LAMP", 1, "39.00"), ("TENT-2P", 1, "129.00"), ("TEE", 2, "20.00")), "pm_visa", key=key
     )
-    return shop.ship(order.id, order.shipments[0].id)
+    return shop.ship(order.id, order.shipments[0].id, key=f"{key}/ship")
 
 
 def _declined(shop: Shop, clock: VirtualClock, key: str) -> Order:
