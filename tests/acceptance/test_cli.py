@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,27 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_demo_runs(tmp_pat
 
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demo_killed_in_the_middle_is_run_again(tmp_path: Path) -> None:
+    """It goes on where it was killed, and a further run tells the same story: every step has its key."""
+    demo = ("demo", "--store", "sqlite:///demo.db", "--invoices", "1")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "orderkit.cli", *demo],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (tmp_path / "demo.db-wal").exists():
+        time.sleep(0.01)
+    time.sleep(0.1)
+    running.kill()
+    running.wait()
+
+    told, again = (run(*demo, cwd=tmp_path).stdout.partition("\nWhy the third")[0] for _ in range(2))
+
+    assert told == again
+    assert told.count("EUR") == 12
 
 
 def test_orders_are_listed_found_and_shown(folder: Path, store: list[str]) -> None:
@@ -225,6 +247,28 @@ def test_errors_and_pictures_are_explained(tmp_path: Path) -> None:
     assert answer("explain", "cutoff_passed", cwd=tmp_path)["status"] == 409
     assert "planned --> released" in run("diagram", "shipment", cwd=tmp_path).stdout
     assert {"sqlite", "memory", "fakepsp"} <= {row["scheme"] for row in answer("adapters", "list", cwd=tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code", "field"),
+    [
+        (["explain", "nonsense"], 2, "invalid_input", "code"),
+        (["order", "list", "--store", "sqlite:///typo.db"], 3, "schema_missing", None),
+        (["order", "list", "--store", "nonsense"], 3, "bad_url", None),
+        (["order", "list", "--limit", "0"], 2, "invalid_input", "--limit"),
+        (["order", "cancel", "x"], 2, "invalid_input", "--reason"),
+    ],
+)
+def test_errors_are_json_where_json_was_asked_for(
+    arguments: list[str], status: int, code: str, field: str | None, tmp_path: Path
+) -> None:
+    """Nothing on standard output; on standard error one object that programs can read, with the same exit status."""
+    done = run(*arguments, "--format", "json", cwd=tmp_path, status=status)
+
+    told = json.loads(done.stderr)
+    assert done.stdout == ""
+    assert set(told) == {"code", "message", "field", "fault", "outcome", "remedy", "facts"}
+    assert (told["code"], told["field"], told["outcome"]) == (code, field, "not_applied")
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ def commands(_: str) -> str:
         NOTE,
         "# Command line",
         "Every command has `--help`; every option has an environment variable, `ORDERKIT_` and its path.",
+        COMMANDS_ERRORS,
     ]
     for path, command in _commands(root, "orderkit"):
         parts.append(f"## {path}" if path == "orderkit" else f"### {path}")
@@ -105,6 +106,13 @@ def commands(_: str) -> str:
                 )
             )
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+COMMANDS_ERRORS = """\
+What goes wrong is told on standard error: the message, the [code](errors.md), the field, the outcome, what to do. Under `--format json` it is an
+object with `code`, `message`, `field`, `fault`, `outcome`, `remedy` and `facts`. The exit status is the same: 0 done, 1 problems found, 2 wrong
+usage or input, 3 not connected or misconfigured, 4 refused by a rule, 5 partly done, 130 interrupted. An option that does not exist is always
+told as text, since nobody knows then what was asked for."""
 
 
 def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -1,6 +1,7 @@
 """The root command: lazily loaded subcommands, and errors turned into a message, a remedy and an exit status.
 
-Exit statuses: 0 done, 1 problems found, 2 wrong usage or input, 3 not connected or misconfigured, 4 refused by a rule, 5 partly done.
+Exit statuses: 0 done, 1 problems found, 2 wrong usage or input, 3 not connected or misconfigured, 4 refused by a rule, 5 partly done,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ STATUS: dict[type[OrderkitError], int] = {
     Conflict: 4,
 }
 
+INTERRUPTED = 130  # what a shell makes of Ctrl-C
+
 _COMMANDS = {
     "demo": "orderkit.cli.demo",
     "replay": "orderkit.cli.replaying",
@@ -64,23 +67,28 @@ class LazyGroup(click.Group):
 
 
 class Root(LazyGroup):
-    """The root: what goes wrong on purpose is told in three lines, never in a traceback."""
+    """The root: what goes wrong on purpose is told in three lines or as JSON, never in a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and tell its error."""
         try:
             return super().invoke(ctx)
         except OrderkitError as error:
-            tell(error)
-            ctx.exit(next((status for kind, status in STATUS.items() if isinstance(error, kind)), 1))
+            found = error
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except click.UsageError as error:
+            from orderkit.cli.output import asks_json  # noqa: PLC0415  (only where something is wrong)
 
+            if not asks_json(ctx):
+                raise
+            option = getattr(error, "param", None)
+            found = InvalidInput(error.format_message(), field=option.opts[0] if option else None)
+        from orderkit.cli.output import tell  # noqa: PLC0415  (only where something is wrong)
 
-def tell(error: OrderkitError) -> None:
-    """Write an error to standard error: what, about which field, whether it was applied, what to do."""
-    click.secho(f"error: {error.message}", fg="red", err=True)
-    field = f", field {error.field}" if error.field else ""
-    click.echo(f"  code {error.code}{field}, outcome {error.outcome}; see `orderkit explain {error.code}`", err=True)
-    click.echo(f"  {error.remedy}", err=True)
+        tell(found, ctx)
+        ctx.exit(next((status for kind, status in STATUS.items() if isinstance(found, kind)), 1))
 
 
 @click.group(
@@ -90,7 +98,7 @@ def tell(error: OrderkitError) -> None:
         "max_content_width": 100,
         "auto_envvar_prefix": "ORDERKIT",
     },
-    epilog="Exit statuses: 0 done, 1 problems found, 2 usage, 3 not connected, 4 refused by a rule, 5 partly done.",
+    epilog="Exit statuses: 0 done, 1 problems found, 2 usage, 3 not connected, 4 refused by a rule, 5 partly done, 130 interrupted.",
 )
 @click.version_option(package_name="orderkit")
 def root() -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import attrs
 import click
 
-from orderkit.plugins.url import Url
+from orderkit.errors import OrderkitError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,9 +36,9 @@ def existing_store_option(command: F) -> F:
     return store_option(command, callback=_existing)
 
 
-def _existing(_: click.Context, __: click.Parameter, store: str) -> str:
-    url = Url.parse(store)
-    if url.scheme != "sqlite" or "create" in url.query:  # only a file is made by opening it
+def _existing(_context: click.Context, _option: click.Parameter, store: str) -> str:
+    scheme, _, rest = store.partition(":")
+    if scheme.partition("+")[0] != "sqlite" or "create=" in rest.partition("?")[2]:  # only a file is made by opening it
         return store
     return f"{store}{'&' if '?' in store else '?'}create=no"
 
@@ -71,20 +71,46 @@ def payments_option(command: F) -> F:
 
 
 def format_option(command: F) -> F:
-    """Add `--format`."""
+    """Add `--format`. It is read first, because errors are told in it too (`tell`)."""
     return click.option(
         "--format",
         "form",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
+        is_eager=True,
+        callback=_noted,
         help="How to answer.",
     )(command)
 
 
-def say(value: Any) -> None:
+_FORM = "orderkit.form"
+
+
+def _noted(context: click.Context, _: click.Parameter, form: str) -> str:
+    context.meta[_FORM] = form  # a command's context and the root's share it
+    return form
+
+
+def asks_json(context: click.Context) -> bool:
+    """Whether the command at work was asked for JSON."""
+    return context.meta.get(_FORM) == "json"
+
+
+def tell(error: OrderkitError, context: click.Context) -> None:
+    """Write an error to standard error, in the form that was asked for: what, about which field, whether it was applied, what to do."""
+    if asks_json(context):
+        names = ("code", "message", "field", "fault", "outcome", "remedy", "facts")
+        return say({name: getattr(error, name) for name in names}, err=True)
+    click.secho(f"error: {error.message}", fg="red", err=True)
+    field = f", field {error.field}" if error.field else ""
+    click.echo(f"  code {error.code}{field}, outcome {error.outcome}; see `orderkit explain {error.code}`", err=True)
+    click.echo(f"  {error.remedy}", err=True)
+
+
+def say(value: Any, *, err: bool = False) -> None:
     """Write a value as JSON."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, sort_keys=True))
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, sort_keys=True), err=err)
 
 
 def plain(value: Any) -> Any:
