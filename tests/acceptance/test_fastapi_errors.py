@@ -258,6 +258,14 @@ async def test_a_bad_query_is_400(web: Web) -> None:
     problem(await web.ask("GET", "/api/v1/orders?text=%00"), 400, "malformed")
 
 
+@pytest.mark.parametrize("name", ["status", "payment_status", "foo"])
+async def test_a_filter_that_means_nothing_is_400(web: Web, name: str) -> None:
+    """A status that no order has and a filter that nobody knows are named: an empty list would look like an empty shop."""
+    found = problem(await web.ask("GET", f"/api/v1/orders?limit=1&{name}=foo"), 400, "malformed")
+
+    assert found["field"] == name
+
+
 async def test_too_many_requests_are_429(tmp_path: Path) -> None:
     """After its burst an actor waits; another one does not."""
     async with served(opening("memory:"), requests_per_second=0.5, burst=3) as web:

@@ -12,11 +12,13 @@ from typing import Annotated, Any
 
 import attrs
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.responses import JSONResponse
 
 from orderkit import AsyncShop, Cart, OrderQuery, flows
 from orderkit.catalog import CATALOG
-from orderkit.domain.status import word
+from orderkit.domain.lifecycle import STATUS
+from orderkit.domain.status import PAYMENT_STATUSES, word
 from orderkit.errors import InvalidInput, NotFound, OrderkitError
 from orderkit_fastapi import answers, bodies, serving
 from orderkit_fastapi.access import Actor, Limiter
@@ -230,7 +232,7 @@ async def find(
         limit=limit,
         cursor=cursor,
     )
-    _checked(query)
+    _checked(request, query)
     page = await desk.shop.orders(query)
     headers = {"Cache-Control": "no-store"}
     if page.cursor:
@@ -240,13 +242,26 @@ async def find(
     )
 
 
-def _checked(query: OrderQuery) -> None:
-    """Refuse a time without its zone, and text that no store holds."""
+def _checked(request: Request, query: OrderQuery) -> None:
+    """Refuse a filter or a status that nobody knows (its answer would look like an empty shop), a time without its zone, a NUL."""
+    filters = _parameters(request.scope["route"].dependant)
+    words = {"status": STATUS.states, "payment_status": PAYMENT_STATUSES}
+    for name, value in request.query_params.multi_items():
+        if name not in filters:
+            raise InvalidInput(f"no such filter; there are {', '.join(sorted(filters))}", code="malformed", field=name)
+        if value not in words.get(name, (value,)):
+            raise InvalidInput(f"no such status; there are {', '.join(words[name])}", code="malformed", field=name)
     for name, value in attrs.asdict(query, recurse=False).items():
         if isinstance(value, datetime) and value.tzinfo is None:
             raise InvalidInput("say the time zone, for example 2026-03-01T00:00:00Z", code="malformed", field=name)
         if any("\0" in part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, str)):
             raise InvalidInput("a NUL is no text", code="malformed", field=name)
+
+
+def _parameters(dependant: Dependant) -> set[str]:
+    """Return the query parameters of an endpoint and of all it depends on, such as the host's own for its actor."""
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*map(_parameters, dependant.dependencies))
 
 
 async def show(order_id: str, desk: At, who: Who, if_none_match: Annotated[str | None, Header()] = None) -> Response:

@@ -66,12 +66,24 @@ def fulfillment(order: Order) -> str:
     return "backordered" if backordered else "none"
 
 
-def payment(order: Order) -> str:
-    """Return where the money stands.
+# Every answer of `payment`; `none` where nothing was ever to be paid.
+PAYMENT_STATUSES = (
+    "pending",
+    "authorized",
+    "partially_paid",
+    "paid",
+    "overpaid",
+    "partially_refunded",
+    "refunded",
+    "in_doubt",
+    "failed",
+    "voided",
+    "none",
+)
 
-    One of pending, authorized, partially_paid, paid, overpaid, partially_refunded, refunded, in_doubt, failed, voided; none where nothing was
-    ever to be paid.
-    """
+
+def payment(order: Order) -> str:
+    """Return where the money stands, as one of `PAYMENT_STATUSES`."""
     if any(p.in_doubt for p in order.payments):
         return "in_doubt"
     captured, refunded = order.captured_minor, order.refunded_minor
