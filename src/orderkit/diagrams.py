@@ -21,7 +21,7 @@ def machine(lifecycle: Lifecycle) -> Any:
 
 
 def mermaid(lifecycle: Lifecycle) -> str:
-    """Return the lifecycle as a mermaid state diagram."""
+    """Return the lifecycle as a mermaid state diagram: its arrows, without the colors that a running machine would have."""
     from transitions.extensions import GraphMachine  # noqa: PLC0415  (heavy, and only here)
 
     class Model:
@@ -35,7 +35,7 @@ def mermaid(lifecycle: Lifecycle) -> str:
         initial=lifecycle.initial,
         auto_transitions=False,
         graph_engine="mermaid",
-        title=lifecycle.name,
     )
     drawn: str = model.get_graph().source  # type: ignore[attr-defined]  # put there by GraphMachine
-    return drawn
+    *arrows, first = (line.strip() for line in drawn.splitlines() if "-->" in line)
+    return "\n".join(("stateDiagram-v2", "  direction LR", *(f"  {arrow}" for arrow in (first, *arrows))))

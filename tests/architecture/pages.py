@@ -16,7 +16,7 @@ import click
 from orderkit.catalog import CATALOG, Entry
 from orderkit.cli.main import root
 from orderkit.diagrams import mermaid
-from orderkit.domain.lifecycle import LIFECYCLES, Lifecycle
+from orderkit.domain.lifecycle import LIFECYCLES
 from tests.architecture.tree import ROOT
 
 NOTE = "<!-- generated: python -m tests.architecture.pages -->"
@@ -75,15 +75,8 @@ def lifecycles(_: str) -> str:
         "Drawn by `transitions` from the tables that the library runs on; `orderkit diagram NAME` prints each.",
     ]
     for name, lifecycle in LIFECYCLES.items():
-        parts += [f"## {name}", LIFECYCLE_TEXTS[name], f"```mermaid\n{picture(lifecycle)}\n```"]
+        parts += [f"## {name}", LIFECYCLE_TEXTS[name], f"```mermaid\n{mermaid(lifecycle)}\n```"]
     return "\n\n".join(parts) + "\n"
-
-
-def picture(lifecycle: Lifecycle) -> str:
-    """Return the arrows of a lifecycle, without the colors that a running machine would have."""
-    arrows = [line.strip() for line in mermaid(lifecycle).splitlines() if "-->" in line]
-    first, rest = arrows[-1], arrows[:-1]
-    return "\n".join(("stateDiagram-v2", "  direction LR", *(f"  {arrow}" for arrow in (first, *rest))))
 
 
 def commands(_: str) -> str:
@@ -138,7 +131,7 @@ def _block(part: str) -> str:
 
 def readme(stored: str) -> str:
     """Return the README with today's picture of the status words."""
-    return between(stored, "lifecycle", f"```mermaid\n{picture(LIFECYCLES['status'])}\n```")
+    return between(stored, "lifecycle", f"```mermaid\n{mermaid(LIFECYCLES['status'])}\n```")
 
 
 def between(stored: str, mark: str, text: str) -> str:
