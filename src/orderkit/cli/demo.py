@@ -191,7 +191,8 @@ def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:
         f"\nA slice of real-shaped data: {invoices} sales in {lines} lines, with credit notes and dirt, replayed",
         bold=True,
     )
-    found = replayed(file, store=f"sqlite:///{folder}/slice.db", progress=progress())
+    with progress() as shown:
+        found = replayed(file, store=f"sqlite:///{folder}/slice.db", progress=shown)
     click.echo(summarized(found))
     if report is not None:
         report.write_text(rendered(found, report), encoding="utf-8")

@@ -126,7 +126,12 @@ def show(order_id: str, store: str, form: str) -> None:
         return say({"order": found, "status": word(found), "axes": axes(found), "actions": offered})
     _show(found)
     rows = [
-        (a.name, a.subject, "yes" if a.allowed else f"no: {a.reason}", f"{a.until:%Y-%m-%d %H:%M}" if a.until else "")
+        (
+            a.name,
+            a.subject,
+            "yes" if a.allowed else f"no: {a.reason}".replace(f"order {order_id}", "the order"),
+            f"{a.until:%Y-%m-%d %H:%M}" if a.until else "",
+        )
         for a in offered
     ]
     table(("action", "of", "allowed", "until"), rows, title="\nActions")

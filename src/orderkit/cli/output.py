@@ -135,22 +135,31 @@ def plain(value: Any) -> Any:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """Write a table: ruled and colored on a terminal, tab-aligned plain text elsewhere."""
+    """Write a table: ruled and colored on a terminal that is wide enough for each word, tab-aligned plain text elsewhere."""
     cells = [[str(cell) if cell is not None else "" for cell in row] for row in rows]
-    if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415  (only where a person looks)
-        from rich.table import Table  # noqa: PLC0415  (only where it is used)
-
-        shown = Table(*headings, title=title, header_style="bold", title_justify="left")
-        for row in cells:
-            shown.add_row(*row)
-        Console().print(shown)
+    if sys.stdout.isatty() and _ruled(headings, cells, title):
         return
-    widths = [
-        max(len(heading), *(len(row[n]) for row in cells)) if cells else len(heading)
-        for n, heading in enumerate(headings)
-    ]
+    widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
     if title:
         click.echo(title)
     for row in [list(headings), *cells]:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _ruled(headings: Sequence[str], cells: Sequence[Sequence[str]], title: str | None) -> bool:
+    """Write a ruled table, unless it would have to cut a word short: an id is there to be copied."""
+    from rich.console import Console  # noqa: PLC0415  (only where a person looks)
+    from rich.measure import Measurement  # noqa: PLC0415  (only where it is used)
+    from rich.table import Table  # noqa: PLC0415  (only where it is used)
+    from rich.text import Text  # noqa: PLC0415  (only where it is used)
+
+    console, shown = Console(), Table(*headings, header_style="bold")
+    for row in cells:
+        shown.add_row(*map(Text, row))  # a name in brackets is no markup
+    anything = console.options.update(max_width=sum(len(cell) for row in [headings, *cells] for cell in row) + 1_000)
+    if Measurement.get(console, anything, shown).minimum > console.width:
+        return False
+    if title:
+        click.echo(title)
+    console.print(shown)
+    return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -45,7 +47,8 @@ def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None,
 
     for path in reports:
         check_writable(path)
-    report = replayed(file, store=store, book=book, progress=None if quiet else progress())
+    with nullcontext() if quiet else progress() as shown:
+        report = replayed(file, store=store, book=book, progress=shown)
     for path in reports:
         path.write_text(rendered(report, path), encoding="utf-8")
     if not quiet:
@@ -53,30 +56,35 @@ def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None,
     raise SystemExit(0 if report.balanced else 1)
 
 
-def progress() -> Progress:
-    """Return what shows progress: a bar where a person looks, a line now and then elsewhere."""
-    if sys.stderr.isatty():
-        from rich import progress as bars  # noqa: PLC0415  (only where it is used)
-        from rich.console import Console  # noqa: PLC0415  (only where it is used)
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show progress: a bar where a person looks, a line now and then elsewhere. The terminal gets its cursor back whatever happens."""
+    if not sys.stderr.isatty():
+        yield _told_now_and_then()
+        return
+    from rich import progress as bars  # noqa: PLC0415  (only where it is used)
+    from rich.console import Console  # noqa: PLC0415  (only where it is used)
 
-        bar = bars.Progress(
-            bars.TextColumn("{task.description:<12}"),
-            bars.BarColumn(),
-            bars.MofNCompleteColumn(),
-            bars.TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
+    columns = (
+        bars.TextColumn("{task.description:<12}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=Console(stderr=True)) as bar:
         tasks: dict[str, bars.TaskID] = {}
-        bar.start()
 
         def show(phase: str, done: int, total: int) -> None:
             if phase not in tasks:
+                for task in bar.tasks:  # a phase whose total nobody knew has ended with the next one's beginning
+                    bar.update(task.id, total=task.completed)
                 tasks[phase] = bar.add_task(phase, total=total or None)
             bar.update(tasks[phase], completed=done, total=total or None)
-            if phase == "done":
-                bar.stop()
 
-        return show
+        yield show
+
+
+def _told_now_and_then() -> Progress:
     shown: dict[str, int] = {}
 
     def tell(phase: str, done: int, total: int) -> None:

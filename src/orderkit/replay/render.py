@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,15 @@ def form_of(path: Path) -> str:
 def check_writable(path: Path) -> None:
     """Raise before the work, not after it, when no report can be written to a path."""
     form_of(path)
-    if path.is_dir() or not path.parent.is_dir():
-        what = "it is a directory" if path.is_dir() else f"there is no directory {path.parent}"
-        raise Misconfigured(f"{path} cannot be written: {what}", code="file_missing", field="--report")
+    if path.is_dir():
+        what = "it is a directory"
+    elif not path.parent.is_dir():
+        what = f"there is no directory {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        what = "this user may not write there"
+    else:
+        return
+    raise Misconfigured(f"{path} cannot be written: {what}", code="file_missing", field="--report")
 
 
 def summarized(report: Report) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderkit.errors import InvalidInput
+from orderkit.errors import InvalidInput, Misconfigured
 from orderkit.replay.dispositions import Reason
 from orderkit.replay.planning import Planner, SalePlan
 from orderkit.replay.reckoning import ReportBuilder, StoredOrder, StoredRefund
-from orderkit.replay.render import form_of, rendered, summarized
+from orderkit.replay.render import check_writable, form_of, rendered, summarized
 from orderkit.replay.render_json import decimal_text, render_json
 from orderkit.replay.report import Check, Report
 from orderkit.replay.source import Bucket, RefusedRow, SourceLine
@@ -50,6 +51,17 @@ def builder_of(*lines: SourceLine) -> ReportBuilder:
     for invoice in book_of(*lines).invoices():
         builder.plan(planner.plan(invoice))
     return builder
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_report_that_this_user_may_not_write_is_refused_before_the_work(tmp_path: Path) -> None:
+    """Neither into a closed folder nor over a closed file; afterwards would be too late."""
+    (tmp_path / "closed.html").touch(mode=0o444)
+    (tmp_path / "closed").mkdir(mode=0o555)
+
+    for path in (tmp_path / "closed.html", tmp_path / "closed" / "new.html"):
+        with pytest.raises(Misconfigured, match="this user may not write there"):
+            check_writable(path)
 
 
 def report_of(*stored: StoredOrder, lines: tuple[SourceLine, ...] = LINES, check: Check = LAW) -> Report:
