@@ -141,7 +141,7 @@ class AsyncSqlStore(AsyncSqlMethods):
         raises `Misconfigured` (`autocommit_refused`) when there is no transaction to join.
         """
         host = late_host_connection(transaction, self._engine.sync_engine)
-        return AsyncSqlMethods(JoinedStore(self.database, host))
+        return AsyncSqlMethods(JoinedStore(self.database, host, self._store._write_apart))  # noqa: SLF001  (its other half)
 
     async def verify_log(self) -> list[Finding]:
         """Hold every hash chain and every stored order against the log; return what is wrong."""
