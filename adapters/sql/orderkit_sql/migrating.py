@@ -13,10 +13,11 @@ from sqlalchemy.exc import DBAPIError
 
 from orderkit.errors import InvalidInput, Misconfigured
 from orderkit.plugins.url import Url
-from orderkit_sql.creating import creation, dropped_views, renewed, views
+from orderkit_sql.creating import creation, renewed
 from orderkit_sql.database import Database
 from orderkit_sql.engines import READS, Address, address_of, passing_engine
 from orderkit_sql.failures import as_error
+from orderkit_sql.reports import dropped_views, views
 from orderkit_sql.schema import SCHEMA_VERSION
 
 PHASES = ("all", "pre", "post")
@@ -125,7 +126,7 @@ def _migrated(engine: Engine, database: Database, *, print_only: bool, phase: st
                 connection.commit()
             return statements
         _not_newer(stored)
-        from orderkit_sql.stepping import steps_from, step_to  # noqa: PLC0415  (Alembic only where an older store is brought forward)
+        from orderkit_sql.stepping import step_to, steps_from  # noqa: PLC0415  (Alembic only where an older store is brought forward)
 
         target = target_of(stored, phase)
         if target is None:
