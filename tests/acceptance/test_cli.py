@@ -13,7 +13,19 @@ import pytest
 
 from tests.architecture.tree import ROOT
 
-COMMANDS = ("demo", "replay", "worker", "migrate", "doctor", "order", "allocate", "diagram", "explain", "adapters")
+COMMANDS = (
+    "demo",
+    "replay",
+    "worker",
+    "migrate",
+    "doctor",
+    "audit",
+    "order",
+    "allocate",
+    "diagram",
+    "explain",
+    "adapters",
+)
 
 
 def run(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -19,15 +20,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from orderkit.domain.order import Order
 from orderkit.errors import Misconfigured
 from orderkit.plugins.url import Url
+from orderkit.ports.audit import Finding, Head
 from orderkit.ports.store import StoreCapabilities
-from orderkit_sql import reading
+from orderkit_sql import reading, verifying
 from orderkit_sql.database import Database
 from orderkit_sql.engines import READS, Address, address_of, make_engine, prepared
 from orderkit_sql.failures import Attempts, as_error
 from orderkit_sql.joining import Host, host_connection
 from orderkit_sql.methods import SqlMethods, Work
 from orderkit_sql.migrating import ensure
-from orderkit_sql.verifying import Finding, verify_log
 
 A = TypeVar("A")
 
@@ -58,12 +59,22 @@ class SqlStore(SqlMethods):
         Takes a SQLAlchemy `Connection` or `Session`, a `psycopg.Connection` or a `sqlite3.Connection`.
         Raises: `Misconfigured` (`autocommit_refused`) when there is no transaction to join.
         """
-        return JoinedStore(self.database, host_connection(transaction, self._engine))
+        return JoinedStore(self.database, host_connection(transaction, self._engine), self._write_apart)
 
-    def verify_log(self) -> Iterable[Finding]:
+    def verify_log(self, looked: Callable[[int], None] = lambda _: None) -> Iterable[Finding]:
         """Hold every hash chain and every stored order against the log; yield what is wrong."""
         with self._snapshot.connect() as connection:
-            yield from verify_log(self.database, connection)
+            yield from verifying.verify_log(self.database, connection, looked)
+
+    def read_heads(self, since: datetime | None = None) -> Iterable[Head]:
+        """Yield the head of every order's chain, or of those that changed since a time."""
+        with self._snapshot.connect() as connection:
+            yield from verifying.read_heads(self.database, connection, since)
+
+    def verify_heads(self, heads: Sequence[Head]) -> Iterable[Finding]:
+        """Yield each head that the log does not hold any more."""
+        with self._snapshot.connect() as connection:
+            yield from verifying.verify_heads(self.database, connection, heads)
 
     def close(self) -> None:
         """Close all connections."""
@@ -88,6 +99,9 @@ class SqlStore(SqlMethods):
             except (DBAPIError, PoolTimeout) as error:
                 delay = attempts.after(error, committing=committing)
             self._pause(delay)
+
+    def _write_apart(self, work: Work[None]) -> None:
+        self._write(lambda connection, _: work(connection))
 
     def _read(self, work: Work[A]) -> A:
         return self._looked(self._single, work)
@@ -117,16 +131,20 @@ class SqlStore(SqlMethods):
 class JoinedStore(SqlMethods):
     """The store in a transaction of the host: each method between SAVEPOINT and RELEASE, so that a refusal leaves the host's rows alone."""
 
-    def __init__(self, database: Database, host: Host) -> None:
+    def __init__(self, database: Database, host: Host, apart: Callable[[Work[None]], None]) -> None:
         self.database = database
         self.capabilities = capabilities(durable=False)
         self._host = host
+        self._apart = apart
 
     def close(self) -> None:
         """Nothing is closed: everything is the host's."""
 
     def _write(self, work: Callable[[Connection, bool], A]) -> A:
         return self._within(lambda connection: work(connection, False))
+
+    def _write_apart(self, work: Work[None]) -> None:
+        self._apart(work)
 
     def _read(self, work: Work[A]) -> A:
         return self._within(work)

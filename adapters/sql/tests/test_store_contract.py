@@ -47,9 +47,8 @@ def postgres_shop(postgres_database: str) -> str:
     """The address of a store on PostgreSQL, empty. Its tables are made once; emptying them costs a tenth of that."""
     with closing(open_store(postgres_database, create=True)) as store, store._engine.begin() as connection:
         tables, records = store.database.tables, store.database.name(store.database.tables.records)
-        others = [
-            store.database.name(table) for table in tables.metadata.sorted_tables if table is not tables.schema_version
-        ]
+        kept = (tables.schema_version, tables.migrations)
+        others = [store.database.name(table) for table in tables.metadata.sorted_tables if table not in kept]
         statements = [f"ALTER TABLE {records} DISABLE TRIGGER USER", *(f"DELETE FROM {name}" for name in others)]
         connection.exec_driver_sql("; ".join([*statements, f"ALTER TABLE {records} ENABLE TRIGGER USER"]))
     return postgres_database
