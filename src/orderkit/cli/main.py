@@ -36,7 +36,7 @@ STATUS: dict[type[OrderkitError], int] = {
 _COMMANDS = {
     "demo": "orderkit.cli.demo",
     "replay": "orderkit.cli.replaying",
-    "worker": "orderkit.cli.operating",
+    "worker": "orderkit.cli.working",
     "migrate": "orderkit.cli.operating",
     "doctor": "orderkit.cli.operating",
     "order": "orderkit.cli.ordering",

@@ -12,6 +12,8 @@ from orderkit.cli.output import format_option, payments_option, say, store_optio
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
 from orderkit.errors import InvalidInput
+from orderkit.flows import changing
+from orderkit.flows.kit import Caller
 
 
 @click.group()
@@ -198,6 +200,23 @@ def why(order_id: str, store: str, form: str) -> None:
     if form == "json":
         return say(found)
     click.echo(found.text)
+
+
+@order.command()
+@click.argument("order_id")
+@click.argument("finding")
+@store_option
+@format_option
+def attend(order_id: str, finding: str, store: str, form: str) -> None:
+    """Say that a person has looked at a FINDING of an order. A `parked` order is worked on again.
+
+    \b
+    Example:
+      orderkit order attend 01930f… parked
+    """
+    with open(store=store) as shop:  # the order is left to workers: what it is parked for may end this process too
+        found = shop.run(changing.attend(order_id, finding, Caller(actor="operator", goes_on=False)))
+    _done(found, form)
 
 
 def _sure(preview: Preview, yes: bool, form: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from orderkit.domain import payment as payments
+from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import PAYMENT
@@ -66,10 +67,25 @@ def finding_noted(order: Order, finding: str) -> Decision:
     return decided(order, Event("order.needs_attention", {"finding": finding}), findings=(*order.findings, finding))
 
 
+def parked(order: Order, *, attempts: int, error: str) -> Decision:
+    """Every attempt failed: nothing is done for the order until a person has looked, and the log says why."""
+    if PARKED in order.findings:
+        return decided(order)
+    told = Event("order.needs_attention", {"finding": PARKED, "attempts": attempts, "error": error})
+    return decided(order, told, findings=(*order.findings, PARKED))
+
+
 def asked_too_often(order: Order, operation_id: str, asked_max: int) -> bool:
     """Whether the resolver has asked so often that a person should know."""
     _, operation = order.operation(operation_id)
     return operation.open and operation.asked >= asked_max
 
 
-__all__ = ["asked_too_often", "authorization_expired", "finding_noted", "reservation_expired", "reservation_extended"]
+__all__ = [
+    "asked_too_often",
+    "authorization_expired",
+    "finding_noted",
+    "parked",
+    "reservation_expired",
+    "reservation_extended",
+]
