@@ -29,9 +29,9 @@ async def receive_message(message: Message, caller: Caller) -> bool:
     return fresh
 
 
-async def sweep_messages(caller: Caller, *, limit: int = 100) -> int:
+async def sweep_messages(caller: Caller, *, limit: int = 100, lease_seconds: float = 30.0) -> int:
     """Try the messages that wait again; one that cannot be tried now comes again when its time is over, and holds up no other."""
-    waiting = await TakeMessages(await Now(), limit)
+    waiting = await TakeMessages(await Now(), limit, lease_seconds)
     for message in waiting:
         if message.attempts > TRIES_MAX:  # nobody lived to say what is wrong with it
             await SettleMessage(message.source, message.id, None, "given up", message.attempts)

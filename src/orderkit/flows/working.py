@@ -151,9 +151,9 @@ def _said(error: Exception) -> str:
 # ---- the outbox
 
 
-async def relay(*, limit: int = 100, after: str = "") -> Relayed:
+async def relay(*, limit: int = 100, after: str = "", lease_seconds: float = LEASE_SECONDS) -> Relayed:
     """Publish what no relay has published: first the bus, then the mark, so that a crash between repeats and never loses."""
-    records = await TakeOutbox(limit, lease_seconds=LEASE_SECONDS, after=after)
+    records = await TakeOutbox(limit, lease_seconds=lease_seconds, after=after)
     if not records:
         return Relayed()
     await Publish(records)
@@ -174,7 +174,9 @@ async def _reacted(records: Sequence[Record]) -> tuple[tuple[Record, ...], str]:
             continue
         try:
             await react(record)
-        except Exception as error:  # noqa: BLE001  (as with orders: the others go on)
+        except Exception as error:
+            if isinstance(error, OrderkitError) and error.code == "store_unavailable":  # all others would fail as well
+                raise
             failed.add(record.order_id)
             said = _said(error)
         else:

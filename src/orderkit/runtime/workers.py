@@ -18,7 +18,7 @@ import attrs
 
 from orderkit.flows.kit import WORKER
 from orderkit.flows.webhooks import sweep_messages
-from orderkit.flows.working import LEASE_SECONDS, Worked, claim, hand_back, kinds_of, relay, work_on
+from orderkit.flows.working import LEASE_SECONDS, Relayed, Worked, claim, hand_back, kinds_of, relay, work_on
 from orderkit.ports.effect import Flow
 from orderkit.ports.store import Lease
 
@@ -177,14 +177,20 @@ class Worker:
     # ---- outbox and inbox
 
     def _relay(self) -> bool:
-        relayed = self._shop.run(relay(limit=self.plan.relay_limit, after=self._relayed_to))
+        relayed = self._shop.run(self._relaying())
         self._relayed_to = relayed.last
         self._count("published", relayed.published)
         if relayed.error:
             self._say(f"warning: what follows from a record failed and is tried again: {relayed.error}")
         return bool(relayed.taken)
 
+    def _relaying(self) -> Flow[Relayed]:
+        return relay(limit=self.plan.relay_limit, after=self._relayed_to, lease_seconds=self.plan.lease_seconds)
+
+    def _trying(self) -> Flow[int]:
+        return sweep_messages(WORKER, limit=self.plan.limit, lease_seconds=self.plan.lease_seconds)
+
     def _inbox(self) -> bool:
-        messages = self._shop.run(sweep_messages(WORKER, limit=self.plan.limit))
+        messages = self._shop.run(self._trying())
         self._count("messages", messages)
         return bool(messages)
