@@ -118,18 +118,20 @@ def _stock(books: Books, store: SqlStore, orders: Iterable[Order]) -> None:
             books.stock.append(f"{place}: {level}, orders wait for {promised[place]}, {left[place]} left")
 
 
-def settled(store_url: str, *, outbox: bool = True, seconds: float = 120.0) -> None:
-    """Wait until no order waits for money, and no record for a relay."""
+def settled(store_url: str, *, messages: bool = False, seconds: float = 120.0) -> None:
+    """Wait until no order waits for money, no record for a relay, and, if asked, no message to be tried."""
     give_up_at = time.monotonic() + seconds
     with closing(open_store(store_url)) as store:
-        orders, records = (
-            store.database.name(t) for t in (store.database.tables.orders, store.database.tables.records)
-        )
+        name, tables = store.database.name, store.database.tables
+        questions = [
+            f"SELECT count(*) FROM {name(tables.orders)} WHERE due_for IN ({MONEY})",
+            f"SELECT count(*) FROM {name(tables.records)} WHERE NOT published",
+            *([f"SELECT count(*) FROM {name(tables.inbox)} WHERE due_at IS NOT NULL"] if messages else []),
+        ]
         while True:
             with store._engine.connect() as connection:
-                due = connection.execute(text(f"SELECT count(*) FROM {orders} WHERE due_for IN ({MONEY})")).scalar_one()
-                waiting = connection.execute(text(f"SELECT count(*) FROM {records} WHERE NOT published")).scalar_one()
-            if not due and not (outbox and waiting):
+                waiting = [connection.execute(text(question)).scalar_one() for question in questions]
+            if not any(waiting):
                 return
-            assert time.monotonic() < give_up_at, f"{due} orders still wait for money, {waiting} records for a relay"
-            time.sleep(0.2)
+            assert time.monotonic() < give_up_at, f"waiting for money, a relay, an inbox: {waiting}"
+            time.sleep(0.1)
