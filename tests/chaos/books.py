@@ -119,8 +119,8 @@ def _stock(books: Books, store: SqlStore, orders: Iterable[Order]) -> None:
 
 
 def settled(store_url: str, *, messages: bool = False, seconds: float = 120.0) -> None:
-    """Wait until no order waits for money, no record for a relay, and, if asked, no message to be tried."""
-    give_up_at = time.monotonic() + seconds
+    """Wait until no order waits for money, no record for a relay, and, if asked, no message to be tried; give up when nothing moves."""
+    give_up_at, least = time.monotonic() + seconds, 0
     with closing(open_store(store_url)) as store:
         name, tables = store.database.name, store.database.tables
         questions = [
@@ -133,5 +133,7 @@ def settled(store_url: str, *, messages: bool = False, seconds: float = 120.0) -
                 waiting = [connection.execute(text(question)).scalar_one() for question in questions]
             if not any(waiting):
                 return
+            if not least or sum(waiting) < least:
+                give_up_at, least = time.monotonic() + seconds, sum(waiting)
             assert time.monotonic() < give_up_at, f"waiting for money, a relay, an inbox: {waiting}"
             time.sleep(0.1)

@@ -22,9 +22,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.postgres, pytest.mark.slow]
 LEASE = 0.5
 # An observer of its own beside the library: who claimed an order last, and who writes it although another did.
 WITNESS = """
-CREATE TABLE claims (order_id text PRIMARY KEY, who text NOT NULL);
-CREATE TABLE stale_writes (order_id text NOT NULL, who text NOT NULL, claimed_by text NOT NULL);
-CREATE FUNCTION witness() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE TABLE public.claims (order_id text PRIMARY KEY, who text NOT NULL);
+CREATE TABLE public.stale_writes (order_id text NOT NULL, who text NOT NULL, claimed_by text NOT NULL);
+CREATE FUNCTION public.witness() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE me text := current_setting('application_name');
 BEGIN
   IF NEW.lease_token <> OLD.lease_token THEN
@@ -34,7 +34,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER witness BEFORE UPDATE ON orderkit.orders FOR EACH ROW EXECUTE FUNCTION witness();
+CREATE TRIGGER witness BEFORE UPDATE ON orderkit.orders FOR EACH ROW EXECUTE FUNCTION public.witness();
 """
 
 
@@ -59,7 +59,16 @@ def test_a_worker_that_was_away_too_long_writes_nothing(
     with opened(store, f"fakepsp:///{psp}") as shop:
         stocked(shop)
     feeder = running.start("-m", "tests.chaos.placer", store, f"fakepsp:///{psp}", str(acks), "feeder", "4", "accept")
-    options = ("--payments", f"fakepsp:///{psp}?latency_ms=150", "--interval", "0.05", "--lease", str(LEASE))
+    options = (
+        "--payments",
+        f"fakepsp:///{psp}?latency_ms=150",
+        "--interval",
+        "0.05",
+        "--lease",
+        str(LEASE),
+        "--limit",
+        "4",
+    )
     names = [f"{store}?{urlencode({'application_name': name})}" for name in ("worker-1", "worker-2")]
     victim, other = (running.worker("--store", name, *options) for name in names)
 
@@ -75,8 +84,8 @@ def test_a_worker_that_was_away_too_long_writes_nothing(
 
     refused = sum(int(n) for n in re.findall(r"(\d+) lost", victim.said))
     with engine.connect() as connection:
-        stale = connection.execute(text("SELECT count(*) FROM stale_writes")).scalar_one()
-        claims = dict(connection.execute(text("SELECT who, count(*) FROM claims GROUP BY who")).tuples().all())
+        stale = connection.execute(text("SELECT count(*) FROM public.stale_writes")).scalar_one()
+        claims = dict(connection.execute(text("SELECT who, count(*) FROM public.claims GROUP BY who")).tuples().all())
     engine.dispose()
     books = examined(store, psp, acks)
     print({"pauses": pauses, "refused": refused, "accepted": stale, "orders": books.orders, "last claimed by": claims})  # noqa: T201  (the report)

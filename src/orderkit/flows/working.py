@@ -32,6 +32,7 @@ ATTEMPTS_MAX = 20  # half a day of trying, so that a night's outage of a carrier
 # When even the finding cannot be noted, because the order cannot be read, the store itself hands it out no more.
 CLAIMS_MAX = ATTEMPTS_MAX + 5
 LEASE_SECONDS = 30.0
+REACTIONS_MAX = 50  # records taken at once, each with half a dozen effects to follow: their lease has to outlast them
 
 
 class Worked(StrEnum):
@@ -153,13 +154,12 @@ def _said(error: Exception) -> str:
 
 async def relay(*, limit: int = 100, after: str = "", lease_seconds: float = LEASE_SECONDS) -> Relayed:
     """Publish what no relay has published: first the bus, then the mark, so that a crash between repeats and never loses."""
-    records = await TakeOutbox(limit, lease_seconds=lease_seconds, after=after)
+    reacts = (await ReadSettings()).reacts
+    records = await TakeOutbox(min(limit, REACTIONS_MAX) if reacts else limit, lease_seconds=lease_seconds, after=after)
     if not records:
         return Relayed()
     await Publish(records)
-    done, error = records, ""
-    if (await ReadSettings()).reacts:
-        done, error = await _reacted(records)
+    done, error = await _reacted(records) if reacts else (records, "")
     await MarkPublished(tuple((record.order_id, record.version) for record in done))
     return Relayed(taken=len(records), published=len(done), last=records[-1].order_id, error=error)
 
