@@ -130,6 +130,38 @@ def postgres(session: nox.Session) -> None:
     session.run("pytest", *PARALLEL, "-m", "postgres", *session.posargs, env=REQUIRED)
 
 
+def chaos(session: nox.Session, test: str) -> None:
+    """Attack real processes at length with one test of `tests/chaos`, and show its figures."""
+    install(session, "test")
+    session.run(
+        "pytest", "-s", f"tests/chaos/{test}", *session.posargs, env=REQUIRED | FULL | {"ORDERKIT_CHAOS": "long"}
+    )
+
+
+@nox.session(python=LOWEST)
+def kills(session: nox.Session) -> None:
+    """Kill PostgreSQL a hundred times under load, and hold all books against each other."""
+    chaos(session, "test_kills.py")
+
+
+@nox.session(python=LOWEST)
+def gates(session: nox.Session) -> None:
+    """End a host's and a worker's process at every gate, and let others finish."""
+    chaos(session, "test_gates.py")
+
+
+@nox.session(python=LOWEST)
+def pauses(session: nox.Session) -> None:
+    """Stop a worker fifty times for longer than its lease: none of its stale writes counts."""
+    chaos(session, "test_pauses.py")
+
+
+@nox.session(python=LOWEST)
+def outbox(session: nox.Session) -> None:
+    """Relay a million records of eight writers whose transactions commit late: none is skipped."""
+    chaos(session, "test_outbox.py")
+
+
 @nox.session(python=LOWEST)
 def oracle(session: nox.Session) -> None:
     """Hold the planner against OR-Tools."""

@@ -121,6 +121,26 @@ class PostgresServer:
         """The process id of the server's first process."""
         return self._process.pid
 
+    def crash(self) -> None:
+        """Kill it with everything that it started, as a power cut would, and wait until nothing of it is left."""
+        family = [self.pid, *_children(self.pid)]
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        while any(Path(f"/proc/{pid}").exists() for pid in family):
+            time.sleep(0.01)
+
+    def restart(self) -> None:
+        """Start it again after a crash, on the same port and the same data, and wait until it has recovered."""
+        log_of, port = self.folder / "server.log", urlsplit(self.url).port or 0
+        log_of.write_bytes(b"")  # what it said before says nothing of now
+        with log_of.open("ab") as log:
+            command: Any = self._process.args
+            self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **_run_as())
+        if not _accepts(self._process, port, log_of=log_of):
+            raise NoServer(f"postgres does not recover: {log_of.read_text(errors='replace')[-500:]}")
+
     def stop(self) -> None:
         """Stop it at once and remove its folder: nothing of it is worth a checkpoint."""
         atexit.unregister(self.stop)
@@ -186,6 +206,11 @@ def _accepts(process: subprocess.Popen[bytes], port: int, *, log_of: Path) -> bo
                 return True
         time.sleep(0.05)
     return False
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started (Linux)."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _free_port() -> int:

@@ -22,6 +22,7 @@ from orderkit.runtime.admission import Admission
 from orderkit.runtime.batch import run_each, run_many
 from orderkit.runtime.bindings import Handlers, bound, joined
 from orderkit.runtime.clocks import SystemClock, UuidIds
+from orderkit.runtime.gates import gated, gated_async, named_gate
 from orderkit.runtime.observe import Metrics, observed, observed_async, observer
 from orderkit.runtime.sync import run_sync
 from orderkit.verb import Command, staged
@@ -299,7 +300,7 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
         ports=ports,
         pause=time.sleep,
     )
-    watched = observed(handlers, observer(logs=logs, metrics=metrics))
+    watched = gated(observed(handlers, observer(logs=logs, metrics=metrics)), named_gate())
     return Shop(chosen, watched, ports["store"], owned, running_max)
 
 
@@ -345,5 +346,5 @@ async def open_async(
     handlers = bound_async(
         store_=ports["store"], clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports
     )
-    watched = observed_async(handlers, observer(logs=logs, metrics=metrics))
+    watched = gated_async(observed_async(handlers, observer(logs=logs, metrics=metrics)), named_gate())
     return AsyncShop(chosen, watched, ports["store"], owned, running_max)

@@ -10,10 +10,11 @@ import heapq
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import attrs
 
+from orderkit.domain.agenda import PARKED
 from orderkit.domain.events import Record
 from orderkit.domain.order import Order
 from orderkit.errors import InvalidInput, OrderkitError
@@ -143,7 +144,7 @@ class MemoryStore:
             shelf.reserved += move.reserved
         row = self._rows.setdefault(after.id, _Row(after))
         row.order, row.due_for = after, commit.due_for
-        row.attempts, row.parked, row.error = 0, False, ""
+        row.attempts, row.parked, row.error = 0, PARKED in after.findings, ""
         if commit.lease is not None and not _goes_on(commit):
             row.leased_until = None
         self._schedule(row, commit.due_at)
@@ -268,9 +269,15 @@ class MemoryStore:
         """Free a leased order until its next time; a lease that is not held any more gives nothing up."""
         with self._lock:
             row = self._rows.get(asked.lease.order_id)
-            if row is not None and row.token == asked.lease.token and row.leased_until is not None:
-                row.leased_until, row.error = None, asked.error
-                self._schedule(row, asked.retry_at)
+            if row is None or row.token != asked.lease.token or row.leased_until is None:
+                return
+            row.leased_until = None
+            if asked.retry_at is None:
+                row.attempts -= 1
+                self._schedule(row, row.due_at)
+            else:
+                row.error = asked.error
+                self._schedule(row, row.due_at and max(row.due_at, asked.retry_at))
 
     def take_outbox(self, asked: TakeOutbox) -> tuple[Record, ...]:
         """Claim unpublished records, never one behind an earlier record that another relay has."""
@@ -307,20 +314,21 @@ class MemoryStore:
             return True
 
     def take_messages(self, asked: TakeMessages) -> tuple[Message, ...]:
-        """Return messages that wait and are due, oldest first."""
+        """Take messages that wait and are due, oldest first, and count the attempt."""
         with self._lock:
-            due = [
-                kept.message for kept in self._inbox.values() if kept.due_at is not None and kept.due_at <= asked.now
-            ]
-        return tuple(heapq.nsmallest(asked.limit, due, key=lambda message: (message.received_at, message.id)))
+            due = [kept for kept in self._inbox.values() if kept.due_at is not None and kept.due_at <= asked.now]
+            taken = heapq.nsmallest(asked.limit, due, key=lambda kept: (kept.message.received_at, kept.message.id))
+            for kept in taken:
+                kept.due_at = asked.now + timedelta(seconds=asked.lease_seconds)
+                kept.message = attrs.evolve(kept.message, attempts=kept.message.attempts + 1)
+            return tuple(kept.message for kept in taken)
 
     def settle_message(self, asked: SettleMessage) -> None:
-        """Note that a message is applied, or waits for another time; either way it was tried once more."""
+        """Note that a message is applied, or waits for another time, unless somebody else has taken it."""
         with self._lock:
             kept = self._inbox.get((asked.source, asked.id))
-            if kept is not None:
+            if kept is not None and kept.message.attempts == asked.attempts:
                 kept.due_at, kept.note = asked.retry_at, asked.note
-                kept.message = attrs.evolve(kept.message, attempts=kept.message.attempts + 1)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -344,4 +352,4 @@ def _claimed(row: _Row, now: float, asked: ClaimDue) -> Lease | None:
         return None
     row.token += 1
     row.leased_until = now + asked.lease_seconds
-    return Lease(order_id=row.order.id, token=row.token, attempts=row.attempts)
+    return Lease(order_id=row.order.id, token=row.token, attempts=row.attempts, error=row.error)

@@ -156,8 +156,8 @@ class SqlMethods(ABC):
         return self._write(lambda c, _: working.keep_message(self.database, c, asked))
 
     def take_messages(self, asked: TakeMessages) -> tuple[Message, ...]:
-        """Return waiting messages that are due, oldest first."""
-        return self._read(lambda c: working.take_messages(self.database, c, asked))
+        """Take waiting messages that are due, oldest first, and count the attempt."""
+        return self._write(lambda c, _: working.take_messages(self.database, c, asked))
 
     def settle_message(self, asked: SettleMessage) -> None:
         """Mark a message as applied, or as waiting for another time."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from orderkit.domain.agenda import PARKED
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Payment
 from orderkit.domain.quantities import Line
@@ -114,7 +115,7 @@ SUMMARY = (
 
 
 def order_changes(commit: Commit, backend: Backend, *, lease_until: Any, log_head: bytes) -> Row:
-    """Return the values of `ORDER_CHANGES` after a commit: attempts begin anew, and a parked order is free again."""
+    """Return the values of `ORDER_CHANGES` after a commit: attempts begin anew, and a parked order is free again unless it says otherwise."""
     order, moment = commit.after, backend.moment
     found = axes(order)
     return (
@@ -134,7 +135,7 @@ def order_changes(commit: Commit, backend: Backend, *, lease_until: Any, log_hea
         commit.due_for,
         lease_until,
         0,
-        False,
+        PARKED in order.findings,
         "",
         log_head,
         encode(state_of(order)),

@@ -7,6 +7,7 @@ the claim only, so that no relay gets a record behind one that another relay has
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, text
@@ -38,7 +39,7 @@ def claim_due(database: Database, connection: Connection, asked: ClaimDue) -> tu
     while len(leases) < asked.limit:
         wanted = asked.limit - len(leases)
         claimed = _claimed(database, connection, asked, wanted)
-        leases += [Lease(order_id=row[1], token=row[2], attempts=row[3]) for row in claimed if not row[4]]
+        leases += [Lease(order_id=row[1], token=row[2], attempts=row[3], error=row[5]) for row in claimed if not row[4]]
         if len(claimed) < wanted:
             break
     return tuple(leases)
@@ -55,7 +56,7 @@ def _claimed(database: Database, connection: Connection, asked: ClaimDue, limit:
         f" error = CASE WHEN {parked} THEN 'parked: claimed ' || attempts || ' times without a commit; last: ' || error ELSE error END,"
         f" lease_token = CASE WHEN {parked} THEN lease_token ELSE lease_token + 1 END,"
         f" lease_until = CASE WHEN {parked} THEN NULL ELSE {_later(database)} END"
-        f" WHERE id IN :chosen{database.backend.near('id', chosen)} RETURNING due_at, id, lease_token, attempts, parked"
+        f" WHERE id IN :chosen{database.backend.near('id', chosen)} RETURNING due_at, id, lease_token, attempts, parked, error"
     ).bindparams(bindparam("chosen", expanding=True))
     values = {"attempts_max": asked.attempts_max, "lease_seconds": asked.lease_seconds, "chosen": chosen}
     return sorted(connection.execute(statement, values).fetchall(), key=lambda row: (row[0], row[1]))
@@ -74,18 +75,20 @@ def _chosen(database: Database, connection: Connection, asked: ClaimDue, limit: 
 
 
 def give_up(database: Database, connection: Connection, asked: GiveUp) -> None:
-    """Free a leased order until its next time, and keep the error with it."""
+    """Free a leased order until its next time, and keep the error with it; one that was not touched is as it was."""
+    change = "attempts = attempts - 1"
+    values: dict[str, Any] = {"id": asked.lease.order_id, "token": asked.lease.token}
+    if (
+        asked.retry_at is not None
+    ):  # never sooner than the agenda says, for somebody may have changed the order meanwhile
+        change = "due_at = CASE WHEN due_at < :retry_at THEN :retry_at ELSE due_at END, error = :error"
+        values |= {"retry_at": database.backend.moment(asked.retry_at), "error": asked.error}
     connection.execute(
         text(
-            f"UPDATE {database.name(database.tables.orders)} SET lease_until = NULL, due_at = :retry_at, error = :error"
+            f"UPDATE {database.name(database.tables.orders)} SET lease_until = NULL, {change}"
             " WHERE id = :id AND lease_token = :token AND lease_until IS NOT NULL"
         ),
-        {
-            "retry_at": database.backend.moment(asked.retry_at),
-            "error": asked.error,
-            "id": asked.lease.order_id,
-            "token": asked.lease.token,
-        },
+        values,
     )
 
 
@@ -104,15 +107,18 @@ def take_outbox(database: Database, connection: Connection, asked: TakeOutbox) -
     if backend.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _RELAY_LOCK})
     free = f"(leased_until IS NULL OR leased_until <= {backend.clock})"
-    chosen = connection.execute(
-        text(
-            f"SELECT r.order_id, r.version, r.body FROM {records} AS r WHERE NOT published AND {free}"
+    chosen: list[Any] = []
+    # Round all orders, on from where the last take ended: nothing starves behind busier orders, and what was published is not passed again.
+    for side in (">", "<=") if asked.after else (">",):
+        statement = text(
+            f"SELECT r.order_id, r.version, r.body FROM {records} AS r"
+            f" WHERE NOT published AND {free} AND r.order_id {side} :after"
             f" AND NOT EXISTS (SELECT 1 FROM {records} AS e WHERE e.order_id = r.order_id AND e.version < r.version"
             f" AND NOT e.published AND e.leased_until > {backend.clock})"
             " ORDER BY r.order_id, r.version LIMIT :limit"
-        ),
-        {"limit": asked.limit},
-    ).fetchall()
+        )
+        left = asked.limit - len(chosen)
+        chosen += connection.execute(statement, {"limit": left, "after": asked.after}).fetchall() if left else []
     if chosen:
         lease = _lease(database, asked.lease_seconds)
         _mark(database, connection, f"leased_until = {lease}", [(row[0], row[1]) for row in chosen])
@@ -170,15 +176,23 @@ def keep_message(database: Database, connection: Connection, asked: KeepMessage)
 
 
 def take_messages(database: Database, connection: Connection, asked: TakeMessages) -> tuple[Message, ...]:
-    """Return waiting messages that are due, oldest first."""
+    """Take waiting messages that are due, oldest first, and count the attempt."""
+    inbox, moment = database.name(database.tables.inbox), database.backend.moment
+    skip = "FOR UPDATE SKIP LOCKED" if database.backend.skip_locked else ""
     rows = connection.execute(
         text(
-            "SELECT source, id, kind, reference, data, received_at, attempts"
-            f" FROM {database.name(database.tables.inbox)} WHERE due_at IS NOT NULL AND due_at <= :now"
-            " ORDER BY received_at, id LIMIT :limit"
+            "WITH chosen AS (SELECT source AS chosen_source, id AS chosen_id"
+            f" FROM {inbox} WHERE due_at IS NOT NULL AND due_at <= :now ORDER BY received_at, id LIMIT :limit {skip})"
+            f" UPDATE {inbox} SET due_at = :until, attempts = attempts + 1 FROM chosen"
+            " WHERE source = chosen_source AND id = chosen_id"
+            " RETURNING source, id, kind, reference, data, received_at, attempts"
         ),
-        {"now": database.backend.moment(asked.now), "limit": asked.limit},
-    )
+        {
+            "now": moment(asked.now),
+            "limit": asked.limit,
+            "until": moment(asked.now + timedelta(seconds=asked.lease_seconds)),
+        },
+    ).fetchall()
     return tuple(
         Message(
             source=row[0],
@@ -189,16 +203,22 @@ def take_messages(database: Database, connection: Connection, asked: TakeMessage
             received_at=database.backend.instant(row[5]),  # type: ignore[arg-type]  # the column is not null
             attempts=row[6],
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: (row[5], row[1]))
     )
 
 
 def settle_message(database: Database, connection: Connection, asked: SettleMessage) -> None:
-    """Mark a message as applied, or as waiting for another time."""
+    """Mark a message as applied, or as waiting for another time, unless somebody else has taken it."""
     connection.execute(
         text(
-            f"UPDATE {database.name(database.tables.inbox)} SET due_at = :due_at, note = :note, attempts = attempts + 1"
-            " WHERE source = :source AND id = :id"
+            f"UPDATE {database.name(database.tables.inbox)} SET due_at = :due_at, note = :note"
+            " WHERE source = :source AND id = :id AND attempts = :attempts"
         ),
-        {"due_at": database.backend.moment(asked.retry_at), "note": asked.note, "source": asked.source, "id": asked.id},
+        {
+            "due_at": database.backend.moment(asked.retry_at),
+            "note": asked.note,
+            "source": asked.source,
+            "id": asked.id,
+            "attempts": asked.attempts,
+        },
     )

@@ -39,7 +39,7 @@ INTERRUPTED = 130  # what a shell makes of Ctrl-C
 _COMMANDS = {
     "demo": "orderkit.cli.demo",
     "replay": "orderkit.cli.replaying",
-    "worker": "orderkit.cli.operating",
+    "worker": "orderkit.cli.working",
     "migrate": "orderkit.cli.operating",
     "doctor": "orderkit.cli.operating",
     "audit": "orderkit.cli.auditing",

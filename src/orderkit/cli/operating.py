@@ -1,82 +1,12 @@
-"""`orderkit worker`, `migrate`, `doctor`: keep a shop running and find what is wrong with it."""
+"""`orderkit migrate`, `doctor`: make the tables of a shop and find what is wrong with it."""
 
 from __future__ import annotations
-
-import signal
-import threading
-from collections.abc import Callable
-from typing import Any
 
 import click
 
 from orderkit import OrderQuery, Shop, open
 from orderkit.cli.output import existing_store_option, format_option, payments_option, say, store_option, table
-from orderkit.errors import OrderkitError, PortError
-
-PARKED_MAX = 50  # enough to see that something is wrong; `order list` shows the rest
-
-
-@click.command()
-@store_option
-@payments_option
-@click.option(
-    "--roles", default="sagas,resolver,timers,relay,inbox", show_default=True, help="What to do, with commas."
-)
-@click.option(
-    "--interval",
-    default=0.5,
-    show_default=True,
-    type=click.FloatRange(0.01),
-    help="Seconds to wait when there was nothing to do.",
-)
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000), help="Orders claimed at once.")
-@click.option("--once", is_flag=True, help="Work until nothing is due, then stop.")
-def worker(store: str, payments: str, carriers: str, roles: str, interval: float, limit: int, once: bool) -> None:
-    """Go on with sagas, resolve doubts, run timers, poll carriers, relay events. Stops cleanly at SIGTERM.
-
-    \b
-    Examples:
-      orderkit worker --store sqlite:///shop.db
-      orderkit worker --once --roles sagas,resolver
-    """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    chosen = tuple(role.strip() for role in roles.split(",") if role.strip())
-    unknown = set(chosen) - {"sagas", "resolver", "timers", "relay", "inbox"}
-    if unknown:
-        raise click.BadParameter(f"no such role: {', '.join(sorted(unknown))}", param_hint="--roles")
-    if not chosen:
-        raise click.BadParameter("name at least one role", param_hint="--roles")
-    with open(store=store, payments=payments, carriers=carriers) as shop:
-        done, failures = _work(shop, chosen, interval, limit, once, stop.wait, stop.is_set)
-    click.echo(f"worked on {done} things, {failures} of them failed and are due again", err=True)
-
-
-def _work(
-    shop: Shop,
-    roles: tuple[str, ...],
-    interval: float,
-    limit: int,
-    once: bool,
-    wait: Callable[[float], Any],
-    stopped: Callable[[], bool],
-) -> tuple[int, int]:
-    done = failures = 0
-    while not stopped():
-        try:
-            swept = shop.sweep(roles=roles, limit=limit)
-        except PortError as error:  # the store blinked: recovery is continuous, never one shot
-            click.echo(f"warning: {error}", err=True)
-            wait(interval * 4)
-            continue
-        done += swept.claimed + swept.published + swept.messages
-        failures += swept.failed
-        if swept.idle:
-            if once:
-                break
-            wait(interval)
-    return done, failures
+from orderkit.errors import OrderkitError
 
 
 @click.command()
@@ -160,9 +90,8 @@ def _waiting(shop: Shop) -> list[dict[str, str]]:
         if cursor is None:
             break
     what = "order {} is parked: it failed again and again"
-    return [
-        _finding("D010-parked", "error", what.format(order_id), f"orderkit order why {order_id}") for order_id in parked
-    ]
+    remedy = "orderkit order timeline {0} says why; orderkit order attend {0} parked lets workers try again"
+    return [_finding("D010-parked", "error", what.format(found), remedy.format(found)) for found in parked]
 
 
 def _logs(shop: Shop) -> list[dict[str, str]]:

@@ -14,6 +14,8 @@ from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
 from orderkit.errors import InvalidInput, NotAllowed
+from orderkit.flows import changing
+from orderkit.flows.kit import Caller
 from orderkit.flows.stocking import check_warehouses
 
 
@@ -213,6 +215,23 @@ def why(order_id: str, store: str, form: str) -> None:
     if form == "json":
         return say(found)
     click.echo(found.text)
+
+
+@order.command()
+@click.argument("order_id")
+@click.argument("finding")
+@existing_store_option
+@format_option
+def attend(order_id: str, finding: str, store: str, form: str) -> None:
+    """Say that a person has looked at a FINDING of an order. A `parked` order is worked on again.
+
+    \b
+    Example:
+      orderkit order attend 01930f… parked
+    """
+    with open(store=store) as shop:  # the order is left to workers: what it is parked for may end this process too
+        found = shop.run(changing.attend(order_id, finding, Caller(actor="operator", goes_on=False)))
+    _done(found, form)
 
 
 def _agreed(

@@ -19,6 +19,7 @@ from orderkit.domain.saga import unpaid_lines
 POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped and silent
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
 BACKORDER_AFTER = timedelta(hours=1)
+PARKED = "parked"  # the finding of an order whose every attempt failed
 
 
 class TaskKind(StrEnum):
@@ -64,7 +65,12 @@ def due(order: Order) -> Task | None:
 
 
 def tasks(order: Order) -> list[Task]:
-    """Return everything that the order waits for. What comes first in the list comes first among equals."""
+    """Return everything that the order waits for. What comes first in the list comes first among equals.
+
+    A parked order waits for a person only.
+    """
+    if PARKED in order.findings:
+        return []
     found = _money(order)
     if order.reserved_until is not None and order.state in ("placed", "payment_pending"):
         found.append(Task(order.reserved_until, TaskKind.EXPIRE_RESERVATION))

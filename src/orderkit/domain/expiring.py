@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from orderkit.domain import payment as payments
+from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
@@ -63,3 +64,11 @@ def finding_noted(order: Order, finding: str) -> Decision:
     if finding in order.findings:
         return decided(order)
     return decided(order, Event("order.needs_attention", {"finding": finding}), findings=(*order.findings, finding))
+
+
+def parked(order: Order, *, attempts: int, error: str) -> Decision:
+    """Every attempt failed: nothing is done for the order until a person has looked, and the log says why."""
+    if PARKED in order.findings:
+        return decided(order)
+    told = Event("order.needs_attention", {"finding": PARKED, "attempts": attempts, "error": error})
+    return decided(order, told, findings=(*order.findings, PARKED))

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from orderkit.domain.actions import Action, actions
-from orderkit.domain.agenda import Task, due
+from orderkit.domain.agenda import PARKED, Task, due
 from orderkit.domain.cart import Cart, CartLine
 from orderkit.domain.events import Record, replayed
 from orderkit.domain.money import Money
@@ -158,6 +158,10 @@ def _explained(found: Order, task: Task | None, progress: str, now: datetime) ->
     ]
     if found.findings:
         parts.append("Somebody has to look at: " + ", ".join(found.findings) + ".")
+    if PARKED in found.findings:
+        parts.append(
+            "It is parked: every attempt to go on with it failed, as its timeline says, and nothing is done until it is attended to."
+        )
     if task is not None:
         when = "now" if task.at <= now else f"at {task.at:%Y-%m-%d %H:%M} UTC"
         parts.append(f"Next, {when}: {_WAITS[task.kind.value]}" + (f" ({task.subject})." if task.subject else "."))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from orderkit.domain.shipment import CarrierStatus, Scan
-from orderkit.errors import InvalidInput, NotAllowed, NotFound
+from orderkit.errors import InvalidInput, NotAllowed, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, booked
 from orderkit.flows.fulfilling import track
 from orderkit.flows.kit import Caller, loaded
@@ -29,11 +29,18 @@ async def receive_message(message: Message, caller: Caller) -> bool:
     return fresh
 
 
-async def sweep_messages(caller: Caller, *, limit: int = 100) -> int:
-    """Try the messages that wait again."""
-    waiting = await TakeMessages(await Now(), limit)
+async def sweep_messages(caller: Caller, *, limit: int = 100, lease_seconds: float = 30.0) -> int:
+    """Try the messages that wait again; one that cannot be tried now comes again when its time is over, and holds up no other."""
+    waiting = await TakeMessages(await Now(), limit, lease_seconds)
     for message in waiting:
-        await apply_message(message, caller)
+        if message.attempts > TRIES_MAX:  # nobody lived to say what is wrong with it
+            await SettleMessage(message.source, message.id, None, "given up", message.attempts)
+            continue
+        try:
+            await apply_message(message, caller)
+        except Exception as error:
+            if isinstance(error, OrderkitError) and error.code == "store_unavailable":
+                raise
     return len(waiting)
 
 
@@ -48,10 +55,8 @@ async def apply_message(message: Message, caller: Caller) -> bool:
         applied, note = False, str(error)
     else:
         note = "" if applied else "the provider does not know yet"
-    if applied or message.attempts + 1 >= TRIES_MAX:
-        await SettleMessage(message.source, message.id, None, note)
-    else:
-        await SettleMessage(message.source, message.id, now + TRY_AGAIN * 2**message.attempts, note)
+    later = None if applied or message.attempts >= TRIES_MAX else now + TRY_AGAIN * 2**message.attempts
+    await SettleMessage(message.source, message.id, later, note, message.attempts)
     return applied
 
 

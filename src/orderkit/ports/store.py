@@ -40,6 +40,7 @@ class Lease:
     order_id: str
     token: int
     attempts: int = 1
+    error: str = ""  # what was kept with the order when the last attempt gave it up
 
 
 # ---- answers to a commit
@@ -235,24 +236,33 @@ class ClaimDue(Inside[tuple[Lease, ...]]):
 
 @attrs.frozen
 class GiveUp(Inside[None]):
-    """Hand a claimed order back unchanged; it is due again at `retry_at`. `error` is kept for whoever looks."""
+    """Hand a claimed order back unchanged. `error` is kept for whoever looks.
+
+    It is due again at `retry_at`, or when its agenda says, whichever is later: somebody may have changed it meanwhile. Without `retry_at` it
+    was not touched: it is due as before, and the attempt does not count.
+    """
 
     lease: Lease
-    retry_at: datetime
-    error: str
+    retry_at: datetime | None
+    error: str = ""
 
 
 @attrs.frozen
 class TakeOutbox(Inside[tuple[Record, ...]]):
-    """Up to `limit` records that no relay has published, oldest first within each order, claimed for `lease_seconds`."""
+    """Up to `limit` records that no relay has published, oldest first within each order, claimed for `lease_seconds`.
+
+    `after` is the order at which the last take ended: a store that looks orders through by their id goes on there and comes round to the
+    others, so that none waits behind busier ones. Nothing is passed over for good, whatever it says.
+    """
 
     limit: int
     lease_seconds: float = 30.0
+    after: str = ""
 
 
 @attrs.frozen
 class MarkPublished(Inside[None]):
-    """These records (order id, version) are published."""
+    """These records (order id, version) are published. It needs no token: whoever says it has published them, however late it says so."""
 
     ids: tuple[tuple[str, int], ...]
 
@@ -279,20 +289,28 @@ class KeepMessage(Inside[bool]):
 
 @attrs.frozen
 class TakeMessages(Inside[tuple[Message, ...]]):
-    """Up to `limit` kept messages that wait and are due by `now`, oldest first."""
+    """Up to `limit` kept messages that wait and are due by `now`, oldest first, taken for `lease_seconds`.
+
+    The attempt is counted here, and its number is what fences: only who has the latest one settles the message.
+    """
 
     now: datetime
     limit: int
+    lease_seconds: float = 30.0
 
 
 @attrs.frozen
 class SettleMessage(Inside[None]):
-    """A message is applied (`retry_at` is nothing), or waits until `retry_at` because it matches nothing yet."""
+    """A message is applied (`retry_at` is nothing), or waits until `retry_at` because it matches nothing yet.
+
+    `attempts` is that of the message as it was taken, or 0 for one just kept; when somebody took it since, nothing is written.
+    """
 
     source: str
     id: str
     retry_at: datetime | None = None
     note: str = ""
+    attempts: int = 0
 
 
 @attrs.frozen(kw_only=True)

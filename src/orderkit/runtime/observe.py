@@ -16,7 +16,7 @@ import attrs
 from orderkit.domain.order import SagaRun
 from orderkit.ports import carriers, payments
 from orderkit.ports.effect import Effect
-from orderkit.ports.store import Commit, Committed, DuplicateKey
+from orderkit.ports.store import Commit, Committed, DuplicateKey, LeaseLost
 from orderkit.runtime.bindings import Handlers
 
 if TYPE_CHECKING:  # asyncio is for those who have an event loop
@@ -52,6 +52,7 @@ SAGAS = "orderkit.saga.active"
 PSP = "orderkit.psp.operation.duration"
 CARRIER = "orderkit.carrier.operation.duration"
 KEYS = "orderkit.idempotency.requests"
+STALE = "orderkit.lease.refused"
 
 _STATE, _FROM, _TO, _TRIGGER = (
     "orderkit.order.state",
@@ -84,6 +85,7 @@ SIGNALS = (
     Signal(PSP, "histogram", "s", (_OPERATION, _OUTCOME, _ERROR), "Calls of the payment provider."),
     Signal(CARRIER, "histogram", "s", (_OPERATION, _OUTCOME, _ERROR), "Calls of a carrier."),
     Signal(KEYS, "counter", "{request}", (_RESULT,), "Requests with an idempotency key: first, replayed, or mismatch."),
+    Signal(STALE, "counter", "{commit}", (), "Writes of workers that were refused because another has the order."),
 )
 
 # Calls that leave the process, with the metric and the name of the operation.
@@ -107,6 +109,8 @@ class Observer:
         """Tell of a commit that was answered."""
         try:
             self._keyed(commit, answer)
+            if isinstance(answer, LeaseLost) and self._metrics is not None:
+                self._metrics.add(STALE, 1, {})
             if isinstance(answer, Committed):
                 self._told(commit)
                 self._counted(commit)

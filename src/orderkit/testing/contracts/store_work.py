@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import attrs
 
+from orderkit.domain.events import Record
 from orderkit.domain.order import Order
 from orderkit.ports.store import (
     ClaimDue,
@@ -191,6 +192,53 @@ class LeaseCases(StoreCase):
         assert claimed(store) == ()
         assert summary(store, "order-1").due_for == "track_shipment"
 
+    def test_an_order_given_up_is_never_due_before_its_agenda(self, store: Store) -> None:
+        """Somebody changed the order while the worker held it: what it waits for now, or that it waits for nothing, stands."""
+        later, done = due(store, "order-1", "order-2")
+        leases = claimed(store)
+        stored(store, attrs.evolve(next_commit(later), due_at=NOON + LATER, due_for="track_shipment"))
+        stored(store, attrs.evolve(next_commit(done), due_at=None, due_for=None))
+        for lease in leases:
+            store.give_up(GiveUp(lease, NOON, "version_conflict: too late"))
+
+        assert claimed(store) == ()
+        assert [again.order_id for again in claimed(store, after=2 * LATER)] == ["order-1"]
+        assert summary(store, "order-2").due_at is None
+
+    def test_an_order_handed_back_untouched_is_as_it_was(self, store: Store) -> None:
+        """A worker that stops gives back what it had not begun: it is due at once, and the attempt does not count."""
+        due(store, "order-1")
+        (lease,) = claimed(store)
+        store.give_up(GiveUp(lease, None))
+        (again,) = claimed(store)
+        store.give_up(GiveUp(lease, None))
+
+        assert again.attempts == 1
+        assert again.token != lease.token
+        assert claimed(store) == ()
+
+    def test_the_next_attempt_is_told_the_last_error(self, store: Store) -> None:
+        """Whoever gives an order up says why, and the next to claim it knows."""
+        due(store, "order-1")
+        (lease,) = claimed(store)
+        store.give_up(GiveUp(lease, NOON, "port_failed: no answer"))
+
+        assert (lease.error, claimed(store)[0].error) == ("", "port_failed: no answer")
+
+    def test_an_order_that_says_that_it_is_parked_stays_so(self, store: Store) -> None:
+        """The finding in its log keeps it from workers, whatever else is committed, until it is attended to."""
+        (order,) = due(store, "order-1")
+        parked = attrs.evolve(order, findings=("parked",))
+        first = next_commit(parked)
+        stored(store, attrs.evolve(first, due_at=NOON, due_for="move_money"))
+        assert summary(store, "order-1").parked
+        assert claimed(store) == ()
+
+        free = attrs.evolve(first.after, findings=())
+        stored(store, attrs.evolve(next_commit(free), due_at=NOON, due_for="move_money"))
+        assert not summary(store, "order-1").parked
+        assert [again.attempts for again in claimed(store)] == [1]
+
     def test_what_fails_again_and_again_is_parked(self, store: Store) -> None:
         """After as many attempts as allowed the order is handed out no more, and the list of orders says so."""
         due(store, "order-1", "order-2")
@@ -260,6 +308,30 @@ class OutboxCases(StoreCase):
 
         assert [record.version for record in store.take_outbox(TakeOutbox(10))] == [2, 3]
 
+    def test_a_late_mark_is_true_all_the_same(self, store: Store) -> None:
+        """A relay that was overtaken has published what it says, so its mark counts; what it does not name stays in the outbox."""
+        (order,) = due(store, "order-1")
+        stored(store, next_commit(order))
+        store.take_outbox(TakeOutbox(1, lease_seconds=self.lease_seconds))
+        self.outlive_lease(store)
+        assert [record.version for record in store.take_outbox(TakeOutbox(1, lease_seconds=self.lease_seconds))] == [1]
+        store.mark_published(MarkPublished((("order-1", 1),)))
+
+        assert [record.version for record in store.take_outbox(TakeOutbox(10))] == [2]
+
+    def test_a_take_goes_on_where_the_last_one_ended_and_comes_round(self, store: Store) -> None:
+        """Wherever it begins, everything is handed out once, each order's records in order."""
+        for order in due(store, "order-1", "order-2", "order-3"):
+            stored(store, next_commit(order))
+        taken: tuple[Record, ...] = ()
+        while found := store.take_outbox(TakeOutbox(4, after=taken[-1].order_id if taken else "order-1")):
+            store.mark_published(MarkPublished(tuple((record.order_id, record.version) for record in found)))
+            taken += found
+
+        assert sorted(record.id for record in taken) == [f"order-{n}/{v}" for n in (1, 2, 3) for v in (1, 2)]
+        for n in (1, 2, 3):
+            assert [record.version for record in taken if record.order_id == f"order-{n}"] == [1, 2]
+
     def test_a_record_waits_for_the_earlier_ones_of_its_order(self, store: Store) -> None:
         """While one relay has version 1, version 2 is for nobody; another order's records go on."""
         (order,) = due(store, "order-1")
@@ -298,8 +370,8 @@ class InboxCases(StoreCase):
             received_at=NOON + timedelta(seconds=seconds),
         )
 
-    def waiting(self, store: Store, after: timedelta = MINUTE, limit: int = 10) -> list[str]:
-        """Return the ids of the messages that are due a minute after noon."""
+    def taken(self, store: Store, after: timedelta = MINUTE, limit: int = 10) -> list[str]:
+        """Take what is due a minute after noon, and return the ids."""
         return [message.id for message in store.take_messages(TakeMessages(NOON + after, limit))]
 
     def test_a_message_is_kept_once(self, store: Store) -> None:
@@ -309,35 +381,59 @@ class InboxCases(StoreCase):
         assert store.keep_message(KeepMessage(self.message(source="acme")))
         kept = store.take_messages(TakeMessages(NOON + MINUTE, 10))
 
-        assert sorted(kept, key=lambda message: message.source) == [self.message(source="acme"), self.message()]
+        expected = [self.message(source="acme"), self.message()]
+        assert sorted(kept, key=lambda message: message.source) == [attrs.evolve(m, attempts=1) for m in expected]
 
     def test_the_oldest_are_tried_first(self, store: Store) -> None:
         """No more than asked, and none before it came."""
         for name, seconds in (("evt_c", 3), ("evt_b", 1), ("evt_a", 3)):
             store.keep_message(KeepMessage(self.message(name, seconds=seconds)))
 
-        assert self.waiting(store) == ["evt_b", "evt_a", "evt_c"]
-        assert self.waiting(store, limit=2) == ["evt_b", "evt_a"]
-        assert self.waiting(store, after=timedelta(seconds=1)) == ["evt_b"]
+        assert self.taken(store, after=timedelta(seconds=1)) == ["evt_b"]
+        assert self.taken(store, after=timedelta(seconds=3), limit=1) == ["evt_a"]
+        assert self.taken(store, after=timedelta(seconds=3), limit=2) == ["evt_c"]
+
+    def test_a_taken_message_is_for_nobody_else(self, store: Store) -> None:
+        """Until its time is over: then it comes again, and the attempt is counted."""
+        store.keep_message(KeepMessage(self.message()))
+        (first,) = store.take_messages(TakeMessages(NOON + MINUTE, 10, lease_seconds=30))
+        assert self.taken(store, after=MINUTE + timedelta(seconds=29)) == []
+
+        (second,) = store.take_messages(TakeMessages(NOON + 2 * MINUTE, 10))
+        assert (first.attempts, second.attempts) == (1, 2)
+
+    def test_only_who_has_a_message_can_settle_it(self, store: Store) -> None:
+        """Who was overtaken neither brings back what is done nor ends what another is at work on."""
+        store.keep_message(KeepMessage(self.message()))
+        (slow,) = store.take_messages(TakeMessages(NOON + MINUTE, 10))
+        (quick,) = store.take_messages(TakeMessages(NOON + 2 * MINUTE, 10))
+        store.settle_message(SettleMessage("fakepsp", "evt_1", None, "", slow.attempts))
+        store.settle_message(SettleMessage("fakepsp", "evt_1", None, ""))
+        assert self.taken(store, after=LATER) == ["evt_1"]
+
+        store.settle_message(SettleMessage("fakepsp", "evt_1", None, "", quick.attempts + 1))
+        store.settle_message(SettleMessage("fakepsp", "evt_1", NOON, "the provider does not know yet", slow.attempts))
+        assert self.taken(store, after=2 * LATER) == []
 
     def test_an_applied_message_is_done_for_good(self, store: Store) -> None:
         """It is not tried again, and its repeat is still recognized."""
         store.keep_message(KeepMessage(self.message()))
         store.settle_message(SettleMessage("fakepsp", "evt_1"))
 
-        assert self.waiting(store, after=LATER) == []
+        assert self.taken(store, after=LATER) == []
         assert not store.keep_message(KeepMessage(self.message()))
 
     def test_a_message_that_matches_nothing_yet_waits(self, store: Store) -> None:
         """It is tried again at its time and not before; its attempts are counted."""
         store.keep_message(KeepMessage(self.message()))
-        store.settle_message(SettleMessage("fakepsp", "evt_1", NOON + LATER, "no such order"))
+        assert self.taken(store) == ["evt_1"]
+        store.settle_message(SettleMessage("fakepsp", "evt_1", NOON + LATER, "no such order", 1))
 
-        assert self.waiting(store) == []
-        assert [message.attempts for message in store.take_messages(TakeMessages(NOON + LATER, 10))] == [1]
+        assert self.taken(store, after=2 * MINUTE) == []
+        assert [message.attempts for message in store.take_messages(TakeMessages(NOON + LATER, 10))] == [2]
 
     def test_settling_what_was_never_kept_is_no_error(self, store: Store) -> None:
         """It makes no message either."""
         store.settle_message(SettleMessage("fakepsp", "evt_9", NOON, ""))
 
-        assert self.waiting(store) == []
+        assert self.taken(store) == []

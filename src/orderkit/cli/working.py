@@ -1,0 +1,139 @@
+"""`orderkit worker`: go on with what orders wait for, in a process of its own. Signals, lines on standard error, exit status; nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+import click
+
+from orderkit import Shop, open
+from orderkit.cli.output import payments_option, store_option
+from orderkit.errors import PortError
+from orderkit.flows.working import ALL_ROLES, LEASE_SECONDS
+
+RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not there yet
+
+
+@click.command()
+@store_option
+@payments_option
+@click.option("--bus", default="memory:", show_default=True, envvar="ORDERKIT_BUS", help="URL of the event bus.")
+@click.option("--roles", default=",".join(ALL_ROLES), show_default=True, help="What to do, with commas.")
+@click.option(
+    "--concurrency", default=4, show_default=True, type=click.IntRange(1, 256), help="Orders worked on at a time."
+)
+@click.option("--limit", default=16, show_default=True, type=click.IntRange(1, 10_000), help="Orders claimed at once.")
+@click.option(
+    "--interval",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0.01),
+    help="Seconds to wait when there was nothing to do.",
+)
+@click.option(
+    "--lease",
+    default=LEASE_SECONDS,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="Seconds that a claimed order is kept from other workers.",
+)
+@click.option(
+    "--grace",
+    default=20.0,
+    show_default=True,
+    type=click.FloatRange(0.0),
+    help="Seconds that orders under way may take to end at SIGTERM.",
+)
+@click.option("--once", is_flag=True, help="Work until nothing is due, then stop.")
+@click.option("--gates", is_flag=True, help="List the places at which ORDERKIT_CRASH_AT can end a process, then stop.")
+def worker(
+    store: str,
+    payments: str,
+    carriers: str,
+    bus: str,
+    roles: str,
+    concurrency: int,
+    limit: int,
+    interval: float,
+    lease: float,
+    grace: float,
+    once: bool,
+    gates: bool,
+) -> None:
+    """Go on with sagas, resolve doubts, run timers, poll carriers, relay events, try messages.
+
+    At SIGTERM it ends what is under way and hands the rest back; a second signal ends it at once.
+
+    \b
+    Examples:
+      orderkit worker --store sqlite:///shop.db
+      orderkit worker --store postgresql://localhost/shop --roles sagas,resolver --concurrency 16
+      orderkit worker --once --roles sagas,resolver
+    """
+    from orderkit.runtime.workers import Plan, Worker  # noqa: PLC0415  (only a worker needs threads)
+
+    if gates:
+        return _list_gates()
+    chosen = _roles(roles)
+    ports: dict[str, Any] = {"store": store, "payments": payments, "carriers": carriers, "bus": bus}
+    if once:
+        with open(**ports) as shop:
+            return _work_once(shop, chosen, limit)
+    plan = Plan(roles=chosen, concurrency=concurrency, limit=limit, interval=interval, lease_seconds=lease, grace=grace)
+    name, begin = f"worker {socket.gethostname()}/{os.getpid()}", time.monotonic()
+    shop = _opened(ports, interval)
+    found = Worker(shop, plan, say=_say)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: found.stop() if not found.stopping else os._exit(130))
+    _say(f"{name} started: roles {','.join(chosen)}; {concurrency} orders at a time")
+    ended = found.run()
+    counts = ", ".join(f"{count} {word}" for word, count in sorted(found.counts.items()) if count) or "nothing to do"
+    _say(f"{name} stopped after {time.monotonic() - begin:.1f} s: {counts}")
+    if not ended:
+        _say(f"{name}: what was under way did not end within {grace} s; other workers go on when its leases are over")
+        sys.stderr.flush()
+        os._exit(1)  # threads that wait for a provider would keep the process
+    shop.close()
+    return None
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _list_gates() -> None:
+    from orderkit.runtime.gates import GATES  # noqa: PLC0415  (only to list them)
+
+    click.echo("\n".join(GATES))
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    chosen = tuple(role.strip() for role in text.split(",") if role.strip())
+    if unknown := set(chosen) - set(ALL_ROLES):
+        raise click.BadParameter(f"no such role: {', '.join(sorted(unknown))}", param_hint="--roles")
+    return chosen
+
+
+def _opened(ports: dict[str, Any], interval: float) -> Shop:
+    """Open the shop; a store that is not there yet is waited for."""
+    pause = interval
+    while True:
+        try:
+            return open(**ports)
+        except PortError as error:
+            _say(f"warning: {error}")
+            time.sleep(pause)
+            pause = min(pause * 2, RETRY_OPEN_MAX)
+
+
+def _work_once(shop: Shop, roles: tuple[str, ...], limit: int) -> None:
+    done = failed = 0
+    while not (swept := shop.sweep(roles=roles, limit=limit)).idle:
+        done += swept.claimed + swept.published + swept.messages
+        failed += swept.failed
+    _say(f"worked on {done} things, {failed} of them failed and are due again")
