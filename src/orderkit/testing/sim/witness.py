@@ -193,14 +193,14 @@ class Witness:
         known = None if order is None else {o.id: o for _, o in order.operations()}.get(operation_id)
         if known is None:
             self.say("intent", f"the bank is asked for {asked.key}, which no stored order wants")
-        keys = self.operations.setdefault(operation_id, [])
+        entries, keys = self.world.bank.entries, self.operations.setdefault(operation_id, [])
+        entry = entries.get(asked.key)
         for key in keys:
-            entry = self.world.bank.entries.get(key)
-            if key != asked.key and (entry is None or entry.moved):
-                self.say("money", f"{asked.key} is asked for while {key} {'moved money' if entry else 'is in doubt'}")
+            other = entries.get(key)
+            if entry is None and key != asked.key and (other is None or other.moved):
+                self.say("money", f"{asked.key} is asked for while {key} {'moved money' if other else 'is in doubt'}")
         if asked.key not in keys:
             keys.append(asked.key)
-        entry = self.world.bank.entries.get(asked.key)
         if entry is not None and entry.asked is not None and attrs.evolve(entry.asked, at=asked.at) != asked:
             self.say("money", f"the key {asked.key} came with two requests")
 
