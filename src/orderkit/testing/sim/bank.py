@@ -24,6 +24,8 @@ from orderkit.ports.payments import (
 )
 
 GOOD, DECLINED, LOST, UNSENT, GIFT = "pm_good", "pm_declined", "pm_lost", "pm_unsent", "gift_50"
+HELD, ABANDONED = "pm_held", "pm_abandoned"  # decided later, with yes or with no: until then nobody knows
+HELD_FOR = timedelta(minutes=4)
 GIFT_MINOR = 5_000
 AUTHORIZED_FOR = timedelta(days=7)
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
@@ -71,6 +73,7 @@ class Bank:
         """Open an empty ledger. Without `final` a key that was not found may still arrive: a provider that breaks its promise."""
         self.capabilities = PaymentCapabilities(tenders=frozenset({"card", "gift_card"}), webhooks=True)
         self.entries: dict[str, Entry] = {}
+        self.held: dict[str, MoveMoney] = {}
         self.accounts: dict[str, Account] = {}
         self.gift_cards: dict[str, int] = {GIFT: GIFT_MINOR}
         self.heard: Callable[[Entry], None] = lambda _: None
@@ -89,6 +92,9 @@ class Bank:
                 return known.answer
             if asked.tender not in self.capabilities.tenders:
                 return Refused("unsupported_tender")
+            if asked.method in (HELD, ABANDONED) and asked.kind in _TAKING:
+                self.held.setdefault(asked.key, asked)
+                return self._decided(asked.key, asked.at)
             if asked.method == UNSENT and asked.key.endswith("/1"):
                 return Unknown("time-out")
             reason = self._why_not(asked)
@@ -102,6 +108,14 @@ class Bank:
             known = self.entries.get(asked.key)
             return known.answer if known else self._entered(asked, Refused("processing_error"))
 
+    def _decided(self, key: str, at: datetime) -> PaymentAnswer:
+        """Decide what was held, when its time has come."""
+        asked = self.held[key]
+        if at < asked.at + HELD_FOR:
+            return Unknown("in_review")
+        del self.held[key]
+        return self._entered(asked, self._done(asked) if asked.method == HELD else Refused("action_abandoned"))
+
     def _entered(self, asked: MoveMoney, answer: PaymentAnswer) -> PaymentAnswer:
         self.entries[asked.key] = entry = Entry(asked.key, asked, answer)
         self.heard(entry)
@@ -113,6 +127,8 @@ class Bank:
             known = self.entries.get(asked.key)
             if known is not None:
                 return known.answer
+            if asked.key in self.held:
+                return self._decided(asked.key, asked.at)
             answer = Refused("not_found")
             if self._final:
                 self.entries[asked.key] = Entry(asked.key, None, answer)

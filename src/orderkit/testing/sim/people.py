@@ -103,14 +103,14 @@ class Person:
         asking = self._asking
         if asking is None:
             return
+        alive = self.world.answering()
+        if not alive:
+            self.world.after(SECOND, self._retry, asking, self._tries)
+            return
         self._tries += 1
         if self._tries > TRIES_MAX:
             self.world.witness.say("liveness", f"{self.name} asked {TRIES_MAX} times for {asking.about}")
             self.finished = True
-            return
-        alive = [p for p in self.world.processes.values() if p.alive and p.name.startswith("api")]
-        if not alive:
-            self.world.after(SECOND, self._try)
             return
         caller = Caller(actor=self.name, key=self.world.key_of(asking.key, self._tries))
         process = self.dice.one_of(alive)

@@ -6,7 +6,8 @@ Requests that were sent arrive even when their sender is gone. What time, the id
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # a world has processes
 
 Done: TypeAlias = Callable[[Any, Exception | None], None]
 Handler: TypeAlias = Callable[[Any], Any]
+Wrap: TypeAlias = "Callable[[Process, Handler, Any], Any]"
 
 LOCAL = (Now, NewId, ReadSettings)  # answered in the process itself: no gate
 _REFUSABLE = (MoveMoney, BookParcel)
@@ -52,7 +54,7 @@ class Process:
 
     name: str
     world: World
-    handlers: Mapping[type, Handler]
+    handlers: dict[type, Handler]
     dice: Dice
     clock: Clock
     main: Callable[[Process], None] | None = None
@@ -65,6 +67,8 @@ class Process:
 
     def __attrs_post_init__(self) -> None:
         self._local = {kind: self.handlers[kind] for kind in LOCAL}
+        for kind, wrap in self.world.wraps.items():
+            self.handlers[kind] = partial(wrap, self, self.handlers[kind])
 
     # ---- life
 
@@ -172,7 +176,11 @@ class Process:
                 value = self.handlers[type(effect)](effect)
         except OrderkitError as error:
             return None, error, error.code
-        return value, None, type(value).__name__
+        return self._heard(effect, value), None, type(value).__name__
+
+    def _heard(self, effect: Effect[Any], value: Any) -> Any:
+        ear = self.world.ears.get(type(effect))
+        return value if ear is None else ear(value)
 
     def _refusal(self, effect: Effect[Any]) -> Any:
         if isinstance(effect, MoveMoney):
@@ -194,7 +202,7 @@ class Process:
         except OrderkitError as error:
             self.world.after(5 * SECOND, self._resume, task, None, error)
         else:
-            self.world.after(5 * SECOND, self._resume, task, value, None)
+            self.world.after(5 * SECOND, self._resume, task, self._heard(effect, value), None)
 
     def _resume(self, task: Task, value: Any, error: Exception | None) -> None:
         if task.life != self.life:

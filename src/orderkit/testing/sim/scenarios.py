@@ -11,10 +11,11 @@ from datetime import timedelta
 
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
+from orderkit.domain.quantities import Bucket
 from orderkit.errors import Misconfigured
 from orderkit.ports.settings import Settings
-from orderkit.testing.sim.bank import DECLINED, GIFT, GOOD, LOST, UNSENT
-from orderkit.testing.sim.people import Script, Until, Wait
+from orderkit.testing.sim.bank import ABANDONED, DECLINED, GIFT, GOOD, HELD, LOST, UNSENT
+from orderkit.testing.sim.people import Script, Until
 from orderkit.testing.sim.scenes import People, Scenario, Scene, tender
 
 _Lines = Mapping[str, int]
@@ -167,14 +168,15 @@ def _backorder(scene: Scene) -> Iterable[tuple[float, Script]]:
 
     def buys() -> Script:
         order: Order = yield from scene.places("c", {"MUG": 2}, backorder=True)
-        yield Until(lambda: any(s.waiting for s in scene.order(order.id).shipments), 2 * 3_600)
+        yield Until(lambda: not scene.order(order.id).line(1)[Bucket.BACKORDERED], 4 * 3_600)
 
     return [(0.0, buys()), (0.0, arrives())]
 
 
-def _expires(scene: Scene) -> Script:
-    yield from scene.places("c", ONE, LOST)
-    yield Wait(180)
+def _allocated(scene: Scene) -> Iterable[str]:
+    order = scene.order_of("c")
+    if order is not None and order.state == "confirmed" and order.line(1)[Bucket.BACKORDERED]:
+        yield "goods arrived, and the customer still waits for them"
 
 
 _SHORT_HOLD = timedelta(minutes=1)
@@ -199,13 +201,14 @@ ALL: tuple[Scenario, ...] = (
     Scenario(name="amend-declined", about="A line is added, and its payment is declined.", people=alone(_adds(DECLINED)), settings=QUIET),
     Scenario(name="two-editors", about="Two people cancel a unit each at once.", people=_two_editors, settings=QUIET),
     Scenario(name="goodwill", about="A little money is given back.", people=alone(_goodwill), settings=QUIET),
-    Scenario(name="reservation-expiry", about="The payment stays in doubt until the reservation runs out.", people=alone(_expires), reservation=_SHORT_HOLD),
+    Scenario(name="reservation-expiry", about="The payment is in doubt until after the reservation, and then comes.", people=_buys(method=HELD), reservation=_SHORT_HOLD, ends=ended("c", "confirmed", *REFUSALS)),
+    Scenario(name="payment-abandoned", about="The payment is in doubt until after the reservation, and never comes.", people=_buys(method=ABANDONED), reservation=_SHORT_HOLD, ends=ended("c", *REFUSALS)),
     Scenario(name="split-shipment", about="Two warehouses send a parcel each.", people=alone(_ships({"HAT": 1, "TEE": 1})), workers=1, apis=1),
     Scenario(name="capture-per-shipment", about="The money is taken parcel by parcel.", people=alone(_ships({"HAT": 1, "TEE": 1})), capture=CaptureMode.PER_SHIPMENT, workers=1, apis=1),
     Scenario(name="ship-or-cancel", about="The warehouse ships while the customer cancels.", people=_ships_and_cancels, capture=CaptureMode.PER_SHIPMENT),
     Scenario(name="return", about="One of two units comes back and is refunded.", people=alone(_returns), workers=1, apis=1),
     Scenario(name="short-ship", about="The warehouse finds one unit too few.", people=alone(_short), settings=QUIET),
-    Scenario(name="backorder", about="The customer waits until goods arrive.", people=_backorder, shelves={"MUG": {"berlin": 1}}, workers=1, apis=1),
+    Scenario(name="backorder", about="The customer waits until goods arrive.", people=_backorder, shelves={"MUG": {"berlin": 1}}, workers=1, apis=1, ends=_allocated),
 )
 BY_NAME: Mapping[str, Scenario] = {scenario.name: scenario for scenario in ALL}
 PAIRED = ("placement", "in-doubt", "cancel-during-payment", "pay-again", "ship-or-cancel")

@@ -46,11 +46,15 @@ class Storage(MemoryStore):
         """Commit each, and show it to the witness."""
         answers = []
         for commit in commits:
-            (answer,) = super().commit_many([commit])
+            answer = self.write(commit)
             self.witness.committed(commit, answer)
             answers.append(answer)
         self.wrote()
         return answers
+
+    def write(self, commit: Commit) -> CommitAnswer:
+        """Commit one."""
+        return super().commit_many([commit])[0]
 
     def claim_due(self, asked: ClaimDue) -> tuple[Lease, ...]:
         """Lease what is due, and show it to the witness."""

@@ -59,7 +59,7 @@ class Webhooks:
 
     def _deliver(self, message: Message, tries: int) -> None:
         self.on_the_way -= 1
-        alive = [p for p in self.world.processes.values() if p.alive and p.name.startswith("api")]
+        alive = self.world.answering()
         again = SECOND * min(5 * 2**tries, 600)
 
         def answered(_: Any, error: Exception | None) -> None:

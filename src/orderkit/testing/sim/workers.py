@@ -39,7 +39,7 @@ class Worker:
     def wake(self, process: Process) -> None:
         """Something was written: do not sleep on."""
         self._pause = SOON
-        if process.alive and self._next_at > self.world.now + SOON:
+        if process.alive and not self.world.sweeps_once and self._next_at > self.world.now + SOON:
             self._plan(process, SOON)
 
     def _plan(self, process: Process, pause: int) -> None:
@@ -60,7 +60,7 @@ class Worker:
             process.start(flow, partial(self._swept, process, life), "sweep")
 
     def _swept(self, process: Process, life: int, swept: Swept | None, error: Exception | None) -> None:
-        if process.life != life:
+        if process.life != life or self.world.sweeps_once:
             return
         if error is None and swept is not None and not swept.idle:
             self._pause = SOON

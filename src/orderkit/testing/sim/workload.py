@@ -11,14 +11,14 @@ from datetime import timedelta
 
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
-from orderkit.testing.sim.bank import DECLINED, GIFT, GOOD, LOST, UNSENT
+from orderkit.testing.sim.bank import ABANDONED, DECLINED, GIFT, GOOD, HELD, LOST, UNSENT
 from orderkit.testing.sim.chance import Dice
 from orderkit.testing.sim.people import Script, Wait
 from orderkit.testing.sim.scenes import PRICES, STOCK, Scenario, Scene, Shelves, tender
 
 SCARCE: Shelves = {"MUG": {"berlin": 3, "madrid": 2}, "TEE": {"madrid": 3}, "HAT": {"berlin": 4}, "PEN": {"berlin": 6}}
 CUSTOMERS = (3, 7)
-METHODS = (GOOD,) * 8 + (DECLINED, LOST, UNSENT)
+METHODS = (GOOD,) * 9 + (DECLINED, LOST, UNSENT, HELD, ABANDONED)
 
 
 def drawn(seed: int) -> Scenario:

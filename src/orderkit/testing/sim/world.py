@@ -23,7 +23,7 @@ from orderkit.testing.sim.bank import Bank, Entry
 from orderkit.testing.sim.chance import Dice
 from orderkit.testing.sim.couriers import Couriers
 from orderkit.testing.sim.faults import SECOND, Fault, FaultKind, Faults, Place, Scripted
-from orderkit.testing.sim.processes import Process
+from orderkit.testing.sim.processes import Process, Wrap
 from orderkit.testing.sim.storage import Bus, Cache, Index, Papers, Post, Storage
 from orderkit.testing.sim.witness import Witness
 
@@ -68,6 +68,9 @@ class World:
     healed: bool = False
     stopped: bool = False
     alterations: list[Alteration] = attrs.field(factory=list)
+    wraps: dict[type[Effect[Any]], Wrap] = attrs.field(factory=dict)
+    ears: dict[type[Effect[Any]], Callable[[Any], Any]] = attrs.field(factory=dict)
+    sweeps_once: bool = False
     fired: list[Fault] = attrs.field(factory=list)
     graves: list[Flow[Any]] = attrs.field(factory=list)
     processes: dict[str, Process] = attrs.field(factory=dict)
@@ -172,6 +175,10 @@ class World:
         found = Process(name, self, dict(handlers.one), Dice(self.seed, "latency", name), clock, main)
         self.processes[name] = found
         return found
+
+    def answering(self) -> list[Process]:
+        """Return the API processes that take requests."""
+        return [p for p in self.processes.values() if p.alive and p.name.startswith("api")]
 
     def refuse_money(self, asked: MoveMoney) -> PaymentAnswer:
         """Let the provider refuse, and write it down."""
