@@ -41,6 +41,7 @@ _COMMANDS = {
     "doctor": "orderkit.cli.operating",
     "order": "orderkit.cli.ordering",
     "allocate": "orderkit.cli.understanding",
+    "simulate": "orderkit.cli.simulating",
     "diagram": "orderkit.cli.understanding",
     "explain": "orderkit.cli.understanding",
     "adapters": "orderkit.cli.understanding",

@@ -94,7 +94,7 @@ class Versionless(Careless):
 class Guardless(Storage):
     """Promises what is not on the shelf."""
 
-    def _short(self, commit: Commit) -> tuple[tuple[str, str], ...]:
+    def _short(self, _: Commit) -> tuple[tuple[str, str], ...]:
         return ()
 
 
@@ -188,7 +188,7 @@ def _believes_refunds(_: Process, real: Handler, effect: MoveMoney) -> Any:
     return Confirmed("surely") if effect.kind is OperationKind.REFUND else real(effect)
 
 
-def _does_not_ask(_: Process, real: Handler, effect: AskPayment) -> Any:
+def _does_not_ask(*_: Any) -> Any:
     return Refused("not_found")
 
 
@@ -257,7 +257,9 @@ ALL: tuple[Ablation, ...] = (
     Ablation("intent-first", "The intent is durable before the provider is called.", _intent_last),
     Ablation("provider-key", "A repeated call bears the same key.", altered(_new_key)),
     Ablation("doubt", "What may have happened is not a failure.", heard(MoveMoney, _fails_in_doubt)),
-    Ablation("ask-first", "Nothing is given up before the provider has been asked.", answered(AskPayment, _does_not_ask)),
+    Ablation(
+        "ask-first", "Nothing is given up before the provider has been asked.", answered(AskPayment, _does_not_ask)
+    ),
     Ablation("final-answer", "A key that was not found never arrives.", _breaks_promises),
     Ablation("refund-asked", "A refund is done when the provider says so.", answered(MoveMoney, _believes_refunds)),
     Ablation("carrier-key", "A parcel that is booked again is one parcel.", altered(_new_parcel)),

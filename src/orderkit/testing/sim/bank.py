@@ -93,7 +93,7 @@ class Bank:
             if asked.tender not in self.capabilities.tenders:
                 return Refused("unsupported_tender")
             if asked.method in (HELD, ABANDONED) and asked.kind in _TAKING:
-                self.held.setdefault(asked.key, asked)
+                self.held = {asked.key: asked, **self.held}
                 return self._decided(asked.key, asked.at)
             if asked.method == UNSENT and asked.key.endswith("/1"):
                 return Unknown("time-out")

@@ -49,6 +49,11 @@ def crashes_at(place: Place) -> Iterator[Fault]:
         yield Fault(place, kind, typical(kind))
 
 
+def crashes(scenario: Scenario) -> list[Fault]:
+    """Return every single crash of a scenario."""
+    return [fault for place in places(run(scenario, traced=True)) for fault in crashes_at(place)]
+
+
 def singles(scenario: Scenario) -> list[Fault]:
     """Return every single fault of a scenario, webhooks and clocks too."""
     plain = run(scenario, traced=True)

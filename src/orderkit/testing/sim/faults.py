@@ -166,7 +166,7 @@ class Drawn:
         low, high = LASTS.get(kind, NO_TIME)
         return Fault(Place(process, effect, nth), kind, dice.between(low, high))
 
-    def skew(self, process: str) -> int:
+    def skew(self, process: str) -> int:  # noqa: ARG002  (drawn in the order in which processes are added)
         """Draw how far the clock of a process is off."""
         if FaultKind.SKEWED not in self.kinds or not self.rate:
             return 0

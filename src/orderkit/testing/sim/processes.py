@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import attrs
 
 from orderkit.errors import OrderkitError, PortError
+from orderkit.ports.carriers import BookParcel
 from orderkit.ports.clock import NewId, Now, Pause
 from orderkit.ports.effect import Effect, Flow, Inside
 from orderkit.ports.payments import MoveMoney, Refused
-from orderkit.ports.carriers import BookParcel
 from orderkit.ports.settings import ReadSettings
 from orderkit.runtime.guards import DOUBTFUL, HINTS, failed
 from orderkit.runtime.sync import awaitable
@@ -220,4 +220,3 @@ def _no_answer(effect: Effect[Any]) -> Exception:
     if isinstance(effect, Inside):
         return PortError("the connection was lost", code="commit_unknown", outcome="unknown")
     return PortError("no answer", outcome="unknown")
-

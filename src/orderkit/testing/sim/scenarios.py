@@ -182,33 +182,138 @@ def _allocated(scene: Scene) -> Iterable[str]:
 _SHORT_HOLD = timedelta(minutes=1)
 
 ALL: tuple[Scenario, ...] = (
-    Scenario(name="placement", about="A cart is bought and paid.", people=_buys(), ends=ended("c", "confirmed", *REFUSALS)),
+    Scenario(
+        name="placement", about="A cart is bought and paid.", people=_buys(), ends=ended("c", "confirmed", *REFUSALS)
+    ),
     Scenario(name="declined", about="The card is declined.", people=_buys(method=DECLINED), ends=ended("c", *REFUSALS)),
-    Scenario(name="out-of-stock", about="More is asked for than there is.", people=_buys({"MUG": 99}), ends=ended("c", "cancelled")),
-    Scenario(name="in-doubt", about="The charge happens, and its answer is always lost.", people=_buys(method=LOST), ends=ended("c", "confirmed", *REFUSALS)),
-    Scenario(name="unsent", about="The first charge never arrives.", people=_buys(method=UNSENT), ends=ended("c", "confirmed", *REFUSALS)),
+    Scenario(
+        name="out-of-stock",
+        about="More is asked for than there is.",
+        people=_buys({"MUG": 99}),
+        ends=ended("c", "cancelled"),
+    ),
+    Scenario(
+        name="in-doubt",
+        about="The charge happens, and its answer is always lost.",
+        people=_buys(method=LOST),
+        ends=ended("c", "confirmed", *REFUSALS),
+    ),
+    Scenario(
+        name="unsent",
+        about="The first charge never arrives.",
+        people=_buys(method=UNSENT),
+        ends=ended("c", "confirmed", *REFUSALS),
+    ),
     Scenario(name="same-key-twice", about="The customer clicks twice.", people=_clicks_twice, settings=QUIET),
-    Scenario(name="last-unit", about="Two customers want the last unit.", people=_last_unit, shelves={"MUG": {"berlin": 1}}, ends=_one_got_it, settings=QUIET),
-    Scenario(name="pay-again", about="A declined customer pays with another card.", people=alone(_pays_again), settings=QUIET),
-    Scenario(name="gift-card", about="A gift card pays a part, a card the rest.", people=alone(_gift_and_card), settings=QUIET),
-    Scenario(name="gift-card-declined", about="The gift card pays its part, the card is declined.", people=alone(_gift_and_bad_card), settings=QUIET, ends=ended("c", *REFUSALS)),
-    Scenario(name="webhook-first", about="The bank's webhook may overtake its answer.", people=_buys(), webhooks=True, settings=QUIET),
-    Scenario(name="webhook-in-doubt", about="Only the webhook tells soon what happened.", people=_buys(method=LOST), webhooks=True, settings=QUIET),
-    Scenario(name="cancel-during-payment", about="The customer cancels while the bank is asked.", people=_cancels_during_payment, settings=QUIET),
-    Scenario(name="cancel", about="The customer cancels, and gets the money back.", people=alone(_cancels), settings=QUIET),
-    Scenario(name="cancel-a-part", about="One of three units is cancelled.", people=alone(_cancels_a_part), settings=QUIET),
-    Scenario(name="amend", about="A line is added, and the difference is paid.", people=alone(_adds(GOOD)), settings=QUIET),
-    Scenario(name="amend-declined", about="A line is added, and its payment is declined.", people=alone(_adds(DECLINED)), settings=QUIET),
+    Scenario(
+        name="last-unit",
+        about="Two customers want the last unit.",
+        people=_last_unit,
+        shelves={"MUG": {"berlin": 1}},
+        ends=_one_got_it,
+        settings=QUIET,
+    ),
+    Scenario(
+        name="pay-again", about="A declined customer pays with another card.", people=alone(_pays_again), settings=QUIET
+    ),
+    Scenario(
+        name="gift-card",
+        about="A gift card pays a part, a card the rest.",
+        people=alone(_gift_and_card),
+        settings=QUIET,
+    ),
+    Scenario(
+        name="gift-card-declined",
+        about="The gift card pays its part, the card is declined.",
+        people=alone(_gift_and_bad_card),
+        settings=QUIET,
+        ends=ended("c", *REFUSALS),
+    ),
+    Scenario(
+        name="webhook-first",
+        about="The bank's webhook may overtake its answer.",
+        people=_buys(),
+        webhooks=True,
+        settings=QUIET,
+    ),
+    Scenario(
+        name="webhook-in-doubt",
+        about="Only the webhook tells soon what happened.",
+        people=_buys(method=LOST),
+        webhooks=True,
+        settings=QUIET,
+    ),
+    Scenario(
+        name="cancel-during-payment",
+        about="The customer cancels while the bank is asked.",
+        people=_cancels_during_payment,
+        settings=QUIET,
+    ),
+    Scenario(
+        name="cancel", about="The customer cancels, and gets the money back.", people=alone(_cancels), settings=QUIET
+    ),
+    Scenario(
+        name="cancel-a-part", about="One of three units is cancelled.", people=alone(_cancels_a_part), settings=QUIET
+    ),
+    Scenario(
+        name="amend", about="A line is added, and the difference is paid.", people=alone(_adds(GOOD)), settings=QUIET
+    ),
+    Scenario(
+        name="amend-declined",
+        about="A line is added, and its payment is declined.",
+        people=alone(_adds(DECLINED)),
+        settings=QUIET,
+    ),
     Scenario(name="two-editors", about="Two people cancel a unit each at once.", people=_two_editors, settings=QUIET),
     Scenario(name="goodwill", about="A little money is given back.", people=alone(_goodwill), settings=QUIET),
-    Scenario(name="reservation-expiry", about="The payment is in doubt until after the reservation, and then comes.", people=_buys(method=HELD), reservation=_SHORT_HOLD, ends=ended("c", "confirmed", *REFUSALS)),
-    Scenario(name="payment-abandoned", about="The payment is in doubt until after the reservation, and never comes.", people=_buys(method=ABANDONED), reservation=_SHORT_HOLD, ends=ended("c", *REFUSALS)),
-    Scenario(name="split-shipment", about="Two warehouses send a parcel each.", people=alone(_ships({"HAT": 1, "TEE": 1})), workers=1, apis=1),
-    Scenario(name="capture-per-shipment", about="The money is taken parcel by parcel.", people=alone(_ships({"HAT": 1, "TEE": 1})), capture=CaptureMode.PER_SHIPMENT, workers=1, apis=1),
-    Scenario(name="ship-or-cancel", about="The warehouse ships while the customer cancels.", people=_ships_and_cancels, capture=CaptureMode.PER_SHIPMENT),
-    Scenario(name="return", about="One of two units comes back and is refunded.", people=alone(_returns), workers=1, apis=1),
+    Scenario(
+        name="reservation-expiry",
+        about="The payment is in doubt until after the reservation, and then comes.",
+        people=_buys(method=HELD),
+        reservation=_SHORT_HOLD,
+        ends=ended("c", "confirmed", *REFUSALS),
+    ),
+    Scenario(
+        name="payment-abandoned",
+        about="The payment is in doubt until after the reservation, and never comes.",
+        people=_buys(method=ABANDONED),
+        reservation=_SHORT_HOLD,
+        ends=ended("c", *REFUSALS),
+    ),
+    Scenario(
+        name="split-shipment",
+        about="Two warehouses send a parcel each.",
+        people=alone(_ships({"HAT": 1, "TEE": 1})),
+        workers=1,
+        apis=1,
+    ),
+    Scenario(
+        name="capture-per-shipment",
+        about="The money is taken parcel by parcel.",
+        people=alone(_ships({"HAT": 1, "TEE": 1})),
+        capture=CaptureMode.PER_SHIPMENT,
+        workers=1,
+        apis=1,
+    ),
+    Scenario(
+        name="ship-or-cancel",
+        about="The warehouse ships while the customer cancels.",
+        people=_ships_and_cancels,
+        capture=CaptureMode.PER_SHIPMENT,
+    ),
+    Scenario(
+        name="return", about="One of two units comes back and is refunded.", people=alone(_returns), workers=1, apis=1
+    ),
     Scenario(name="short-ship", about="The warehouse finds one unit too few.", people=alone(_short), settings=QUIET),
-    Scenario(name="backorder", about="The customer waits until goods arrive.", people=_backorder, shelves={"MUG": {"berlin": 1}}, workers=1, apis=1, ends=_allocated),
+    Scenario(
+        name="backorder",
+        about="The customer waits until goods arrive.",
+        people=_backorder,
+        shelves={"MUG": {"berlin": 1}},
+        workers=1,
+        apis=1,
+        ends=_allocated,
+    ),
 )
 BY_NAME: Mapping[str, Scenario] = {scenario.name: scenario for scenario in ALL}
 PAIRED = ("placement", "in-doubt", "cancel-during-payment", "pay-again", "ship-or-cancel")
@@ -218,7 +323,5 @@ def named(name: str) -> Scenario:
     """Return the scenario of that name. Raises `Misconfigured`."""
     found = BY_NAME.get(name)
     if found is None:
-        raise Misconfigured(
-            f"there is no scenario {name!r}", field="scenario", remedy=f"One of: {', '.join(BY_NAME)}."
-        )
+        raise Misconfigured(f"there is no scenario {name!r}", field="scenario", remedy=f"One of: {', '.join(BY_NAME)}.")
     return found

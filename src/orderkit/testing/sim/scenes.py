@@ -120,8 +120,10 @@ class Scene:
     def arrives(self, order_id: str) -> Until:
         """Wait until every shipment that left has arrived."""
         return Until(
-            lambda: all(s.delivered_at for s in self.order(order_id).shipments if s.shipped_at is not None)
-            and any(s.shipped_at for s in self.order(order_id).shipments),
+            lambda: (
+                all(s.delivered_at for s in self.order(order_id).shipments if s.shipped_at is not None)
+                and any(s.shipped_at for s in self.order(order_id).shipments)
+            ),
             3 * 3_600,
         )
 

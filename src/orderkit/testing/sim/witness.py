@@ -175,7 +175,9 @@ class Witness:
             return
         for payment in after.payments:
             if not 0 <= payment.refunded_minor <= payment.captured_minor <= max(payment.authorized_minor, 0):
-                self.say("money", f"{payment.id} holds {payment.captured_minor} captured, {payment.refunded_minor} back")
+                self.say(
+                    "money", f"{payment.id} holds {payment.captured_minor} captured, {payment.refunded_minor} back"
+                )
             for operation in payment.operations:
                 if operation.state == "confirmed" and not self._moved(operation.id):
                     self.say("money", f"{operation.id} is booked as done, but the bank never did it")

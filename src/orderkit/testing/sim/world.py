@@ -100,9 +100,7 @@ class World:
     def after(self, microseconds: int, call: Callable[..., Any], *arguments: Any) -> None:
         """Do something later."""
         self._asked += 1
-        heapq.heappush(
-            self._queue, (self.now + microseconds, int(self._ties() * 65_536), self._asked, call, arguments)
-        )
+        heapq.heappush(self._queue, (self.now + microseconds, int(self._ties() * 65_536), self._asked, call, arguments))
 
     def run(self, until: int) -> None:
         """Let time pass until then, or until there is nothing to do, or somebody stops the world."""
