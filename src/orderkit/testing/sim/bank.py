@@ -95,7 +95,7 @@ class Bank:
             if asked.method in (HELD, ABANDONED) and asked.kind in _TAKING:
                 self.held = {asked.key: asked, **self.held}
                 return self._decided(asked.key, asked.at)
-            if asked.method == UNSENT and asked.key.endswith("/1"):
+            if asked.method == UNSENT and asked.kind in _TAKING and asked.key.endswith("/1"):
                 return Unknown("time-out")
             reason = self._why_not(asked)
             answer = self._entered(asked, Refused(reason) if reason else self._done(asked))

@@ -44,6 +44,28 @@ class Outcome:
         return not self.violations
 
 
+@attrs.define(eq=False)
+class Stage:
+    """A scenario's world and everybody in it."""
+
+    scenario: Scenario
+    world: World
+    scene: Scene
+    people: list[Person]
+    hooks: Webhooks
+
+    def stop_when_quiet(self) -> None:
+        """Stop a world in which nothing is under way; it need not be healed: what has come to rest has no fault ahead."""
+        world = self.world
+        if not all(person.finished for person in self.people) or self.hooks.on_the_way:
+            return
+        if any(not process.alive or process.running for process in world.processes.values()):
+            return
+        if world.storage.unpublished or world.storage.waiting_messages:
+            return
+        world.stopped = all(resting(order) for order in world.witness.latest.values())
+
+
 def run(
     scenario: Scenario,
     seed: int = 0,
@@ -53,10 +75,35 @@ def run(
     traced: bool = False,
 ) -> Outcome:
     """Run a scenario under faults, heal the world, let it come to rest, and audit it."""
-    source = faults if hasattr(faults, "skew") else Scripted.of(faults)
+    stage = staged(scenario, seed, faults, ablate=ablate, traced=traced)
+    performed(stage)
+    world = stage.world
+    return Outcome(
+        scenario=scenario.name,
+        seed=seed,
+        fingerprint=world.fingerprint,
+        violations=tuple(world.witness.violations),
+        faults=tuple(world.fired),
+        orders=len(world.witness.latest),
+        gates=world.gates,
+        seconds=world.now / 1_000_000,
+        places=tuple(world.places),
+        lines=tuple(world.lines),
+    )
+
+
+def staged(
+    scenario: Scenario,
+    seed: int,
+    faults: Faults | Iterable[Fault] = (),
+    *,
+    ablate: Ablate | None = None,
+    traced: bool = False,
+) -> Stage:
+    """Build the world of a scenario, with everybody in it; nothing has happened yet."""
     world = World(
         seed=seed,
-        faults=source,  # type: ignore[arg-type]  # one with `skew` is a source
+        faults=Scripted.of(faults) if isinstance(faults, Iterable) else faults,
         settings=scenario.rules(),
         payments=scenario.payments() if scenario.payments else None,
         traced=traced,
@@ -71,30 +118,21 @@ def run(
         world.listen(hooks)
     stocked(world, scenario.shelves)
     scene = Scene(world, Dice(seed, "people"), scenario.shelves)
-    people = invited(scene, scenario)
-    world.at_rest = lambda: stop_when_quiet(world, people, hooks)
+    return Stage(scenario, world, scene, invited(scene, scenario), hooks)
+
+
+def performed(stage: Stage) -> None:
+    """Let it happen: things go wrong for a while, then the world heals, comes to rest in time, and is audited."""
+    world = stage.world
+    world.at_rest = stage.stop_when_quiet
     world.after(SAFETY, world.heal)
     world.run(SAFETY + LIVENESS)
-    if not world.stopped:
-        unfinished = [person.name for person in people if not person.finished]
-        if unfinished:
-            world.witness.say("liveness", f"still busy: {', '.join(unfinished)}")
+    if not world.stopped and (busy := [person.name for person in stage.people if not person.finished]):
+        world.witness.say("liveness", f"still busy: {', '.join(busy)}")
     audit(world)
-    for sentence in scenario.ends(scene):
+    for sentence in stage.scenario.ends(stage.scene):
         world.witness.say("story", sentence)
     world.bury()
-    return Outcome(
-        scenario=scenario.name,
-        seed=seed,
-        fingerprint=world.fingerprint,
-        violations=tuple(world.witness.violations),
-        faults=tuple(world.fired),
-        orders=len(world.witness.latest),
-        gates=world.gates,
-        seconds=world.now / 1_000_000,
-        places=tuple(world.places),
-        lines=tuple(world.lines),
-    )
 
 
 def stocked(world: World, shelves: Shelves) -> None:
@@ -114,14 +152,3 @@ def invited(scene: Scene, scenario: Scenario) -> list[Person]:
         people.append(person)
         scene.world.after(int(second * 1_000_000), person.go)
     return people
-
-
-def stop_when_quiet(world: World, people: list[Person], hooks: Webhooks) -> None:
-    """Stop a world in which nothing is under way. It need not be healed: what has come to rest has no fault ahead."""
-    if not all(person.finished for person in people) or hooks.on_the_way:
-        return
-    if any(not process.alive or process.running for process in world.processes.values()):
-        return
-    if world.storage.unpublished or world.storage.waiting_messages:
-        return
-    world.stopped = all(resting(order) for order in world.witness.latest.values())
