@@ -11,6 +11,7 @@ import pytest
 from orderkit.ports.store import AsyncStore, Store
 from orderkit.testing.contracts.store import AsyncStoreContract, StoreContract
 from orderkit_sql import open_async_store, open_store
+from tests.drivers import needs_aiosqlite
 
 
 class TestSqliteFile(StoreContract):
@@ -27,12 +28,14 @@ class TestSqliteMemory(StoreContract):
             yield store
 
 
+@needs_aiosqlite
 class TestAsyncSqliteFile(AsyncStoreContract):
     @pytest.fixture
     def async_store(self, tmp_path: Path) -> AsyncStore:
         return open_async_store(f"sqlite:///{tmp_path}/shop.db")
 
 
+@needs_aiosqlite
 class TestAsyncSqliteMemory(AsyncStoreContract):
     @pytest.fixture
     def async_store(self) -> AsyncStore:
