@@ -26,8 +26,8 @@ def test_there_are_scenarios_enough() -> None:
     names = [scenario.name for scenario in scenarios.ALL]
 
     assert len(names) == len(set(names)) >= 15
-    assert len(scenarios.PAIRED) >= 5
-    assert set(scenarios.PAIRED) <= set(names)
+    assert len(scenarios.CORE) >= 5
+    assert set(scenarios.CORE) <= set(names)
 
 
 @pytest.mark.parametrize("scenario", scenarios.ALL, ids=lambda scenario: scenario.name)

@@ -44,7 +44,7 @@ class Asked:
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="The first seed.")
 @click.option("--replay", "again", type=click.IntRange(0), metavar="SEED", help="Play one seed again and tell it.")
 @click.option(
-    "--scenario", "names", multiple=True, metavar="NAME", help="A named scenario, `all`, or `list`; repeatable."
+    "--scenario", "names", multiple=True, metavar="NAME", help="A named scenario, `core`, `all`, or `list`; repeatable."
 )
 @click.option(
     "--fault", "given", multiple=True, metavar="PLACE=KIND", help="Plant this fault in the scenario; repeatable."
@@ -219,6 +219,8 @@ def _names(wanted: Asked) -> list[str]:
 
     if not wanted.names or "all" in wanted.names:
         return [scenario.name for scenario in scenarios.ALL]
+    if "core" in wanted.names:
+        return list(scenarios.CORE)
     return [scenarios.named(name).name for name in wanted.names]
 
 

@@ -316,7 +316,7 @@ ALL: tuple[Scenario, ...] = (
     ),
 )
 BY_NAME: Mapping[str, Scenario] = {scenario.name: scenario for scenario in ALL}
-PAIRED = ("placement", "in-doubt", "cancel-during-payment", "pay-again", "ship-or-cancel")
+CORE = ("placement", "in-doubt", "cancel-during-payment", "pay-again", "ship-or-cancel")
 
 
 def named(name: str) -> Scenario:
