@@ -16,7 +16,7 @@ from orderkit.errors import InvalidInput
 if TYPE_CHECKING:  # loaded when the command runs
     from orderkit.testing.sim.campaigns import Caught, Tally, Tell
     from orderkit.testing.sim.faults import Fault
-    from orderkit.testing.sim.running import Outcome
+    from orderkit.testing.sim.running import Ablate, Outcome
     from orderkit.testing.sim.scenes import Scenario
 
 SEEDS = 200  # what is played when nothing else is asked: some seconds
@@ -71,6 +71,7 @@ def simulate(quiet: bool, jobs: int | None, **asked: Any) -> None:
       orderkit simulate --exhaustive pairs --scenario placement
       orderkit simulate --scenario placement --fault api-1/MoveMoney/1=LOST
       orderkit simulate --ablate all
+      orderkit simulate --ablate fencing --replay 17 --shrink
     """
     from orderkit.testing.sim import campaigns  # noqa: PLC0415  (loads the simulator)
 
@@ -99,11 +100,13 @@ def _list(wanted: Asked) -> None:
 
 
 def _replay(wanted: Asked) -> None:
+    """Play one seed again; with a safeguard that was taken away, if one is named."""
     from orderkit.testing.sim import campaigns  # noqa: PLC0415  (loads the simulator)
     from orderkit.testing.sim.workload import drawn  # noqa: PLC0415  (the same)
 
     seed = wanted.again or 0
-    _tell_runs([campaigns.play(seed, traced=True)], wanted, lambda _: drawn(seed))
+    ablate = _ablation(wanted)
+    _tell_runs([campaigns.play(seed, traced=True, ablate=ablate)], wanted, lambda _: drawn(seed))
 
 
 def _plant(wanted: Asked) -> None:
@@ -177,7 +180,14 @@ def _tell_runs(runs: list[Outcome], wanted: Asked, scenario_of: Callable[[Outcom
 def _shrunk(outcome: Outcome, scenario: Scenario, wanted: Asked) -> Outcome:
     from orderkit.testing.sim.shrinking import shrunk  # noqa: PLC0415  (loads the simulator)
 
-    return shrunk(scenario, outcome) if wanted.shrink and not outcome.holds else outcome
+    return shrunk(scenario, outcome, ablate=_ablation(wanted)) if wanted.shrink and not outcome.holds else outcome
+
+
+def _ablation(wanted: Asked) -> Ablate | None:
+    """Return what takes the named safeguard away."""
+    from orderkit.testing.sim.campaigns import ablation_named  # noqa: PLC0415  (loads the simulator)
+
+    return ablation_named(wanted.ablations[0]).apply if wanted.ablations else None
 
 
 def _tell(outcome: Outcome) -> None:

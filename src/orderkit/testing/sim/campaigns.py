@@ -11,7 +11,7 @@ import hashlib
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -20,7 +20,7 @@ from orderkit.errors import NotFound
 from orderkit.testing.sim import ablations, scenarios
 from orderkit.testing.sim.exhausting import crash_pairs, singles
 from orderkit.testing.sim.faults import Drawn, Fault
-from orderkit.testing.sim.running import Outcome, run
+from orderkit.testing.sim.running import Ablate, Outcome, run
 from orderkit.testing.sim.workload import drawn
 
 Tell: TypeAlias = Callable[[str, int, int], None]
@@ -82,9 +82,9 @@ class Caught:
 # ---- the pieces, played in processes of their own
 
 
-def play(seed: int, *, traced: bool = False, faults: Iterable[Fault] | None = None) -> Outcome:
-    """Play one seed: with the faults that it draws, or with exactly these."""
-    return run(drawn(seed), seed, Drawn.by(seed) if faults is None else list(faults), traced=traced)
+def play(seed: int, *, traced: bool = False, ablate: Ablate | None = None) -> Outcome:
+    """Play one seed with the faults that it draws."""
+    return run(drawn(seed), seed, Drawn.by(seed), traced=traced, ablate=ablate)
 
 
 def _seeds(piece: tuple[int, int]) -> Tally:
@@ -107,7 +107,7 @@ def _ablated(piece: tuple[str, int, int]) -> Caught:
     name, begin, end = piece
     ablation = ablation_named(name)
     for seed in range(begin, end):
-        outcome = run(drawn(seed), seed, Drawn.by(seed), ablate=ablation.apply)
+        outcome = play(seed, ablate=ablation.apply)
         if not outcome.holds:
             first = outcome.violations[0]
             return Caught(name, ablation.about, seed, first.invariant, first.text)
