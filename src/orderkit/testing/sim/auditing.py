@@ -15,7 +15,7 @@ from orderkit.domain.payment import CaptureMode
 from orderkit.ports.store import ReadRecords
 from orderkit.testing.sim.world import World
 
-REFUSED = ("refund_failed", "void_failed", "capture_failed", "capture_short")
+REFUSED = ("refund_failed", "void_failed", "capture_failed", "capture_short", "authorize_failed", "charge_failed")
 
 
 def audit(world: World) -> None:

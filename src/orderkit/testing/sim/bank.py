@@ -69,7 +69,7 @@ class Bank:
 
     in_memory = True
 
-    def __init__(self, *, final: bool = True) -> None:
+    def __init__(self, *, final: bool = True, authorized_for: timedelta = AUTHORIZED_FOR) -> None:
         """Open an empty ledger. Without `final` a key that was not found may still arrive: a provider that breaks its promise."""
         self.capabilities = PaymentCapabilities(tenders=frozenset({"card", "gift_card"}), webhooks=True)
         self.entries: dict[str, Entry] = {}
@@ -79,6 +79,7 @@ class Bank:
         self.heard: Callable[[Entry], None] = lambda _: None
         self.asked_to: Callable[[MoveMoney], None] = lambda _: None
         self._final = final
+        self._authorized_for = authorized_for
         self._lock = threading.RLock()
 
     def move_money(self, asked: MoveMoney) -> PaymentAnswer:
@@ -114,7 +115,9 @@ class Bank:
         if at < asked.at + HELD_FOR:
             return Unknown("in_review")
         del self.held[key]
-        return self._entered(asked, self._done(asked) if asked.method == HELD else Refused("action_abandoned"))
+        return self._entered(
+            asked, self._done(attrs.evolve(asked, at=at)) if asked.method == HELD else Refused("action_abandoned")
+        )
 
     def _entered(self, asked: MoveMoney, answer: PaymentAnswer) -> PaymentAnswer:
         self.entries[asked.key] = entry = Entry(asked.key, asked, answer)
@@ -173,7 +176,7 @@ class Bank:
             case OperationKind.CHARGE:
                 account.authorized = account.captured = account.captured + amount
             case OperationKind.AUTHORIZE:
-                expires_at = account.expires_at = asked.at + AUTHORIZED_FOR
+                expires_at = account.expires_at = asked.at + self._authorized_for
                 account.authorized = account.captured + amount
             case OperationKind.CAPTURE:
                 account.captured += amount

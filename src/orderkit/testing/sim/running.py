@@ -9,6 +9,7 @@ import attrs
 
 from orderkit.ports.store import PutStock
 from orderkit.testing.sim.auditing import audit, resting
+from orderkit.testing.sim.bank import Bank
 from orderkit.testing.sim.chance import Dice
 from orderkit.testing.sim.faults import HOUR, MINUTE, Fault, Faults, Scripted
 from orderkit.testing.sim.people import Person
@@ -106,6 +107,7 @@ def staged(
         faults=Scripted.of(faults) if isinstance(faults, Iterable) else faults,
         settings=scenario.rules(),
         payments=scenario.payments() if scenario.payments else None,
+        bank=Bank(authorized_for=scenario.authorization),
         traced=traced,
     )
     if ablate is not None:

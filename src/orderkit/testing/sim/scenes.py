@@ -19,7 +19,7 @@ from orderkit.errors import NotAllowed
 from orderkit.flows import changing, fulfilling, placing, returning, stocking
 from orderkit.ports.payments import Payments
 from orderkit.ports.settings import Settings
-from orderkit.testing.sim.bank import GOOD
+from orderkit.testing.sim.bank import AUTHORIZED_FOR, GOOD
 from orderkit.testing.sim.chance import Dice
 from orderkit.testing.sim.people import Ask, Script, Until, Wait
 from orderkit.testing.sim.world import World
@@ -107,6 +107,20 @@ class Scene:
                     continue
         return self.order(order_id)
 
+    def moves_house(self, order_id: str, key: str) -> Script:
+        """Send what has not left to another street."""
+        there = attrs.evolve(HOME, street=f"{key} 7")
+        return (yield Ask(lambda caller: changing.amend_address(order_id, there, caller), key, f"move {order_id}"))
+
+    def stops(self, order_id: str, key: str, seconds: float) -> Script:
+        """Put the order on hold, and let it go again."""
+        asked = lambda caller: changing.hold(order_id, caller, reason="check")  # noqa: E731
+        order: Order = yield Ask(asked, key, f"hold {order_id}")
+        yield Wait(seconds)
+        found = order.holds[-1].id
+        freed = lambda caller: changing.release_hold(order_id, found, caller)  # noqa: E731
+        return (yield Ask(freed, f"{key}-end", f"free {order_id}"))
+
     def runs_short(self, order_id: str, units: int = 1) -> Script:
         """The warehouse finds fewer units of the first line of the first shipment than it should have."""
         shipment = next(s for s in self.order(order_id).shipments if s.waiting)
@@ -165,6 +179,7 @@ class Scenario:
     ends: Callable[[Scene], Iterable[str]] = lambda _: ()
     capture: CaptureMode = CaptureMode.NOW
     reservation: timedelta = timedelta(minutes=30)
+    authorization: timedelta = AUTHORIZED_FOR
     webhooks: bool = False
     apis: int = 2
     workers: int = 2

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from orderkit.testing.sim.faults import Place
 from orderkit.testing.sim.running import Outcome
 
-LAST = 30  # lines of the trace that a person reads
+LAST = 12  # lines of the trace that a person reads
 
 
 def told(outcome: Outcome, command: str = "") -> str:

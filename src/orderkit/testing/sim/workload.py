@@ -13,7 +13,7 @@ from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
 from orderkit.testing.sim.bank import ABANDONED, DECLINED, GIFT, GOOD, HELD, LOST, UNSENT
 from orderkit.testing.sim.chance import Dice
-from orderkit.testing.sim.people import Script, Wait
+from orderkit.testing.sim.people import Script, Until, Wait
 from orderkit.testing.sim.scenes import PRICES, STOCK, Scenario, Scene, Shelves, tender
 
 SCARCE: Shelves = {"MUG": {"berlin": 3, "madrid": 2}, "TEE": {"madrid": 3}, "HAT": {"berlin": 4}, "PEN": {"berlin": 6}}
@@ -37,6 +37,8 @@ def drawn(seed: int) -> Scenario:
             yield begin, life(scene, name, lines, method)
             if dice.chance(0.25):  # the customer clicks twice
                 yield begin + dice.random() * 2, scene.places(name, lines, method)
+            for other in range(dice.one_of((0, 0, 1, 2))):  # and others have to do with the order, at any moment
+                yield begin, meddles(scene, name, f"{name}-{other}", next(iter(lines)))
         if scarce:
             yield 60, scene.restocks("MUG", "berlin", 5, "delivery-1")
 
@@ -47,6 +49,7 @@ def drawn(seed: int) -> Scenario:
         shelves=SCARCE if scarce else STOCK,
         capture=CaptureMode.PER_SHIPMENT if dice.chance(0.4) else CaptureMode.NOW,
         reservation=timedelta(minutes=2 if short_hold else 30),
+        authorization=timedelta(minutes=dice.one_of((15, 40, 7 * 24 * 60, 7 * 24 * 60))),
         webhooks=dice.chance(0.35),
         apis=dice.between(1, 3),
         workers=dice.between(1, 3),
@@ -54,6 +57,32 @@ def drawn(seed: int) -> Scenario:
 
 
 # ---- lives of orders
+
+
+def meddles(scene: Scene, name: str, key: str, sku: str) -> Script:
+    """Somebody does something to an order that another person made, whatever else is going on."""
+    yield Until(lambda: scene.order_of(name) is not None, 300)
+    order = scene.order_of(name)
+    if order is None:
+        return
+    yield Wait(scene.dice.random() * 30)
+    match scene.dice.below(8):
+        case 0:
+            yield from scene.cancels(order.id, key)
+        case 1:
+            yield from scene.cancels(order.id, key, {sku: 1})
+        case 2:
+            yield from scene.adds(order.id, key, {"PEN": 2}, scene.dice.one_of(METHODS))
+        case 3:
+            yield from scene.refunds(order.id, key, 50)
+        case 4:
+            yield from scene.moves_house(order.id, key)
+        case 5:
+            yield from scene.stops(order.id, key, 20)
+        case 6:
+            yield from scene.pays(order.id, key, scene.dice.one_of(METHODS))
+        case _:
+            yield from scene.ships(order.id)
 
 
 def buys(scene: Scene, name: str, lines: dict[str, int], method: str) -> Script:

@@ -61,6 +61,7 @@ class World:
     settings: Settings = attrs.field(factory=Settings)
     pace: Pace = attrs.field(factory=Pace)
     payments: Payments | None = None
+    bank: Bank = attrs.field(factory=Bank)
     traced: bool = False
     now: int = 0
     gates: int = 0
@@ -86,7 +87,6 @@ class World:
         self._hash = hashlib.sha256()
         self._ties = Dice(self.seed, "ties").random
         self.witness = Witness(self)
-        self.bank = Bank()
         self.bank.asked_to = self.witness.money_asked
         self.couriers = Couriers()
         self.storage = Storage(self.witness, lambda: self.now / SECOND)
