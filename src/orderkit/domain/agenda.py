@@ -96,9 +96,9 @@ def _money(order: Order) -> list[Task]:
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
         found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
     found += [
-        Task(p.expires_at, TaskKind.EXPIRE_AUTHORIZATION, p.id)
+        Task(p.runs_out_at, TaskKind.EXPIRE_AUTHORIZATION, p.id)
         for p in order.payments
-        if p.expires_at is not None and p.state == "authorized" and not any(o.open for o in p.operations)
+        if p.runs_out_at is not None and not any(o.open for o in p.operations)
     ]
     return found
 
@@ -112,5 +112,5 @@ def _goods(order: Order) -> list[Task]:
             if s.state == "planned" and s.cutoff_at
         ]
     if any(line.buckets[Bucket.BACKORDERED] for line in order.lines):
-        found.append(Task(order.updated_at + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
+        found.append(Task((order.sought_at or order.placed_at) + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
     return found

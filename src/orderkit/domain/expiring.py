@@ -46,9 +46,9 @@ def reservation_extended(order: Order, now: datetime) -> Decision:
 
 
 def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decision:
-    """An authorization ran out: ask for a new one while goods still wait, else let it go."""
+    """An authorization, or what was not captured of it, ran out: ask for it anew while goods still wait, else let it go."""
     payment = order.payment(payment_id)
-    if payment.state != "authorized" or payment.expires_at is None or payment.expires_at > now:
+    if payment.runs_out_at is None or payment.runs_out_at > now:
         return decided(order)
     lost_minor = payment.authorized_minor - payment.captured_minor
     after = payments.expired(payment)

@@ -164,6 +164,7 @@ PAYMENT = Lifecycle(
     transitions=(
         _row("doubt", ["pending", "in_doubt"], "in_doubt"),
         _row("authorize", ["pending", "in_doubt", "expired", "declined"], "authorized"),
+        _row("authorize", "captured", "captured"),
         _row("capture", ["pending", "in_doubt", "authorized", "captured", "declined"], "captured"),
         _row("refund", ["captured", "refunded"], "refunded"),
         _row("refund_part", ["captured", "refunded"], "captured"),

@@ -103,6 +103,11 @@ class Payment:
         return self.authorized_minor - self.captured_minor - self.open_minor(OperationKind.CAPTURE)
 
     @property
+    def runs_out_at(self) -> datetime | None:
+        """When what is authorized and not captured is lost, if anything of it is left."""
+        return self.expires_at if self.authorized_minor > self.captured_minor else None
+
+    @property
     def refundable_minor(self) -> int:
         """What may still be refunded of the captures, refunds in flight counted as done."""
         return self.captured_minor - self.refunded_minor - self.open_minor(OperationKind.REFUND)

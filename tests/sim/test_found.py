@@ -1,0 +1,63 @@
+"""What the simulator found in the library, each as a small story: it failed before it was mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from orderkit.domain.order import Order
+from orderkit.domain.payment import CaptureMode
+from orderkit.domain.quantities import Bucket
+from orderkit.testing.sim import Scenario, Scene, Script, Until, Wait
+from orderkit.testing.sim.bank import GOOD
+from tests.sim.played import played
+
+
+def test_the_rest_of_a_partly_captured_authorization_is_renewed() -> None:
+    """One unit ships and is captured; the rest of the authorization runs out before the other's stock comes; it is asked for again."""
+
+    def customer(scene: Scene) -> Script:
+        order: Order = yield from scene.places("c", {"MUG": 2}, GOOD, backorder=True)
+        yield from scene.ships(order.id)
+        yield Until(lambda: not scene.order(order.id).line(1)[Bucket.BACKORDERED], 4 * 3_600)
+        yield from scene.ships(order.id)
+
+    def people(scene: Scene) -> Iterable[tuple[float, Script]]:
+        return [(0.0, customer(scene)), (10.0, scene.restocks("MUG", "berlin", 3, "delivery-1"))]
+
+    world, _ = played(
+        Scenario(
+            name="renewed",
+            about="An authorization runs out between two shipments.",
+            people=people,
+            shelves={"MUG": {"berlin": 1}},
+            capture=CaptureMode.PER_SHIPMENT,
+            authorization=timedelta(minutes=20),
+        )
+    )
+    (account,) = world.bank.accounts.values()
+    (order,) = world.witness.latest.values()
+
+    assert world.witness.violations == []
+    assert order.lines[0][Bucket.BACKORDERED] == order.lines[0].open == 0
+    assert order.findings == ()
+    assert account.captured == order.total_minor == 2_500
+
+
+def test_units_that_wait_are_looked_for_whatever_else_happens() -> None:
+    """An order that changes every few minutes still has its waiting units looked for after an hour."""
+
+    def customer(scene: Scene) -> Script:
+        order: Order = yield from scene.places("c", {"MUG": 2}, GOOD, backorder=True)
+        for n in range(30):
+            yield from scene.moves_house(order.id, f"c-{n}")
+            yield Wait(300)
+
+    def people(scene: Scene) -> Iterable[tuple[float, Script]]:
+        return [(0.0, customer(scene)), (60.0, scene.restocks("MUG", "berlin", 3, "delivery-1"))]
+
+    world, _ = played(Scenario(name="busy", about="Much goes on.", people=people, shelves={"MUG": {"berlin": 1}}))
+    (order,) = world.witness.latest.values()
+
+    assert world.witness.violations == []
+    assert order.lines[0].quantities() == {"reserved": 2}
