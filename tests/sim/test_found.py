@@ -8,8 +8,8 @@ from datetime import timedelta
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
 from orderkit.domain.quantities import Bucket
-from orderkit.testing.sim import Scenario, Scene, Script, Until, Wait
-from orderkit.testing.sim.bank import GOOD
+from orderkit.testing.sim import Fault, FaultKind, Place, Scenario, Scene, Script, Until, Wait, run
+from orderkit.testing.sim.bank import ABANDONED, GOOD
 from tests.sim.played import played
 
 
@@ -61,3 +61,50 @@ def test_units_that_wait_are_looked_for_whatever_else_happens() -> None:
 
     assert world.witness.violations == []
     assert order.lines[0].quantities() == {"reserved": 2}
+
+
+def test_nothing_of_an_amendment_leaves_before_it_is_paid() -> None:
+    """A line is added, and its payment is in doubt; the warehouse ships what is paid; the doubt ends in a no, and the added line is dropped."""
+
+    def customer(scene: Scene) -> Script:
+        order: Order = yield from scene.places("c", {"MUG": 1})
+        yield from scene.adds(order.id, "c-more", {"HAT": 1}, ABANDONED)
+        yield from scene.ships(order.id)
+
+    world, _ = played(
+        Scenario(name="unpaid", about="An amendment is never paid.", people=lambda scene: [(0.0, customer(scene))])
+    )
+    (order,) = world.witness.latest.values()
+
+    assert world.witness.violations == []
+    assert [line.quantities() for line in order.lines] == [{"delivered": 1}, {"cancelled": 1}]
+    assert order.due_minor == order.paid_minor == 1_250
+
+
+def test_a_parcel_whose_address_changed_is_another_parcel() -> None:
+    """The carrier's answer is lost, the customer moves, and the warehouse tries again: the parcel goes to the new street."""
+
+    def customer(scene: Scene) -> Script:
+        order: Order = yield from scene.places("c", {"MUG": 1})
+        yield from scene.ships(order.id)
+
+    def moves(scene: Scene) -> Script:
+        yield Until(lambda: scene.world.couriers.parcels, 600)
+        order = scene.order_of("c")
+        assert order is not None
+        yield from scene.moves_house(order.id, "Newstreet")
+
+    scenario = Scenario(
+        name="moved",
+        about="The customer moves while a parcel is booked.",
+        people=lambda scene: [(0.0, customer(scene)), (0.0, moves(scene))],
+    )
+    booked = next(Place(*place) for place in run(scenario, traced=True).places if place[1] == "BookParcel")
+    world, _ = played(scenario, Fault(booked, FaultKind.LOST))
+    (order,) = world.witness.latest.values()
+    sent = [
+        p for p in world.couriers.parcels.values() if p.booked.tracking_number == order.shipments[0].tracking_number
+    ]
+
+    assert world.witness.violations == []
+    assert [parcel.asked.address.street for parcel in sent] == ["Newstreet 7"]

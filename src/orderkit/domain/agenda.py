@@ -109,7 +109,7 @@ def _goods(order: Order) -> list[Task]:
         found += [
             Task(s.cutoff_at, TaskKind.RELEASE_SHIPMENT, s.id)
             for s in order.shipments
-            if s.state == "planned" and s.cutoff_at
+            if s.state == "planned" and s.cutoff_at and not order.unpaid(s)
         ]
     if any(line.buckets[Bucket.BACKORDERED] for line in order.lines):
         found.append(Task((order.sought_at or order.placed_at) + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))

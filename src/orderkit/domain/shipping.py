@@ -269,6 +269,12 @@ def _ready(order: Order, shipment_id: str) -> Shipment:
         raise NotAllowed(
             f"order {order.id} is on hold: {', '.join(reasons)}", code="order_on_hold", facts={"holds": reasons}
         )
+    if order.unpaid(shipment):
+        raise NotAllowed(
+            f"shipment {shipment.id} holds what was added to the order and is not paid yet",
+            code="action_in_flight",
+            facts={"shipment": shipment.id},
+        )
     if not shipment.waiting:
         code = "already_cancelled" if shipment.state == "cancelled" else "already_shipped"
         raise NotAllowed(

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from orderkit.domain import shipping
 from orderkit.domain.allocation import Demand
+from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
@@ -40,12 +41,14 @@ async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str 
             return order  # a repeat of the request that shipped it
         raise
     shipment = order.shipment(shipment_id)
+    where, service = order.facts.ship_to, order.facts.delivery.service.value
+    parcel = fingerprint("parcel", carrier, shipment.warehouse, where, service, shipment.units)
     answer = await BookParcel(
-        key=shipment.id,
+        key=f"{shipment.id}/{parcel[:12]}",  # the order may change between two tries: then it is another parcel
         carrier=carrier,
         warehouse=shipment.warehouse,
-        address=order.facts.ship_to,
-        service=order.facts.delivery.service.value,
+        address=where,
+        service=service,
         units=shipment.units,
         at=now,
     )

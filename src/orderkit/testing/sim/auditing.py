@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import attrs
+
 from orderkit.domain.events import replayed
 from orderkit.domain.messages import messages_of
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
 from orderkit.ports.store import ReadRecords
-from orderkit.testing.sim.world import World
+from orderkit.testing.sim.world import NOON, World
 
 REFUSED = ("refund_failed", "void_failed", "capture_failed", "capture_short", "authorize_failed", "charge_failed")
 
@@ -140,9 +142,18 @@ def _stock(world: World) -> Iterator[tuple[str, str]]:
 
 def _parcels(world: World, order: Order) -> Iterator[str]:
     for shipment in order.shipments:
-        booked = [key for key in world.couriers.parcels if key == shipment.id or key.startswith(f"{shipment.id}#")]
-        if shipment.shipped_at is not None and len(booked) != 1:
-            yield f"{shipment.id} left, and {len(booked)} parcels were booked for it"
+        if shipment.shipped_at is None:
+            continue
+        booked = [p for key, p in world.couriers.parcels.items() if key.startswith(f"{shipment.id}/")]
+        sent = [p for p in booked if p.booked.tracking_number == shipment.tracking_number]
+        if len(sent) != 1 or sent[0].asked.units != shipment.units:
+            yield f"{shipment.id} left with {shipment.units} units, and no such parcel was booked"
+            continue
+        same = [
+            p for p in booked if attrs.evolve(p.asked, key="", at=NOON) == attrs.evolve(sent[0].asked, key="", at=NOON)
+        ]
+        if len(same) > 1:
+            yield f"{shipment.id} left, and {len(same)} equal parcels were booked for it"
 
 
 # ---- what others were told
