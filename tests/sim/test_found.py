@@ -77,7 +77,7 @@ def test_nothing_of_an_amendment_leaves_before_it_is_paid() -> None:
     (order,) = world.witness.latest.values()
 
     assert world.witness.violations == []
-    assert [line.quantities() for line in order.lines] == [{"delivered": 1}, {"cancelled": 1}]
+    assert [line.quantities() for line in order.lines] == [{"shipped": 1}, {"cancelled": 1}]
     assert order.due_minor == order.paid_minor == 1_250
 
 
@@ -108,3 +108,33 @@ def test_a_parcel_whose_address_changed_is_another_parcel() -> None:
 
     assert world.witness.violations == []
     assert [parcel.asked.address.street for parcel in sent] == ["Newstreet 7"]
+
+
+def test_a_parcel_is_not_sent_to_where_the_customer_no_longer_lives() -> None:
+    """The customer moves between the carrier's answer and the dispatch: the parcel is booked again, to the new street."""
+
+    def customer(scene: Scene) -> Script:
+        order: Order = yield from scene.places("c", {"MUG": 1})
+        yield from scene.ships(order.id)
+
+    def moves(scene: Scene) -> Script:
+        yield Until(lambda: scene.world.couriers.parcels, 600)
+        order = scene.order_of("c")
+        assert order is not None
+        yield from scene.moves_house(order.id, "Newstreet")
+
+    scenario = Scenario(
+        name="moving",
+        about="The customer moves while the parcel's label is printed.",
+        people=lambda scene: [(0.0, customer(scene)), (0.0, moves(scene))],
+    )
+    booked = next(Place(*place) for place in run(scenario, traced=True).places if place[1] == "BookParcel")
+    world, _ = played(scenario, Fault(booked, FaultKind.DELAYED, 20_000_000))
+    (order,) = world.witness.latest.values()
+    sent = [
+        p for p in world.couriers.parcels.values() if p.booked.tracking_number == order.shipments[0].tracking_number
+    ]
+
+    assert world.witness.violations == []
+    assert order.facts.ship_to.street == "Newstreet 7"
+    assert [parcel.asked.address for parcel in sent] == [order.facts.ship_to]
