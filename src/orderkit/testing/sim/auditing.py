@@ -7,13 +7,14 @@ an order is its way of asking for a person: money that a provider refused three 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import attrs
 
 from orderkit.domain.events import replayed
 from orderkit.domain.messages import messages_of
 from orderkit.domain.order import Order
-from orderkit.domain.payment import CaptureMode
+from orderkit.domain.payment import CaptureMode, Payment
 from orderkit.ports.store import ReadRecords
 from orderkit.testing.sim.world import NOON, World
 
@@ -121,11 +122,18 @@ def _ledger(world: World) -> Iterator[tuple[str, str]]:
         elif (payment.captured_minor, payment.refunded_minor) != (account.captured, account.refunded):
             books = f"{payment.captured_minor} taken and {payment.refunded_minor} given back"
             yield "ledger", f"{payment.id}: our books say {books}, the bank {account.captured} and {account.refunded}"
-        elif payment.state != "expired" and payment.authorized_minor != account.authorized:
-            yield "ledger", f"{payment.id}: {payment.authorized_minor} authorized here, {account.authorized} there"
+        elif _held(payment, world.time()) != account.open_at(world.time()):
+            held = account.open_at(world.time())
+            yield "ledger", f"{payment.id}: we count on {_held(payment, world.time())}, the bank holds {held}"
     for payment in ours.values():
         if payment.captured_minor or payment.authorized_minor:
             yield "ledger", f"{payment.id} has {payment.captured_minor} in our books, and the bank does not know it"
+
+
+def _held(payment: Payment, now: datetime) -> int:
+    """What our books say is authorized and can still be captured."""
+    gone = payment.expires_at is not None and payment.expires_at <= now
+    return 0 if gone else payment.authorized_minor - payment.captured_minor
 
 
 # ---- goods

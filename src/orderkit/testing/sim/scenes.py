@@ -80,18 +80,18 @@ class Scene:
 
     def cancels(self, order_id: str, key: str, units: changing.Units | None = None) -> Script:
         """Cancel an order or some of it."""
-        asked = lambda caller: changing.cancel(order_id, units, caller, reason="changed_mind")  # noqa: E731
+        asked = lambda caller: changing.cancel(order_id, units, caller, reason="changed_mind")  # noqa: E731  (a name for what is asked)
         return (yield Ask(asked, key, f"cancel {order_id}"))
 
     def adds(self, order_id: str, key: str, lines: Mapping[str, int], pay_with: placing.PayWith = GOOD) -> Script:
         """Add lines to an order, and pay the difference."""
         cart = self.cart("", lines)
-        asked = lambda caller: changing.add_lines(order_id, cart, pay_with, caller)  # noqa: E731
+        asked = lambda caller: changing.add_lines(order_id, cart, pay_with, caller)  # noqa: E731  (a name for what is asked)
         return (yield Ask(asked, key, f"add to {order_id}"))
 
     def refunds(self, order_id: str, key: str, amount_minor: int) -> Script:
         """Give something back for good will."""
-        asked = lambda caller: changing.refund(order_id, amount_minor, caller, reason="goodwill")  # noqa: E731
+        asked = lambda caller: changing.refund(order_id, amount_minor, caller, reason="goodwill")  # noqa: E731  (a name for what is asked)
         return (yield Ask(asked, key, f"refund {order_id}"))
 
     def ships(self, order_id: str, *, after: float = 0) -> Script:
@@ -100,7 +100,7 @@ class Scene:
             yield Wait(after)
         for shipment in self.order(order_id).shipments:
             if shipment.waiting:
-                asked = lambda caller, found=shipment.id: fulfilling.ship(order_id, found, caller)  # noqa: E731
+                asked = lambda caller, found=shipment.id: fulfilling.ship(order_id, found, caller)  # noqa: E731  (a name for what is asked)
                 try:
                     yield Ask(asked, f"ship-{shipment.id}", f"ship {shipment.id}")
                 except NotAllowed:
@@ -114,11 +114,11 @@ class Scene:
 
     def stops(self, order_id: str, key: str, seconds: float) -> Script:
         """Put the order on hold, and let it go again."""
-        asked = lambda caller: changing.hold(order_id, caller, reason="check")  # noqa: E731
+        asked = lambda caller: changing.hold(order_id, caller, reason="check")  # noqa: E731  (a name for what is asked)
         order: Order = yield Ask(asked, key, f"hold {order_id}")
         yield Wait(seconds)
         found = order.holds[-1].id
-        freed = lambda caller: changing.release_hold(order_id, found, caller)  # noqa: E731
+        freed = lambda caller: changing.release_hold(order_id, found, caller)  # noqa: E731  (a name for what is asked)
         return (yield Ask(freed, f"{key}-end", f"free {order_id}"))
 
     def runs_short(self, order_id: str, units: int = 1) -> Script:
@@ -126,7 +126,7 @@ class Scene:
         shipment = next(s for s in self.order(order_id).shipments if s.waiting)
         line, held = shipment.lines[0]
         missing = {line: min(units, held)}
-        asked = lambda caller: fulfilling.refuse(  # noqa: E731
+        asked = lambda caller: fulfilling.refuse(  # noqa: E731  (a name for what is asked)
             order_id, shipment.id, caller, reason="short_pick", missing=missing
         )
         return (yield Ask(asked, f"short-{shipment.id}", f"short {shipment.id}"))
@@ -144,11 +144,11 @@ class Scene:
     def sends_back(self, order_id: str, units: changing.Units, *, warehouse: str = "berlin") -> Script:
         """Ask for a return, send the goods, and have them received and refunded."""
         key = f"return-{order_id}"
-        asked = lambda caller: returning.request_return(order_id, units, caller, reason="too_big")  # noqa: E731
+        asked = lambda caller: returning.request_return(order_id, units, caller, reason="too_big")  # noqa: E731  (a name for what is asked)
         order: Order = yield Ask(asked, key, f"return {order_id}")
         found = order.returns[-1].id
         yield Wait(60)
-        received = lambda caller: returning.receive_return(  # noqa: E731
+        received = lambda caller: returning.receive_return(  # noqa: E731  (a name for what is asked)
             order_id, found, None, caller, warehouse=warehouse
         )
         return (yield Ask(received, f"receive-{found}", f"receive {found}"))
@@ -157,7 +157,7 @@ class Scene:
         """Goods arrive; the witness counts them when they do."""
         shelf = (sku, warehouse)
         self.world.witness.delivered[shelf] = self.world.witness.delivered.get(shelf, 0) + units
-        asked = lambda caller: stocking.put_stock(sku, {warehouse: units}, caller)  # noqa: E731
+        asked = lambda caller: stocking.put_stock(sku, {warehouse: units}, caller)  # noqa: E731  (a name for what is asked)
         return (yield Ask(asked, key, f"restock {sku}"))
 
 
