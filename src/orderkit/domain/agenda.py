@@ -14,6 +14,7 @@ import attrs
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.saga import unpaid_lines
 
 POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped and silent
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
@@ -96,9 +97,9 @@ def _money(order: Order) -> list[Task]:
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
         found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
     found += [
-        Task(p.runs_out_at, TaskKind.EXPIRE_AUTHORIZATION, p.id)
+        Task(p.expires_at, TaskKind.EXPIRE_AUTHORIZATION, p.id)
         for p in order.payments
-        if p.runs_out_at is not None and not any(o.open for o in p.operations)
+        if p.expires_at is not None and p.capturable_minor > 0 and not any(o.open for o in p.operations)
     ]
     return found
 
@@ -106,10 +107,11 @@ def _money(order: Order) -> list[Task]:
 def _goods(order: Order) -> list[Task]:
     found: list[Task] = []
     if not order.active_holds:
+        unpaid = unpaid_lines(order)
         found += [
             Task(s.cutoff_at, TaskKind.RELEASE_SHIPMENT, s.id)
             for s in order.shipments
-            if s.state == "planned" and s.cutoff_at and not order.unpaid(s)
+            if s.state == "planned" and s.cutoff_at and unpaid.isdisjoint(s.numbers)
         ]
     if any(line.buckets[Bucket.BACKORDERED] for line in order.lines):
         found.append(Task((order.sought_at or order.placed_at) + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))

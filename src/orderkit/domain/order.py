@@ -238,13 +238,6 @@ class Order:
                 return payment, operation
         raise NotAllowed(f"order {self.id} has no operation {operation_id}", code="illegal_transition")
 
-    def unpaid(self, shipment: Shipment) -> bool:
-        """Whether the shipment holds units that an amendment added whose payment is not settled yet."""
-        open_amendments = [run.id.rpartition("/")[2] for run in self.sagas if run.name == "amendment"]
-        return bool(open_amendments) and any(
-            str(self.facts.line(number).amendment) in open_amendments for number, _ in shipment.lines
-        )
-
     # ---- money, in minor units of `currency`
 
     @property
