@@ -109,7 +109,9 @@ def typical(kind: FaultKind) -> int:
 
 
 class Faults(Protocol):
-    """Where faults come from."""
+    """Where faults come from; `endless` ones stop when the world heals."""
+
+    endless: bool
 
     def at(self, process: str, effect: str, nth: int) -> Fault | None:
         """Return what goes wrong there, if anything."""
@@ -123,6 +125,7 @@ class Scripted:
     """Exactly these faults."""
 
     faults: dict[tuple[str, str, int], Fault] = attrs.field(factory=dict)
+    endless: bool = False
 
     @classmethod
     def of(cls, faults: Iterable[Fault]) -> Scripted:
@@ -146,6 +149,7 @@ class Drawn:
     dice: Dice
     rate: float
     kinds: tuple[FaultKind, ...]
+    endless: bool = True
 
     @classmethod
     def by(cls, seed: int) -> Drawn:

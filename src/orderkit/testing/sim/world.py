@@ -131,8 +131,8 @@ class World:
     # ---- faults
 
     def fault_at(self, process: str, effect: str, nth: int) -> Fault | None:
-        """Say what goes wrong at a place; after the healing nothing does."""
-        if self.healed:
+        """Say what goes wrong at a place; the healing ends what would go on for ever."""
+        if self.healed and self.faults.endless:
             return None
         fault = self.faults.at(process, effect, nth)
         if fault is not None:
