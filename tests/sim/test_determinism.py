@@ -69,8 +69,9 @@ def test_a_fingerprint_does_not_depend_on_the_number_of_processes() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_a_run_is_its_faults(seed: int) -> None:
     """Given the faults that a seed drew, and no dice for faults, the same run happens again."""
-    first = run(drawn(seed), seed, Drawn.by(seed))
-    again = run(drawn(seed), seed, first.faults)
+    scenario = drawn(seed)
+    first = run(scenario, seed, Drawn.by(seed))
+    again = run(scenario, seed, first.faults)
 
     assert again.fingerprint == first.fingerprint
     assert again.faults == first.faults

@@ -28,6 +28,7 @@ def drawn(seed: int) -> Scenario:
     scarce, short_hold = dice.chance(0.35), dice.chance(0.2)
 
     def people(scene: Scene) -> Iterable[tuple[float, Script]]:
+        dice = Dice(seed, "cast")  # anew for each run: a scenario is played as often as one likes
         for n in range(1, customers + 1):
             name = f"cart-{n}"
             lines = {sku: dice.between(1, 3) for sku in dice.some_of(tuple(PRICES), 0.5)} or {"MUG": 1}
