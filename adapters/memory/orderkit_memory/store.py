@@ -270,7 +270,7 @@ class MemoryStore:
             row = self._rows.get(asked.lease.order_id)
             if row is not None and row.token == asked.lease.token and row.leased_until is not None:
                 row.leased_until, row.error = None, asked.error
-                self._schedule(row, asked.retry_at)
+                self._schedule(row, row.due_at and max(row.due_at, asked.retry_at))
 
     def take_outbox(self, asked: TakeOutbox) -> tuple[Record, ...]:
         """Claim unpublished records, never one behind an earlier record that another relay has."""

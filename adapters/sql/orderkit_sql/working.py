@@ -74,7 +74,8 @@ def give_up(database: Database, connection: Connection, asked: GiveUp) -> None:
     """Free a leased order until its next time, and keep the error with it."""
     connection.execute(
         text(
-            f"UPDATE {database.name(database.tables.orders)} SET lease_until = NULL, due_at = :retry_at, error = :error"
+            f"UPDATE {database.name(database.tables.orders)} SET lease_until = NULL, error = :error,"
+            " due_at = CASE WHEN due_at < :retry_at THEN :retry_at ELSE due_at END"
             " WHERE id = :id AND lease_token = :token AND lease_until IS NOT NULL"
         ),
         {

@@ -235,7 +235,10 @@ class ClaimDue(Inside[tuple[Lease, ...]]):
 
 @attrs.frozen
 class GiveUp(Inside[None]):
-    """Hand a claimed order back unchanged; it is due again at `retry_at`. `error` is kept for whoever looks."""
+    """Hand a claimed order back unchanged; it is due again at `retry_at`. `error` is kept for whoever looks.
+
+    A commit that somebody else made meanwhile has said what the order waits for: when that is later, or nothing, it stays so.
+    """
 
     lease: Lease
     retry_at: datetime
