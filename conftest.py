@@ -12,7 +12,7 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
-pytest_plugins = ("tests.profiles", "tests.servers")
+pytest_plugins = ("tests.profiles", "tests.servers", "orderkit.testing.plugin")
 
 
 class Evaluator(PythonEvaluator):

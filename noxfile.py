@@ -170,6 +170,22 @@ def oracle(session: nox.Session) -> None:
 
 
 @nox.session(python=LOWEST)
+def simulate(session: nox.Session) -> None:
+    """Play 2,000 seeds and every single fault of every scenario without a violation, and miss every safeguard that is taken away."""
+    install(session)
+    for arguments in (["--seeds", "2000"], ["--exhaustive", "singles"], ["--ablate", "all"]):
+        session.run("orderkit", "simulate", *arguments, *session.posargs)
+
+
+@nox.session(python=LOWEST)
+def simulate_long(session: nox.Session) -> None:
+    """Play 50,000 other seeds, and every pair of crashes of five scenarios."""
+    install(session)
+    session.run("orderkit", "simulate", "--start", "2000", "--seeds", "50000", *session.posargs)
+    session.run("orderkit", "simulate", "--exhaustive", "pairs", "--scenario", "core", *session.posargs)
+
+
+@nox.session(python=LOWEST)
 def lowest(session: nox.Session) -> None:
     """Run the suite with the lowest versions of direct dependencies that pyproject.toml allows."""
     asked = [

@@ -7,13 +7,16 @@ from datetime import timedelta
 import attrs
 import pytest
 
-from orderkit import CaptureMode, Cart, InvalidInput, Misconfigured, NotAllowed, Order, Policies
+from orderkit import CaptureMode, Cart, InvalidInput, Misconfigured, NotAllowed, Order, OrderQuery, Policies
 from orderkit.domain.events import decided
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import word
+from orderkit.flows.advancing import advance
 from orderkit.flows.kit import Caller, changed
+from orderkit.flows.working import work_on
+from orderkit.ports.store import ClaimDue
 from tests.shops import HOME, World, a_cart, a_world
 
 SPLIT = {"MUG": {"berlin": 3}, "TEE": {"madrid": 1}}
@@ -259,10 +262,11 @@ def test_an_order_that_breaks_its_worker_does_not_stop_the_others() -> None:
     world = a_world()
     first = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
     second = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
-    for order in (first, second):
-        world.shop.ship(order.id, order.shipments[0].id)
-    world.van.delivers(f"VAN-{second.shipments[0].id}", world.clock.now())
-    world.van.breaks_on = f"VAN-{first.shipments[0].id}"
+    bad, good = (
+        world.shop.ship(order.id, order.shipments[0].id).shipments[0].tracking_number or "" for order in (first, second)
+    )
+    world.van.delivers(good, world.clock.now())
+    world.van.breaks_on = bad
 
     world.clock.advance(hours=1)
     swept = world.shop.sweep(roles=("timers",))
@@ -301,7 +305,8 @@ def test_a_parcel_booked_for_a_cancelled_shipment_is_given_up() -> None:
         world.shop.ship(order.id, order.shipments[0].id)
 
     assert word(world.shop.order(order.id)) == "cancelled"
-    assert world.van.cancelled == [f"VAN-{order.shipments[0].id}"]
+    (given_up,) = world.van.cancelled
+    assert given_up.startswith(f"VAN-{order.shipments[0].id}/")
 
 
 def test_nothing_is_deducted_below_zero() -> None:
@@ -346,3 +351,19 @@ def test_ordering_again_keeps_how_tax_is_counted() -> None:
 
     assert again.total_minor == order.total_minor == 2380
     assert again.facts.prices.tax_minor == 380
+
+
+def test_an_order_that_somebody_else_brought_on_waits_for_its_own_time() -> None:
+    """A worker has claimed an order when a person resolves it: the worker gives it back, and nobody looks at it before its cutoff."""
+    world = a_world()
+    world.bank.say = lambda _: "lost"
+    order = world.shop.place(a_cart(), "pm_visa")
+    world.clock.advance(minutes=1)
+    (lease,) = world.store.claim_due(ClaimDue(world.clock.now(), 1))
+    confirmed = world.shop.run(advance(order.id, Caller()))
+    assert world.shop.run(work_on(lease))
+
+    (row,) = world.shop.orders(OrderQuery()).items
+    assert word(confirmed) == "payment_confirmed"
+    assert row.due_at == confirmed.shipments[0].cutoff_at
+    assert world.shop.sweep(roles=("sagas", "resolver", "timers")).claimed == 0

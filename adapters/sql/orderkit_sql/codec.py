@@ -35,6 +35,7 @@ class State:
     holds: tuple[Hold, ...]
     sagas: tuple[SagaRun, ...]
     findings: tuple[str, ...]
+    sought_at: datetime | None = None
 
 
 # What reading stored bytes may raise when they are not what was written.
@@ -60,7 +61,15 @@ decode_data = msgspec.json.Decoder(dict[str, Any]).decode
 
 def state_of(order: Order) -> State:
     """Return the order's state without its rows."""
-    return State(order.reason, order.reserved_until, order.refunds, order.holds, order.sagas, order.findings)
+    return State(
+        order.reason,
+        order.reserved_until,
+        order.refunds,
+        order.holds,
+        order.sagas,
+        order.findings,
+        order.sought_at,
+    )
 
 
 def chained(previous: bytes, body: bytes) -> bytes:

@@ -225,6 +225,7 @@ def loaded_order(
         state=lifecycle,
         reason=state.reason,
         reserved_until=state.reserved_until,
+        sought_at=state.sought_at,
         lines=tuple([Line(line[1], line[2], line[3], tuple(line[4:])) for line in lines]),
         shipments=tuple([decode_shipment(detail) for _, detail in shipments]),
         payments=tuple([_loaded_payment(payment, backend) for payment in payments]),

@@ -134,6 +134,7 @@ def test_every_field_of_the_domain_has_its_place() -> None:
             "state",
             "reason",
             "reserved_until",
+            "sought_at",
             "lines",
             "shipments",
         ),

@@ -45,6 +45,7 @@ _COMMANDS = {
     "audit": "orderkit.cli.auditing",
     "order": "orderkit.cli.ordering",
     "allocate": "orderkit.cli.understanding",
+    "simulate": "orderkit.cli.simulating",
     "diagram": "orderkit.cli.understanding",
     "explain": "orderkit.cli.understanding",
     "adapters": "orderkit.cli.understanding",

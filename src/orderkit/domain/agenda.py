@@ -120,5 +120,5 @@ def _goods(order: Order) -> list[Task]:
             if s.state == "planned" and s.cutoff_at and unpaid.isdisjoint(s.numbers)
         ]
     if any(line.buckets[Bucket.BACKORDERED] for line in order.lines):
-        found.append(Task(order.updated_at + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
+        found.append(Task((order.sought_at or order.placed_at) + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
     return found

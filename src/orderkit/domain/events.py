@@ -61,6 +61,7 @@ class Change:
     state: str
     reason: str | None = None
     reserved_until: datetime | None = None
+    sought_at: datetime | None = None
     amended: bool = False
     lines: tuple[Line, ...] = ()
     shipments: tuple[Shipment, ...] = ()
@@ -173,6 +174,7 @@ def difference(before: Order | None, after: Order) -> Change:
         state=after.state,
         reason=after.reason,
         reserved_until=after.reserved_until,
+        sought_at=after.sought_at,
         amended=before is not None and before.facts is not after.facts and before.facts != after.facts,
         lines=tuple(
             Line(line.number, line.sku, line.ordered) for line in after.lines if line.number not in known_lines
@@ -199,6 +201,7 @@ def replayed(records: Iterable[Record], facts: Facts) -> Order:
             state=change.state,
             reason=change.reason,
             reserved_until=change.reserved_until,
+            sought_at=change.sought_at,
             lines=moved(base.lines + change.lines, record.moves) if record.moves or change.lines else base.lines,
             shipments=_merged(base.shipments, change.shipments),
             payments=_merged(base.payments, change.payments),

@@ -46,7 +46,7 @@ def reservation_extended(order: Order, now: datetime) -> Decision:
 
 
 def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decision:
-    """An authorization ran out: ask for a new one while goods still wait, else let it go."""
+    """An authorization, or what was not captured of it, ran out: ask for it anew while goods still wait, else let it go."""
     payment = order.payment(payment_id)
     if payment.capturable_minor <= 0 or payment.expires_at is None or payment.expires_at > now:
         return decided(order)

@@ -160,7 +160,10 @@ class SagaRun:
 
 @attrs.frozen(kw_only=True)
 class Order:
-    """An order as it stands. `version` counts its commits; `state` is its own axis, the others are derived."""
+    """An order as it stands. `version` counts its commits; `state` is its own axis, the others are derived.
+
+    `sought_at` is when stock was last looked for on behalf of units that wait.
+    """
 
     id: str
     facts: Facts
@@ -170,6 +173,7 @@ class Order:
     state: str = ORDER.initial
     reason: str | None = None
     reserved_until: datetime | None = None
+    sought_at: datetime | None = None
     lines: tuple[Line, ...] = ()
     shipments: tuple[Shipment, ...] = ()
     payments: tuple[Payment, ...] = ()

@@ -238,8 +238,9 @@ def _rest_cancelled(order: Order, plan: Plan, now: datetime, reason: str) -> Dec
 def reallocated(
     order: Order, plan: Plan, now: datetime, *, warehouses: Mapping[str, Warehouse], handling: Mapping[str, Handling]
 ) -> Decision:
-    """Stock has come for units that waited: they are reserved as planned."""
+    """Stock was looked for on behalf of units that wait: what was found is reserved as planned, the rest is looked for later."""
     decision = reserved(order, plan, now, warehouses=warehouses, handling=handling, source=Bucket.BACKORDERED)
+    decision = decision.then(decided(decision.order, sought_at=now))
     units = {str(number): count for parcel in plan.parcels for number, count in parcel.lines}
     return decision.told(Event("line.allocated", {"units": units})) if units else decision
 

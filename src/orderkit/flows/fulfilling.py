@@ -7,10 +7,11 @@ from datetime import datetime
 
 from orderkit.domain import shipping
 from orderkit.domain.allocation import Demand
+from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
-from orderkit.errors import NotAllowed, PortError
+from orderkit.errors import Conflict, NotAllowed, PortError
 from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import Caller, changed, demand_for, loaded, replanned
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel
@@ -39,48 +40,78 @@ async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str 
         if order.shipment(shipment_id).shipped_at is not None and caller.key is not None:
             return order  # a repeat of the request that shipped it
         raise
-    shipment = order.shipment(shipment_id)
-    answer = await BookParcel(
-        key=shipment.id,
-        carrier=carrier,
-        warehouse=shipment.warehouse,
-        address=order.facts.ship_to,
-        service=order.facts.delivery.service.value,
-        units=shipment.units,
-        at=now,
-    )
+    asked = _parcel(order, shipment_id, carrier, now)
+    answer = await asked
     if not isinstance(answer, Booked):
         code = "carrier_refused" if isinstance(answer, Refused) else "carrier_unknown"
         raise PortError(f"the carrier did not book {shipment_id}: {answer.reason}", code=code, field="shipment")
     try:
-        return await dispatch(order_id, shipment_id, caller, booked=answer, known=order)
-    except NotAllowed:
-        if (await loaded(order_id)).shipment(shipment_id).state == "cancelled":  # while its parcel was booked
-            number = answer.tracking_number
-            await CancelParcel(key=f"{shipment.id}/void", carrier=answer.carrier, tracking_number=number, at=now)
+        order = await _sent_as_booked(order, shipment_id, caller, asked, answer)
+    except (Conflict, NotAllowed):
+        current = (await loaded(order_id)).shipment(shipment_id)
+        if current.tracking_number != answer.tracking_number:  # the parcel that was booked will not be sent
+            await CancelParcel(
+                key=f"{asked.key}/void", carrier=answer.carrier, tracking_number=answer.tracking_number, at=now
+            )
         raise
+    return await advanced(order, caller)
+
+
+def _parcel(order: Order, shipment_id: str, carrier: str | None, at: datetime) -> BookParcel:
+    """Return the booking of a shipment. The order may change between two tries: what is another parcel has another key."""
+    shipment, where, service = order.shipment(shipment_id), order.facts.ship_to, order.facts.delivery.service.value
+    parts = fingerprint("parcel", carrier, shipment.warehouse, where, service, shipment.units)
+    return BookParcel(
+        key=f"{shipment_id}/{parts[:12]}",
+        carrier=carrier,
+        warehouse=shipment.warehouse,
+        address=where,
+        service=service,
+        units=shipment.units,
+        at=at,
+    )
+
+
+async def _sent_as_booked(order: Order, shipment_id: str, caller: Caller, asked: BookParcel, booked: Booked) -> Order:
+    """Book that the shipment left, unless the order changed meanwhile so that the parcel is not the one that was booked."""
+
+    def decide(current: Order, now: datetime) -> Decision:
+        decision = _dispatched(current, shipment_id, booked, now)
+        if decision.order is not current and _parcel(current, shipment_id, asked.carrier, asked.at).key != asked.key:
+            raise Conflict(f"order {current.id} changed while the parcel of {shipment_id} was booked")
+        return decision
+
+    return await changed(order.id, "ship", decide, caller, request=(shipment_id,), known=order)
 
 
 async def accept_dispatch(
     order_id: str, shipment_id: str, caller: Caller, *, booked: Booked, known: Order | None = None
 ) -> Order:
     """Book that a shipment left under a tracking number that is known already."""
+    return await changed(
+        order_id,
+        "ship",
+        lambda order, now: _dispatched(order, shipment_id, booked, now),
+        caller,
+        request=(shipment_id,),
+        known=known,
+    )
 
-    def decide(order: Order, now: datetime) -> Decision:
-        shipment = order.shipment(shipment_id)
-        if shipment.tracking_number == booked.tracking_number and shipment.shipped_at is not None:
-            return decided(order)
-        return shipping.shipped(
-            order,
-            shipment_id,
-            now,
-            carrier=booked.carrier,
-            tracking_number=booked.tracking_number,
-            tracking_url=booked.tracking_url,
-            label_url=booked.label_url,
-        )
 
-    return await changed(order_id, "ship", decide, caller, request=(shipment_id,), known=known)
+def _dispatched(order: Order, shipment_id: str, booked: Booked, now: datetime) -> Decision:
+    """Let the shipment leave under its tracking number; a repeat changes nothing."""
+    shipment = order.shipment(shipment_id)
+    if shipment.tracking_number == booked.tracking_number and shipment.shipped_at is not None:
+        return decided(order)
+    return shipping.shipped(
+        order,
+        shipment_id,
+        now,
+        carrier=booked.carrier,
+        tracking_number=booked.tracking_number,
+        tracking_url=booked.tracking_url,
+        label_url=booked.label_url,
+    )
 
 
 async def dispatch(

@@ -178,6 +178,18 @@ class LeaseCases(StoreCase):
         assert claimed(store) == ()
         assert [again.attempts for again in claimed(store, after=LATER)] == [2]
 
+    def test_giving_up_brings_no_order_forward(self, store: Store) -> None:
+        """Somebody else changed the orders meanwhile: one waits until later, one for nothing any more. Both stay as that change left them."""
+        later, never = due(store, "order-1", "order-2")
+        first, second = claimed(store)
+        stored(store, attrs.evolve(next_commit(later), due_at=NOON + LATER, due_for="move_money"))
+        stored(store, attrs.evolve(next_commit(never), due_at=None, due_for=None))
+        for lease in (first, second):
+            store.give_up(GiveUp(lease, NOON, ""))
+
+        assert claimed(store) == ()
+        assert [lease.order_id for lease in claimed(store, after=LATER)] == ["order-1"]
+
     def test_only_who_holds_an_order_can_give_it_up(self, store: Store) -> None:
         """Neither a worker that was overtaken nor one whose commit ended the lease moves the order's time."""
         (order,) = due(store, "order-1")

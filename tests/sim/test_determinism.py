@@ -1,0 +1,93 @@
+"""A seed says everything: the same run on every Python, under every hash seed, over every number of processes, and from its faults alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orderkit.testing.sim import campaigns
+from orderkit.testing.sim.faults import Drawn
+from orderkit.testing.sim.running import run
+from orderkit.testing.sim.scenarios import named
+from orderkit.testing.sim.workload import drawn
+from tests.architecture.tree import ROOT
+
+SEEDS = 12
+FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
+SOURCES = [ROOT / "src", *(ROOT / "adapters").iterdir()]
+
+
+def fingerprint(python: str, hash_seed: str) -> str:
+    """Return the fingerprint of the first seeds in a process of its own; it may borrow this one's pure packages."""
+    path = os.pathsep.join([*map(str, SOURCES), *(entry for entry in sys.path if entry.endswith("site-packages"))])
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
+    done = subprocess.run(
+        [python, "-c", FINGERPRINT.format(count=SEEDS)], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def interpreter(version: str) -> str | None:
+    """Return an interpreter of that version that works, if there is one."""
+    homes = [Path.home() / ".pyenv/versions", Path.home() / ".local/share/uv/python"]
+    places = [str(path) for home in homes for path in sorted(home.glob(f"*{version}*/bin/python{version}"))]
+    for name in (*places, f"python{version}"):
+        found = shutil.which(name)
+        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return found
+    return None
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1", "2", "77"])
+def test_a_fingerprint_does_not_depend_on_the_hash_seed(hash_seed: str) -> None:
+    """A dozen seeds come to the same hash, whatever order sets of text have."""
+    assert fingerprint(sys.executable, hash_seed) == campaigns.seeds(SEEDS).fingerprint
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_a_fingerprint_does_not_depend_on_the_python(version: str) -> None:
+    """A dozen seeds come to the same hash on every Python that is here."""
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"no Python {version} here")
+
+    assert fingerprint(python, "random") == campaigns.seeds(SEEDS).fingerprint
+
+
+def test_a_fingerprint_does_not_depend_on_the_number_of_processes() -> None:
+    """Two processes share sixty seeds; what comes back is what one process says."""
+    alone, shared = campaigns.seeds(60), campaigns.seeds(60, jobs=2)
+
+    assert (shared.fingerprint, shared.runs, shared.gates) == (alone.fingerprint, alone.runs, alone.gates)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_run_is_its_faults(seed: int) -> None:
+    """Given the faults that a seed drew, and no dice for faults, the same run happens again."""
+    scenario = drawn(seed)
+    first = run(scenario, seed, Drawn.by(seed))
+    again = run(scenario, seed, first.faults)
+
+    assert again.fingerprint == first.fingerprint
+    assert again.faults == first.faults
+
+
+def test_a_fault_more_is_another_run() -> None:
+    """The fingerprint notices a single lost answer."""
+    plain = run(named("placement"), traced=True)
+    place = next(place for place in plain.places if place[1] == "MoveMoney")
+    lost = run(named("placement"), faults=[fault_at(place)])
+
+    assert lost.fingerprint != plain.fingerprint
+
+
+def fault_at(place: tuple[str, str, int]) -> object:
+    """Return the fault that loses the answer at a place."""
+    from orderkit.testing.sim import Fault, FaultKind, Place  # noqa: PLC0415  (only here)
+
+    return Fault(Place(*place), FaultKind.LOST)
