@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Unavailable as missing:
                 run.failures[name] = str(missing)
                 say(f"  not run: {missing}")
+            except Exception as error:  # noqa: BLE001  (what the others measured is kept)
+                run.failures[name] = f"{type(error).__name__}: {error}"
+                traceback.print_exc()
     finally:
         run.close()
     _written(run, asked.json, asked.html or (asked.json and asked.json.with_suffix(".html")))

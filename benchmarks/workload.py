@@ -16,6 +16,7 @@ from orderkit.domain.cart import CartLine
 from orderkit.domain.order import DeliveryPreference
 from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Refused
 
+_PRIME = 7_919  # shares no factor with the number of SKUs
 WAREHOUSES = ("berlin", "madrid")
 PLENTY = 100_000_000  # stock never ends the run
 
@@ -41,8 +42,12 @@ class Workload:
         return f"checkout-{n:012d}"
 
     def picked(self, n: int) -> list[tuple[str, int, int]]:
-        """Return SKU, quantity and unit price of each line of the nth order. SKUs are spread by a prime, and differ within an order."""
-        return [(self.sku(n * 7_919 + line * 31), 1 + line % 2, 1_250 + 100 * line) for line in range(self.lines)]
+        """Return SKU, quantity and unit price of each line of the nth order.
+
+        SKUs are spread by a prime, and differ within an order. Every second order lies in both warehouses, so an order has 1.5 parcels.
+        """
+        first, step = n * _PRIME, 2 - n % 2
+        return [(self.sku(first + line * step), 1 + line % 2, 1_250 + 100 * line) for line in range(self.lines)]
 
     def total_minor(self, n: int) -> int:
         """Return what the nth order costs."""
@@ -50,20 +55,21 @@ class Workload:
 
     @cached_property
     def _padding(self) -> str:
-        return ("Handle with care, ring twice, leave it with the neighbor on the left. " * 200)[: self.document_bytes]
-
-    @cached_property
-    def _delivery(self) -> DeliveryPreference:
-        bare = 1_000 + 500 * self.lines  # what addresses, lines, prices and policies take by themselves
-        return DeliveryPreference(note=self._padding[: max(self.document_bytes - bare, 0)])
+        """Words enough for a document of the wanted size; addresses, prices and policies take some of it, and so does each line."""
+        words = "Handle with care, ring twice, leave it with the neighbor on the left. "
+        room = max(self.document_bytes - 960 - 222 * self.lines, 0)
+        return (words * (room // len(words) + 1))[:room]
 
     def cart(self, n: int) -> Cart:
-        """Return the nth cart."""
+        """Return the nth cart. No two are equal, so that nothing is found in a cache that a shop would not find there."""
         lines = tuple(
-            CartLine(sku=sku, quantity=quantity, unit_price_minor=price, name=f"Thing {sku}")
-            for sku, quantity, price in self.picked(n)
+            [
+                CartLine(sku=sku, quantity=quantity, unit_price_minor=price, name=f"Thing {sku}")
+                for sku, quantity, price in self.picked(n)
+            ]
         )
-        return Cart(customer=self.customer(n), ship_to=_HOME, currency="EUR", lines=lines, delivery=self._delivery)
+        delivery = DeliveryPreference(note=f"{n:09d} {self._padding}")
+        return Cart(customer=self.customer(n), ship_to=_HOME, currency="EUR", lines=lines, delivery=delivery)
 
     def stock(self) -> dict[str, dict[str, int]]:
         """Return what lies where before the run, by SKU and warehouse: each SKU in one warehouse, so that orders split now and then."""
