@@ -165,7 +165,7 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(repr(tuple(map(_canonical, parts))).encode()).hexdigest()[:32]
 
 
-_PLAIN = (str, int, bool, type(None))
+_PLAIN = frozenset({str, int, bool, type(None)})
 _GETTERS: dict[type, Callable[[object], tuple[object, ...]]] = {}
 
 
@@ -178,7 +178,10 @@ def _canonical(part: object) -> object:
         names = [field.name for field in attrs.fields(kind)]
         getter = _GETTERS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
     if getter is not None:
-        return kind.__name__, *map(_canonical, getter(part))
+        # Most fields are plain: they are told apart here, because a call for each costs more than all the rest.
+        return kind.__name__, *[each if type(each) in _PLAIN else _canonical(each) for each in getter(part)]
+    if kind is tuple:
+        return tuple([each if type(each) in _PLAIN else _canonical(each) for each in part])  # type: ignore[attr-defined]  # it is a tuple
     if isinstance(part, Mapping):
         return tuple(sorted((str(key), _canonical(value)) for key, value in part.items()))
     if isinstance(part, (set, frozenset)):
