@@ -35,6 +35,9 @@ class CaptureMode(StrEnum):
     PER_SHIPMENT = "per_shipment"
 
 
+OPEN = ("pending", "unknown")  # states of an operation whose answer is not known yet
+
+
 @attrs.frozen(kw_only=True)
 class Tender:
     """How the customer wants to pay a part of the order: a method token, its kind, and an amount (`None`: the rest)."""
@@ -74,7 +77,7 @@ class Operation:
     @property
     def open(self) -> bool:
         """Whether the answer is not known yet."""
-        return self.state in ("pending", "unknown")
+        return self.state in OPEN
 
 
 @attrs.frozen(kw_only=True)

@@ -116,6 +116,8 @@ def divided(tenders: Sequence[Tender], total_minor: int) -> list[tuple[Tender, i
     """Return each tender with its amount; one tender without an amount takes the rest, and all must add up to the total."""
     if not tenders:
         raise InvalidInput("nothing to pay with", code="tenders_mismatch", field="tenders")
+    if len(tenders) == 1 and tenders[0].amount_minor is None:
+        return [(tenders[0], total_minor)] if total_minor else []
     fixed = sum(t.amount_minor for t in tenders if t.amount_minor is not None)
     open_tenders = [t for t in tenders if t.amount_minor is None]
     rest = total_minor - fixed
