@@ -12,6 +12,7 @@ from operator import attrgetter
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OPEN, OperationKind
 from orderkit.domain.quantities import Bucket
@@ -50,7 +51,8 @@ ROLES: dict[str, tuple[TaskKind, ...]] = {
 }
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Task:
     """One thing to do for an order, and when. `subject` is the id of the operation, shipment, return or hold."""
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from orderkit.domain.evolving import evolve
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.order import Facts, Hold, Order, Refund, SagaRun
 from orderkit.domain.payment import Payment
 from orderkit.domain.quantities import Line, Move, moved
@@ -25,7 +25,8 @@ from orderkit.domain.status import word
 RECORD_SCHEMA = 1
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Event:
     """A fact for the world: `order.placed`, `shipment.delivered`. `data` holds ids, names and numbers, never personal data."""
 
@@ -34,7 +35,8 @@ class Event:
     schema: int = 1
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class StockMove:
     """What a decision does to one SKU at one warehouse: units on the shelf, and units promised."""
 
@@ -44,7 +46,8 @@ class StockMove:
     reserved: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Stamp:
     """Who did it, when, why, by which command; `correlation` ties what belongs to one request together."""
 
@@ -55,7 +58,8 @@ class Stamp:
     correlation: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Change:
     """The difference between two versions of an order, part by part. Units are not in it: the moves say them."""
 
@@ -73,7 +77,8 @@ class Change:
     findings: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Record:
     """One commit of one order in the log: (order, version) is its name and its place in the order of things."""
 
@@ -94,7 +99,8 @@ class Record:
         return f"{self.order_id}/{self.version}"
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Decision:
     """What a command does, before anything has happened: the dry run and the real run read the same value."""
 
@@ -123,7 +129,8 @@ def decided(
     order: Order, *events: Event, moves: Iterable[Move] = (), stock: Iterable[StockMove] = (), **changes: Any
 ) -> Decision:
     """Return the decision that changes the order so; the moves are applied to its lines here, once."""
-    if moves := tuple(moves):
+    moves = tuple(moves)
+    if moves:
         changes["lines"] = moved(changes.get("lines", order.lines), moves)
     return Decision(
         order=evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock)

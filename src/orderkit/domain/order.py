@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.domain.lifecycle import HOLD, ORDER, REFUND
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment
 from orderkit.domain.pricing import Prices
@@ -62,7 +63,8 @@ class DeliveryPreference:
     note: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class OrderLine:
     """What was ordered on one line, as agreed. `seller` names who sells it where there are several.
 
@@ -91,7 +93,8 @@ class Policies:
     reservation: timedelta = timedelta(minutes=30)
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Facts:
     """The document of an order: who, what, where to, at which prices, under which rules."""
 
@@ -145,7 +148,8 @@ class Hold:
     released_at: datetime | None = None
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class SagaRun:
     """Where a durable sequence stands: definition by name and version, step by name, and the way it goes."""
 
@@ -158,7 +162,8 @@ class SagaRun:
     reason: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Order:
     """An order as it stands. `version` counts its commits; `state` is its own axis, the others are derived."""
 

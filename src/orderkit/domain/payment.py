@@ -13,7 +13,7 @@ from enum import StrEnum
 
 import attrs
 
-from orderkit.domain.evolving import evolve
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.lifecycle import OPERATION, PAYMENT
 from orderkit.errors import NotAllowed
 
@@ -47,7 +47,8 @@ class Tender:
     amount_minor: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Operation:
     """One movement of money asked of a provider.
 
@@ -80,7 +81,8 @@ class Operation:
         return self.state in OPEN
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Payment:
     """One tender of an order and everything that was asked of its provider."""
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.errors import NotAllowed
 
 
@@ -61,7 +62,8 @@ LEGAL: dict[Bucket | None, frozenset[Bucket | None]] = {
 }
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Move:
     """One row of the quantity ledger: `quantity` units of a line go from one bucket to another.
 
@@ -75,7 +77,8 @@ class Move:
     cause: str | None = None
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Line:
     """A line's units: how many were ordered, and where they are now."""
 
