@@ -7,12 +7,18 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import attrs
-from fastapi import FastAPI, Header, HTTPException
+import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
 import orderkit
 from orderkit import AsyncShop
-from orderkit_fastapi import Actor, add_problem_handlers, orders_router
+
+try:
+    from fastapi import FastAPI, Header, HTTPException
+
+    from orderkit_fastapi import Actor, add_problem_handlers, orders_router
+except ModuleNotFoundError:
+    pytest.skip("FastAPI is not installed (pip install 'orderkit[fastapi]')", allow_module_level=True)
 
 CART = {
     "items": [{"sku_id": "MUG", "quantity": 3, "price": "12.50"}, {"sku_id": "TEE", "quantity": 1, "price": "20.00"}],

@@ -11,8 +11,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from orderkit.errors import OrderkitError
-from orderkit_fastapi.access import Limiter
 from tests.acceptance.served import CART, Web, opening, problem, served
 
 ITEM = CART["items"][0]  # type: ignore[index]
@@ -270,20 +268,6 @@ async def test_too_many_requests_are_429(tmp_path: Path) -> None:
     problem(answers[-1], 429, "rate_limited")
     assert answers[-1].headers["Retry-After"] == "2"
     assert other.status_code == 200
-
-
-def test_a_bucket_fills_again() -> None:
-    """Half a token a second: refused at once, served after the seconds that the refusal named."""
-    now = [100.0]
-    limiter = Limiter(rate=0.5, burst=1, clock=lambda: now[0])
-    limiter.take("customer:anna")
-    with pytest.raises(OrderkitError) as refused:
-        limiter.take("customer:anna")
-    now[0] += refused.value.facts["retry_after_seconds"]
-
-    limiter.take("customer:anna")
-
-    assert refused.value.facts == {"retry_after_seconds": 2}
 
 
 class Cable:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 
-from fastapi import FastAPI
-
-from orderkit_fastapi import add_problem_handlers, orders_router
-from tests.acceptance.served import PROBLEM, current_actor, opening, problem, running, served
+from tests.acceptance.served import (
+    PROBLEM,
+    FastAPI,
+    add_problem_handlers,
+    current_actor,
+    opening,
+    orders_router,
+    problem,
+    running,
+    served,
+)
 
 
 async def test_a_bug_is_500_and_tells_nothing_of_itself() -> None:

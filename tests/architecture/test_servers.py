@@ -6,13 +6,16 @@ import os
 
 import pytest
 
+from tests.drivers import needs_psycopg
 from tests.servers import NoServer, PostgresServer, programs
 
 
+@needs_psycopg
 @pytest.mark.postgres
 def test_a_private_server_starts_durable_on_loopback_and_leaves_nothing() -> None:
     """A started server syncs to disk, listens on loopback only, and is gone with its folder after `stop`."""
-    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'orderkit[postgres]')")
+    import psycopg  # noqa: PLC0415  (an extra)
+
     try:
         programs()
     except NoServer as missing:

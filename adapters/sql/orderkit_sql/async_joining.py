@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.util import await_only
 
 from orderkit_sql.joining import (
@@ -43,6 +42,8 @@ class _Late:
 
 
 def _found(transaction: object, engine: Engine) -> HostConnection:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession  # noqa: PLC0415  (it needs greenlet)
+
     if isinstance(transaction, AsyncSession):
         return host_connection(transaction.sync_session, engine)
     if isinstance(transaction, AsyncConnection):

@@ -1,7 +1,8 @@
 """The SQL store for an event loop: the very same store, run by SQLAlchemy's bridge between calls and awaits. Nothing is written twice.
 
 SQLAlchemy's async drivers are called like sync ones inside a greenlet; a method of the sync store, run in one, waits without blocking the
-loop. Only what waits by itself is replaced: the pause between tries, and the lock of SQLite's one writer.
+loop. Only what waits by itself is replaced: the pause between tries, and the lock of SQLite's one writer. SQLAlchemy's half for event loops is
+imported when a store is opened: it needs greenlet, which only the drivers' extras bring.
 """
 
 from __future__ import annotations
@@ -9,9 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 from sqlalchemy.util import await_only, greenlet_spawn
 
@@ -48,6 +48,9 @@ from orderkit_sql.methods import SqlMethods
 from orderkit_sql.migrating import ensure
 from orderkit_sql.store import JoinedStore, SqlStore
 from orderkit_sql.verifying import Finding
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 
 class AsyncSqlMethods:
@@ -138,7 +141,7 @@ class AsyncSqlStore(AsyncSqlMethods):
         raises `Misconfigured` (`autocommit_refused`) when there is no transaction to join.
         """
         host = late_host_connection(transaction, self._engine.sync_engine)
-        return AsyncSqlMethods(JoinedStore(self.database, host))
+        return AsyncSqlMethods(JoinedStore(self.database, host, self._store._write_apart))  # noqa: SLF001  (its other half)
 
     async def verify_log(self) -> list[Finding]:
         """Hold every hash chain and every stored order against the log; return what is wrong."""
@@ -175,6 +178,8 @@ def make_async_engine(address: Address) -> AsyncEngine:
     options: dict[str, Any] = {"hide_parameters": True, "connect_args": dict(address.arguments), **address.pool}
     name = "sqlite+aiosqlite" if address.url.get_backend_name() == "sqlite" else "postgresql+psycopg"
     try:
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  (it needs greenlet)
+
         engine = create_async_engine(address.url.set(drivername=name), poolclass=AsyncAdaptedQueuePool, **options)
     except ImportError as error:
         raise missing_driver(address.url.get_backend_name(), error) from error

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, Table
 
+from orderkit_sql import partitioning
 from orderkit_sql.schema import full_name
 
 Row = tuple[Any, ...]
@@ -53,6 +54,9 @@ class Backend(Protocol):
 
     def texts(self, values: Sequence[str]) -> Row:
         """Return the parameters of `among`."""
+
+    def near(self, column: str, order_ids: Sequence[str]) -> str:
+        """Return SQL, to follow other conditions, that names the partitions of these orders; nothing where there are none."""
 
 
 class Sqlite:
@@ -99,6 +103,10 @@ class Sqlite:
         """Return the list's parameter."""
         return (dumps(values),)
 
+    def near(self, column: str, order_ids: Sequence[str]) -> str:  # noqa: ARG002  (nothing is partitioned)
+        """Return nothing: there are no partitions."""
+        return ""
+
 
 class Postgres:
     """PostgreSQL through psycopg: rows are locked in order, and sets of rows travel as arrays."""
@@ -136,7 +144,10 @@ class Postgres:
     ) -> None:
         """Update many rows."""
         if rows:
-            connection.exec_driver_sql(_update_set(table, names, keys), self.row_parameters(table, names + keys, rows))
+            statement = _update_set(table, names, keys)
+            if "by" in table.info:
+                statement += self.near(f"t.{keys[0]}", [row[len(names)] for row in rows])
+            connection.exec_driver_sql(statement, self.row_parameters(table, names + keys, rows))
 
     def among(self, column: str) -> str:
         """Return SQL for membership in a list of texts."""
@@ -145,6 +156,10 @@ class Postgres:
     def texts(self, values: Sequence[str]) -> Row:
         """Return the list's parameter."""
         return (_array("text", values),)
+
+    def near(self, column: str, order_ids: Sequence[str]) -> str:
+        """Return the bounds of the orders' months."""
+        return partitioning.near(column, order_ids)
 
 
 @lru_cache(maxsize=4096)  # a batch says the same few times again and again

@@ -6,15 +6,17 @@ import attrs
 from sqlalchemy import Table
 
 from orderkit_sql.backend import Backend, Postgres, Sqlite
+from orderkit_sql.partitioning import Months
 from orderkit_sql.schema import Dialect, Tables, full_name, tables
 
 
 @attrs.frozen(eq=False)
 class Database:
-    """One database: its tables and its ways."""
+    """One database: its tables, its ways, and the months that were seen in it (none where tables are not partitioned)."""
 
     tables: Tables
     backend: Backend
+    months: Months | None
 
     def name(self, table: Table) -> str:
         """Return the table's name as SQL writes it."""
@@ -23,4 +25,6 @@ class Database:
 
 def database(dialect: Dialect, schema: str = "orderkit") -> Database:
     """Return the database of that kind, with its tables under that name."""
-    return Database(tables(dialect, schema), Postgres() if dialect == "postgresql" else Sqlite())
+    if dialect == "postgresql":
+        return Database(tables(dialect, schema), Postgres(), Months(schema))
+    return Database(tables(dialect, schema), Sqlite(), None)

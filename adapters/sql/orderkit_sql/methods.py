@@ -56,6 +56,10 @@ class SqlMethods(ABC):
         """Run work that writes; it is told whether an earlier try may have been committed."""
 
     @abstractmethod
+    def _write_apart(self, work: Work[None]) -> None:
+        """Run work that writes in a transaction of our own, also where the others are the host's."""
+
+    @abstractmethod
     def _read(self, work: Work[A]) -> A:
         """Run work that is one statement."""
 
@@ -73,6 +77,8 @@ class SqlMethods(ABC):
         try:
             return self._commit(commits)
         except UNWRITABLE as error:
+            if self.database.months is not None:
+                self.database.months.forget()
             if len(commits) == 1 and isinstance(error, OrderkitError):
                 raise
             if len(commits) == 1:
@@ -80,7 +86,17 @@ class SqlMethods(ABC):
         return [self._alone(commit) for commit in commits]
 
     def _commit(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
+        self._make_months(commits)
         return self._write(lambda c, unsure: writing.commit_many(self.database, c, commits, resolving=unsure))
+
+    def _make_months(self, commits: Sequence[Commit]) -> None:
+        """Make the partitions of new orders before their rows."""
+        months = self.database.months
+        if months is None:
+            return
+        if missing := months.missing([commit.after.id for commit in commits if commit.before is None]):
+            self._write_apart(lambda c: months.make(c, missing))
+            months.made(missing)
 
     def _alone(self, commit: Commit) -> Any:
         """Commit one element by itself; what is wrong with it is its answer."""

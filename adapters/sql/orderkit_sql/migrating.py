@@ -1,33 +1,52 @@
-"""Making and checking the tables. The version stands in a table of one row; a store refuses to work on any other version than its own."""
+"""Making the tables, bringing them from an older version, and checking them when a store is opened.
+
+The version of the tables stands in a table of one row; the steps that were run (see `migrations`) in another. A program works on its own
+version, and on the one before it once the step `pre` was run: so a new program is deployed between `pre` and `post`, and the old one goes on
+meanwhile. A new store is made in one go and needs no step, so Alembic is imported only where an older one is brought forward.
+"""
 
 from __future__ import annotations
 
+import attrs
 from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError
 
-from orderkit.errors import Misconfigured
+from orderkit.errors import InvalidInput, Misconfigured
 from orderkit.plugins.url import Url
+from orderkit_sql.creating import creation, dropped_views, renewed, views
 from orderkit_sql.database import Database
 from orderkit_sql.engines import READS, Address, address_of, passing_engine
 from orderkit_sql.failures import as_error
-from orderkit_sql.schema import SCHEMA_VERSION, creation
+from orderkit_sql.schema import SCHEMA_VERSION
 
+PHASES = ("all", "pre", "post")
 _MIGRATION_LOCK = 7_093_104_418
 
 
-def migrate(url: Url | str, print_only: bool = False) -> tuple[str, ...]:  # noqa: FBT001, FBT002  (the hook's own form)
-    """Create the tables where they are missing; return the SQL. With `print_only` nothing is run.
+@attrs.frozen
+class Stored:
+    """What a database says of its tables: the version that programs go by, and the last step that was run."""
 
+    version: int
+    step: str
+
+
+def migrate(url: Url | str, print_only: bool = False, phase: str = "all") -> tuple[str, ...]:  # noqa: FBT001, FBT002  (the hook's own form)
+    """Make the tables or bring them forward; return the SQL, nothing when they are up to date. With `print_only` nothing is run.
+
+    `phase` stops after what may run before a deploy (`pre`), or demands that it was run and does the rest (`post`).
     Raises: `Misconfigured` when the address is wrong or the tables are of a version that this program does not know; `PortError` when the
     database cannot be reached.
     """
+    if phase not in PHASES:
+        raise InvalidInput(f"{phase!r} is no phase: {', '.join(PHASES)}", field="phase")
     address = address_of(url)
     if address.shared or (print_only and address.path is not None and not address.path.exists()):
         return creation(address.database.tables)
     checked_path(address)
     engine = passing_engine(address)
     try:
-        return _migrated(engine, address.database, print_only=print_only)
+        return _migrated(engine, address.database, print_only=print_only, phase=phase)
     except DBAPIError as error:
         raise as_error(error) from error
     finally:
@@ -44,17 +63,17 @@ def ensure(address: Address) -> None:
     engine = passing_engine(address)
     try:
         with engine.execution_options(**{READS: True}).connect() as connection:
-            version = stored_version(address.database, connection)
-        if version is None and address.create:
-            _migrated(engine, address.database, print_only=False)
+            stored = stored_version(address.database, connection)
+        if stored is None and address.create:
+            _migrated(engine, address.database, print_only=False, phase="all")
             return
     except DBAPIError as error:
         raise as_error(error) from error
     finally:
         engine.dispose()
-    if version is None:
+    if stored is None:
         raise _missing(address)
-    _known(version)
+    _usable(stored)
 
 
 def _missing(address: Address) -> Misconfigured:
@@ -81,42 +100,89 @@ def checked_path(address: Address) -> None:
         raise Misconfigured(f"{path} is a directory, not a file", code="file_missing")
 
 
-def stored_version(database: Database, connection: Connection) -> int | None:
-    """Return the version of the tables, or nothing where there are none."""
-    table = database.tables.schema_version
-    if not inspect(connection).has_table(table.name, schema=table.schema):
+def stored_version(database: Database, connection: Connection) -> Stored | None:
+    """Return what the database says of its tables, or nothing where there are none."""
+    table, steps = database.tables.schema_version, database.tables.migrations
+    names = inspect(connection).get_table_names(schema=table.schema)
+    if table.name not in names:
         return None
-    found: int | None = connection.exec_driver_sql(f"SELECT version FROM {database.name(table)}").scalar()
-    return found
+    version = connection.exec_driver_sql(f"SELECT version FROM {database.name(table)}").scalar_one()
+    if steps.name not in names:
+        return Stored(version, str(version))  # from before there were steps
+    return Stored(version, connection.exec_driver_sql(f"SELECT version_num FROM {database.name(steps)}").scalar_one())
 
 
-def _migrated(engine: Engine, database: Database, *, print_only: bool) -> tuple[str, ...]:
-    """Make the tables in one transaction, one process at a time."""
+def _migrated(engine: Engine, database: Database, *, print_only: bool, phase: str) -> tuple[str, ...]:
+    """Make the tables or run the steps that are missing, in one transaction, one process at a time."""
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        version = stored_version(database, connection)
-        if version is not None:
-            _known(version)
+        stored = stored_version(database, connection)
+        if stored is None:
+            statements = creation(database.tables)
+            if not print_only:
+                _run(connection, statements)
+                connection.commit()
+            return statements
+        _not_newer(stored)
+        from orderkit_sql.stepping import steps_from, step_to  # noqa: PLC0415  (Alembic only where an older store is brought forward)
+
+        target = target_of(stored, phase)
+        if target is None:
             return ()
-        statements = creation(database.tables)
+        tables = database.tables
+        statements = (
+            *dropped_views(tables),
+            *steps_from(stored.step, target, tables),
+            *renewed(tables),
+            *views(tables),
+        )
         if not print_only:
-            _run(connection, statements)
+            _run(connection, dropped_views(tables))
+            step_to(target, connection, tables)
+            _run(connection, (*renewed(tables), *views(tables)))
             connection.commit()
         return statements
 
 
-def _run(connection: Connection, statements: tuple[str, ...]) -> None:
-    """Run the statements; PostgreSQL takes them all in one message, SQLite's driver one at a time."""
-    for statement in ("; ".join(statements),) if connection.dialect.name == "postgresql" else statements:
-        connection.exec_driver_sql(statement)
-
-
-def _known(version: int) -> None:
-    if version != SCHEMA_VERSION:
+def target_of(stored: Stored, phase: str) -> str | None:
+    """Return the step to go to, or nothing when it was run."""
+    pre, post = f"{SCHEMA_VERSION}_pre", f"{SCHEMA_VERSION}_post"
+    if stored.step == post or (phase == "pre" and stored.step == pre):
+        return None
+    if phase == "post" and stored.step != pre:
         raise Misconfigured(
-            f"the store's tables are of version {version}, this program works with version {SCHEMA_VERSION}",
+            f"the step {pre} was not run yet",
             code="schema_outdated",
-            remedy="Run `orderkit migrate --store URL`." if version < SCHEMA_VERSION else "Install a newer orderkit.",
-            facts={"stored": version, "known": SCHEMA_VERSION},
+            remedy="Run `orderkit migrate --phase pre`, deploy, then run `--phase post`.",
+            facts={"stored": stored.version, "known": SCHEMA_VERSION},
         )
+    return pre if phase == "pre" else post
+
+
+def _run(connection: Connection, statements: tuple[str, ...]) -> None:
+    """Run the statements as they are: a percent sign in a function is no parameter."""
+    for statement in statements:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _usable(stored: Stored) -> None:
+    """Refuse tables on which this program would not work."""
+    ready = stored.version == SCHEMA_VERSION - 1 and stored.step == f"{SCHEMA_VERSION}_pre"
+    if stored.version != SCHEMA_VERSION and not ready:
+        raise _outdated(stored)
+
+
+def _not_newer(stored: Stored) -> None:
+    if stored.version > SCHEMA_VERSION:
+        raise _outdated(stored)
+
+
+def _outdated(stored: Stored) -> Misconfigured:
+    older = stored.version < SCHEMA_VERSION
+    return Misconfigured(
+        f"the store's tables are of version {stored.version}, this program works with version {SCHEMA_VERSION}",
+        code="schema_outdated",
+        remedy="Run `orderkit migrate --store URL`." if older else "Install a newer orderkit.",
+        facts={"stored": stored.version, "known": SCHEMA_VERSION},
+    )

@@ -109,6 +109,6 @@ def _delete(database: Database, connection: Connection, table: Table, rows: Sequ
         backend = database.backend
         connection.exec_driver_sql(
             f"DELETE FROM {database.name(table)} AS t WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, LINE_KEY)}"
-            " WHERE t.order_id = v.order_id AND t.number = v.number)",
+            f" WHERE t.order_id = v.order_id AND t.number = v.number){backend.near('t.order_id', [row[0] for row in rows])}",
             backend.row_parameters(table, LINE_KEY, rows),
         )

@@ -82,7 +82,7 @@ def _selected(
     order: str = "",
 ) -> Sequence[Sequence[Any]]:
     backend = database.backend
-    statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key)}{order}"
+    statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key)}{backend.near(key, ids)}{order}"
     return connection.exec_driver_sql(statement, backend.texts(ids)).fetchall()
 
 
@@ -96,8 +96,7 @@ def find_keys(database: Database, connection: Connection, keys: Sequence[FindKey
 def read_records(database: Database, connection: Connection, asked: ReadRecords) -> tuple[Record, ...]:
     """Return the log of an order, oldest first."""
     backend = database.backend
-    statement = (
-        f"SELECT body FROM {database.name(database.tables.records)} WHERE {backend.among('order_id')} ORDER BY version"
-    )
+    near = backend.near("order_id", [asked.order_id])
+    statement = f"SELECT body FROM {database.name(database.tables.records)} WHERE {backend.among('order_id')}{near} ORDER BY version"
     rows = connection.exec_driver_sql(statement, backend.texts([asked.order_id]))
     return tuple(decode_record(row[0]) for row in rows)

@@ -1,8 +1,8 @@
-"""The tables: one definition for SQLite and PostgreSQL, and the statements that make them.
+"""The tables: one definition for SQLite and PostgreSQL. The statements that make them are in `creating`.
 
 On PostgreSQL the tables live in a schema of their own, on SQLite they bear a prefix. Rows are narrow and constrained, documents are bytes
-of JSON; the order's id begins every key, so that partitions and shards can follow it. There are no foreign keys: one function writes all
-rows of an order in one transaction, and `verify_log` checks what they would. This module knows no connections.
+of JSON; the order's id begins every key, so that partitions and shards follow it (see `partitioning`). There are no foreign keys: one
+function writes all rows of an order in one transaction, and `verify_log` checks what they would. This module knows no connections.
 """
 
 from __future__ import annotations
@@ -22,18 +22,17 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.types import TIMESTAMP, TypeEngine
 
 from orderkit.domain.lifecycle import ORDER, PAYMENT, RETURN, SHIPMENT, STATUS
 from orderkit.domain.quantities import FORWARD, REVERSE, Bucket
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -42,6 +41,13 @@ LEFT = (Bucket.SHIPPED, Bucket.DELIVERED, Bucket.LOST)
 # An order begins with one of these words; a free one is confirmed at once, one without stock ends at once.
 FIRST_WORDS = (STATUS.initial, "payment_confirmed", "cancelled")
 OUTBOX = ("published", "leased_until")
+# The words of the derived axes, which have no lifecycle of their own (see `orderkit.domain.status`).
+FULFILLMENT_WORDS = ("backordered", "fulfilled", "in_progress", "none", "partially_fulfilled", "unfulfilled")
+PAYMENT_WORDS = (
+    *("authorized", "failed", "in_doubt", "none", "overpaid", "paid", "partially_paid", "partially_refunded"),
+    *("pending", "refunded", "voided"),
+)
+RETURNS_WORDS = ("none", "partially_returned", "requested", "returned")
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -63,6 +69,11 @@ class Tables:
     stock_receipts: Table
     inbox: Table
     schema_version: Table
+    migrations: Table
+
+    def partitioned(self) -> tuple[Table, ...]:
+        """Return the tables that are cut into months, on PostgreSQL: all that begin with an order's id."""
+        return tuple(table for table in self.metadata.sorted_tables if table.info.get("by"))
 
 
 @cache
@@ -75,7 +86,7 @@ def tables(dialect: Dialect, schema: str = "orderkit") -> Tables:
         dialect=dialect,
         schema=schema,
         orders=_orders(make),
-        texts=make.table("order_texts", make.id(), make.text("text"), key=("order_id",)),
+        texts=make.table("order_texts", make.id(), make.text("text"), key=("order_id",), by="order_id"),
         keys=make.table(
             "keys",
             *(make.text(name) for name in ("principal", "operation", "key", "order_id", "fingerprint")),
@@ -97,6 +108,7 @@ def tables(dialect: Dialect, schema: str = "orderkit") -> Tables:
             Column("detail", LargeBinary, nullable=False),
             CheckConstraint(_one_of("state", RETURN.states), name="returns_state"),
             key=("order_id", "number"),
+            by="order_id",
         ),
         records=_records(make),
         stock=make.table(
@@ -131,22 +143,8 @@ def tables(dialect: Dialect, schema: str = "orderkit") -> Tables:
             Column("version", Integer, nullable=False),
             key=("single",),
         ),
+        migrations=make.table("migrations", Column("version_num", String(32), nullable=False), key=("version_num",)),
     )
-
-
-def creation(made: Tables) -> tuple[str, ...]:
-    """Return the statements that make everything, in order, ending with the version row."""
-    dialects: Any = {"postgresql": postgresql.dialect, "sqlite": sqlite.dialect}
-    dialect = dialects[made.dialect]()
-    statements = [f"CREATE SCHEMA IF NOT EXISTS {made.schema}"] if made.dialect == "postgresql" else []
-    for table in made.metadata.sorted_tables:
-        statements.append(str(CreateTable(table).compile(dialect=dialect)).strip())
-        statements += _storage(table) if made.dialect == "postgresql" else []
-        statements += [str(CreateIndex(index).compile(dialect=dialect)).strip() for index in _by_name(table.indexes)]
-    statements += _guards(made)
-    version = full_name(made.schema_version)
-    statements.append(f"INSERT INTO {version} (single, version) VALUES (1, {SCHEMA_VERSION})")
-    return tuple(statements)
 
 
 def full_name(table: Table) -> str:
@@ -164,13 +162,23 @@ class _Maker:
         self._moment: TypeEngine[Any] = TIMESTAMP(timezone=True) if dialect == "postgresql" else Text()
 
     def table(
-        self, name: str, *parts: Any, key: tuple[str, ...], narrow: bool = False, fill: int | None = None
+        self,
+        name: str,
+        *parts: Any,
+        key: tuple[str, ...],
+        narrow: bool = False,
+        fill: int | None = None,
+        by: str | None = None,
     ) -> Table:
-        options: dict[str, Any] = {}
+        """Declare a table: `narrow` without a row id (SQLite); with `fill` percent of a page used at first, in months `by` a column."""
+        options: dict[str, Any] = {"info": {}}
         if self.dialect == "sqlite" and narrow:
             options["sqlite_with_rowid"] = False
         if fill:
-            options["info"] = {"fill": fill}
+            options["info"]["fill"] = fill
+        if by and self.dialect == "postgresql":
+            options["info"]["by"] = by
+            options["postgresql_partition_by"] = f"RANGE ({by})"
         return Table(self.name(name), self.metadata, *parts, PrimaryKeyConstraint(*key), **options)
 
     def name(self, name: str) -> str:
@@ -222,12 +230,17 @@ def _orders(make: _Maker) -> Table:
         CheckConstraint("version > 0", name="orders_version"),
         CheckConstraint(_one_of("status", STATUS.states), name="orders_status"),
         CheckConstraint(_one_of("lifecycle", ORDER.states), name="orders_lifecycle"),
+        CheckConstraint(_one_of("fulfillment", FULFILLMENT_WORDS), name="orders_fulfillment"),
+        CheckConstraint(_one_of("payment_status", PAYMENT_WORDS), name="orders_payment_status"),
+        CheckConstraint(_one_of("returns_status", RETURNS_WORDS), name="orders_returns_status"),
+        CheckConstraint("total_minor >= 0 AND refunded_minor >= 0", name="orders_money"),
         make.index("orders_by_customer", "customer", "placed_at", "id"),
         make.index("orders_by_time", "placed_at", "id"),
         make.index("orders_by_status", "status", "placed_at", "id"),
         make.index("orders_due", "due_at", "id", where="due_at IS NOT NULL AND NOT parked"),
         key=("id",),
         fill=80,
+        by="id",
     )
 
 
@@ -242,12 +255,14 @@ def _order_lines(make: _Maker) -> Table:
         make.text("sku"),
         Column("ordered", Integer, nullable=False),
         *(Column(name, Integer, nullable=False) for name in BUCKETS),
+        CheckConstraint("ordered > 0", name="order_lines_ordered"),
         CheckConstraint(f"{forward} = ordered", name="order_lines_conserve"),
         CheckConstraint(f"{reverse} <= {left}", name="order_lines_returns"),
         CheckConstraint(" AND ".join(f"{name} >= 0" for name in BUCKETS), name="order_lines_not_negative"),
         key=("order_id", "number"),
         narrow=True,
         fill=70,
+        by="order_id",
     )
 
 
@@ -262,10 +277,12 @@ def _payments(make: _Maker) -> Table:
         make.moment("expires_at", optional=True),
         Column("operations", LargeBinary, nullable=False),
         CheckConstraint(_one_of("state", PAYMENT.states), name="payments_state"),
+        CheckConstraint("amount_minor >= 0", name="payments_amount"),
         CheckConstraint("0 <= captured_minor AND captured_minor <= authorized_minor", name="payments_captured"),
         CheckConstraint("0 <= refunded_minor AND refunded_minor <= captured_minor", name="payments_refunded"),
         key=("order_id", "number"),
         fill=70,
+        by="order_id",
     )
 
 
@@ -286,6 +303,7 @@ def _shipments(make: _Maker) -> Table:
         make.index("shipments_by_tracking_number", "tracking_number", where="tracking_number IS NOT NULL"),
         key=("order_id", "number"),
         fill=70,
+        by="order_id",
     )
 
 
@@ -315,6 +333,7 @@ def _records(make: _Maker) -> Table:
         ),
         make.index("records_unpublished", "order_id", "version", where="NOT published"),
         key=("order_id", "version"),
+        by="order_id",
     )
 
 
@@ -332,44 +351,5 @@ def _inbox(make: _Maker) -> Table:
     )
 
 
-def _storage(table: Table) -> list[str]:
-    """Leave room on the pages of rows that change, and store documents as they are.
-
-    Compressing them costs the server more than writing all of an order's rows (measured).
-    """
-    name, fill = full_name(table), table.info.get("fill")
-    documents = [
-        column.name
-        for column in table.columns
-        if isinstance(column.type, LargeBinary) and not column.name.endswith("hash")
-    ]
-    statements = [f"ALTER TABLE {name} SET (fillfactor = {fill})"] if fill else []
-    return statements + [f"ALTER TABLE {name} ALTER COLUMN {document} SET STORAGE EXTERNAL" for document in documents]
-
-
-def _guards(made: Tables) -> list[str]:
-    """The triggers that keep the log as it was written: only the outbox columns may change, and nothing goes."""
-    name = full_name(made.records)
-    kept = ", ".join(column.name for column in made.records.columns if column.name not in OUTBOX)
-    if made.dialect == "sqlite":
-        refuse = "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
-        return [
-            f"CREATE TRIGGER {name}_no_update BEFORE UPDATE OF {kept} ON {name} {refuse}",
-            f"CREATE TRIGGER {name}_no_delete BEFORE DELETE ON {name} {refuse}",
-        ]
-    function = f"{made.schema}.refuse_change"
-    refuse = "BEGIN RAISE EXCEPTION 'the log is append-only' USING ERRCODE = 'restrict_violation'; END"
-    return [
-        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ {refuse} $$",
-        f"CREATE TRIGGER records_no_update BEFORE UPDATE OF {kept} ON {name} FOR EACH ROW EXECUTE FUNCTION {function}()",
-        f"CREATE TRIGGER records_no_delete BEFORE DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {function}()",
-        f"CREATE TRIGGER records_no_truncate BEFORE TRUNCATE ON {name} FOR EACH STATEMENT EXECUTE FUNCTION {function}()",
-    ]
-
-
 def _one_of(column: str, words: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(word) for word in sorted(words))})"
-
-
-def _by_name(indexes: Iterable[Index]) -> list[Index]:
-    return sorted(indexes, key=lambda index: str(index.name))

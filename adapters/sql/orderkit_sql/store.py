@@ -58,7 +58,7 @@ class SqlStore(SqlMethods):
         Takes a SQLAlchemy `Connection` or `Session`, a `psycopg.Connection` or a `sqlite3.Connection`.
         Raises: `Misconfigured` (`autocommit_refused`) when there is no transaction to join.
         """
-        return JoinedStore(self.database, host_connection(transaction, self._engine))
+        return JoinedStore(self.database, host_connection(transaction, self._engine), self._write_apart)
 
     def verify_log(self) -> Iterable[Finding]:
         """Hold every hash chain and every stored order against the log; yield what is wrong."""
@@ -89,6 +89,9 @@ class SqlStore(SqlMethods):
                 delay = attempts.after(error, committing=committing)
             self._pause(delay)
 
+    def _write_apart(self, work: Work[None]) -> None:
+        self._write(lambda connection, _: work(connection))
+
     def _read(self, work: Work[A]) -> A:
         return self._looked(self._single, work)
 
@@ -117,16 +120,20 @@ class SqlStore(SqlMethods):
 class JoinedStore(SqlMethods):
     """The store in a transaction of the host: each method between SAVEPOINT and RELEASE, so that a refusal leaves the host's rows alone."""
 
-    def __init__(self, database: Database, host: Host) -> None:
+    def __init__(self, database: Database, host: Host, apart: Callable[[Work[None]], None]) -> None:
         self.database = database
         self.capabilities = capabilities(durable=False)
         self._host = host
+        self._apart = apart
 
     def close(self) -> None:
         """Nothing is closed: everything is the host's."""
 
     def _write(self, work: Callable[[Connection, bool], A]) -> A:
         return self._within(lambda connection: work(connection, False))
+
+    def _write_apart(self, work: Work[None]) -> None:
+        self._apart(work)
 
     def _read(self, work: Work[A]) -> A:
         return self._within(work)

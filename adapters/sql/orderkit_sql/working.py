@@ -135,7 +135,7 @@ def _mark(database: Database, connection: Connection, change: str, ids: Sequence
     names = ("order_id", "version")
     connection.exec_driver_sql(
         f"UPDATE {database.name(table)} AS r SET {change} FROM {backend.row_set(table, names)}"
-        " WHERE r.order_id = v.order_id AND r.version = v.version",
+        f" WHERE r.order_id = v.order_id AND r.version = v.version{backend.near('r.order_id', [order_id for order_id, _ in ids])}",
         backend.row_parameters(table, names, sorted(ids)),
     )
 

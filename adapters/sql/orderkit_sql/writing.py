@@ -223,7 +223,7 @@ def _locked_orders(database: Database, connection: Connection, ids: Sequence[str
     backend = database.backend
     statement = (
         f"SELECT id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"
-        f" FROM {database.name(database.tables.orders)} WHERE {backend.among('id')} ORDER BY id {backend.for_update}"
+        f" FROM {database.name(database.tables.orders)} WHERE {backend.among('id')}{backend.near('id', ids)} ORDER BY id {backend.for_update}"
     )
     return {
         row[0]: Stored(row[1], row[2], row[3], row[4], bool(row[5]))
@@ -237,7 +237,7 @@ def _written_before(database: Database, connection: Connection, commits: Sequenc
     names = ("order_id", "version")
     statement = (
         f"SELECT r.order_id, r.body FROM {backend.row_set(table, names)} JOIN {database.name(table)} AS r"
-        " ON r.order_id = v.order_id AND r.version = v.version"
+        f" ON r.order_id = v.order_id AND r.version = v.version{backend.near('r.order_id', [c.after.id for c in commits])}"
     )
     rows = [(commit.after.id, commit.record.version) for commit in commits]
     bodies = dict(map(tuple, connection.exec_driver_sql(statement, backend.row_parameters(table, names, rows))))

@@ -10,12 +10,19 @@ from typing import Any
 
 import attrs
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from orderkit.errors import Misconfigured
 from orderkit.ports.store import Committed, KeyClaim, OutOfStock, PutStock
 from orderkit.testing.samples import NOON, a_commit
-from orderkit_sql import AsyncSqlStore, open_async_store
+
+try:
+    from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+    from orderkit_sql import AsyncSqlStore, open_async_store
+except ImportError:  # it needs greenlet
+    pytest.skip(
+        "SQLAlchemy's asyncio extra is not installed (pip install 'orderkit[sqlite-async]')", allow_module_level=True
+    )
 
 CLAIM = KeyClaim(principal="shop", operation="place", key="checkout-7f3a", fingerprint="f1")
 

@@ -16,6 +16,7 @@ from orderkit.testing.samples import NOON, a_commit
 from orderkit_sql import SqlStore, open_async_store, open_store, prepare
 from orderkit_sql.database import database
 from orderkit_sql.engines import address_of, make_engine
+from tests.drivers import needs_psycopg
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ def test_a_wrong_address_says_what_to_write(url: str, code: str, word: str) -> N
     assert word in f"{refusal.value} {refusal.value.remedy} {refusal.value.field}"
 
 
+@needs_psycopg
 @pytest.mark.parametrize("opened", [open_store, open_async_store])
 def test_a_server_that_does_not_answer_is_an_error_of_the_port(opened: object) -> None:
     """Nothing was applied, it may be tried again, and the password stays secret."""

@@ -33,6 +33,7 @@ from orderkit.ports.store import (
 from orderkit.testing.samples import NOON, a_commit, next_commit, paid
 from orderkit_sql import SqlStore, open_async_store, open_store
 from orderkit_sql.failures import Attempts, Fault, fault_of
+from tests.drivers import needs_psycopg
 
 CLAIM = KeyClaim(principal="shop", operation="place", key="checkout-7f3a", fingerprint="f1")
 
@@ -225,6 +226,7 @@ def test_a_value_that_cannot_be_stored_harms_no_neighbor(cut: Cut) -> None:
     assert cut.direct.commit_many([next_commit(last.after)]) == [Committed(2)]
 
 
+@needs_psycopg
 def test_a_unit_of_work_is_not_tried_forever() -> None:
     """After some tries the failure is raised; each pause is longer than half the one before could be."""
     attempts = Attempts(tries_max=4)

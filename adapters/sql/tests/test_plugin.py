@@ -11,6 +11,7 @@ from orderkit.errors import Misconfigured
 from orderkit.plugins.manager import Plugins
 from orderkit.plugins.url import Url
 from orderkit_sql import AsyncSqlStore, SqlStore, plugin
+from tests.drivers import needs_aiosqlite
 
 
 def test_a_sqlite_address_opens_this_store(tmp_path: Path) -> None:
@@ -19,6 +20,7 @@ def test_a_sqlite_address_opens_this_store(tmp_path: Path) -> None:
         assert isinstance(store, SqlStore)
 
 
+@needs_aiosqlite
 async def test_a_sqlite_address_opens_its_form_for_event_loops(tmp_path: Path) -> None:
     """With aiosqlite there is one."""
     store = Plugins().open_async_store(f"sqlite:///{tmp_path}/shop.db")

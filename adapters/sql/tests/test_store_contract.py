@@ -11,6 +11,7 @@ import pytest
 from orderkit.ports.store import AsyncStore, Store
 from orderkit.testing.contracts.store import AsyncStoreContract, StoreContract
 from orderkit_sql import open_async_store, open_store
+from tests.drivers import needs_aiosqlite
 
 
 class TestSqliteFile(StoreContract):
@@ -27,12 +28,14 @@ class TestSqliteMemory(StoreContract):
             yield store
 
 
+@needs_aiosqlite
 class TestAsyncSqliteFile(AsyncStoreContract):
     @pytest.fixture
     def async_store(self, tmp_path: Path) -> AsyncStore:
         return open_async_store(f"sqlite:///{tmp_path}/shop.db")
 
 
+@needs_aiosqlite
 class TestAsyncSqliteMemory(AsyncStoreContract):
     @pytest.fixture
     def async_store(self) -> AsyncStore:
@@ -44,9 +47,8 @@ def postgres_shop(postgres_database: str) -> str:
     """The address of a store on PostgreSQL, empty. Its tables are made once; emptying them costs a tenth of that."""
     with closing(open_store(postgres_database, create=True)) as store, store._engine.begin() as connection:
         tables, records = store.database.tables, store.database.name(store.database.tables.records)
-        others = [
-            store.database.name(table) for table in tables.metadata.sorted_tables if table is not tables.schema_version
-        ]
+        kept = (tables.schema_version, tables.migrations)
+        others = [store.database.name(table) for table in tables.metadata.sorted_tables if table not in kept]
         statements = [f"ALTER TABLE {records} DISABLE TRIGGER USER", *(f"DELETE FROM {name}" for name in others)]
         connection.exec_driver_sql("; ".join([*statements, f"ALTER TABLE {records} ENABLE TRIGGER USER"]))
     return postgres_database

@@ -13,6 +13,7 @@ from orderkit.ports.store import PutStock
 from orderkit.testing.samples import LIFE_STOCK, NOON, a_commit, a_life, paid
 from orderkit_sql import SqlStore, open_async_store, open_store
 from orderkit_sql.codec import chained, decode_record, encode
+from tests.drivers import needs_aiosqlite
 
 
 @pytest.fixture
@@ -136,7 +137,10 @@ def test_many_orders_are_looked_at_page_by_page(store: SqlStore, monkeypatch: py
     assert [text.split("/")[0] for text in found(store)] == ["life-1", "order-1", "order-2"]
 
 
-@pytest.mark.parametrize("address", ["sqlite:///:memory:", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize(
+    "address",
+    [pytest.param("sqlite:///:memory:", marks=needs_aiosqlite), pytest.param("postgres", marks=pytest.mark.postgres)],
+)
 async def test_it_runs_on_an_event_loop_too(address: str, request: pytest.FixtureRequest) -> None:
     """The same check behind the async store."""
     if address == "postgres":
