@@ -19,7 +19,7 @@ import attrs
 
 from benchmarks.harness import Bench, Unavailable
 from benchmarks.load import Load
-from benchmarks.peer.common import told
+from benchmarks.peer.task import told
 from benchmarks.shops import open_shop, placement, stocked
 from benchmarks.workload import Workload
 

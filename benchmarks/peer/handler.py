@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from benchmarks.load import Load, closed_loop
-from benchmarks.peer.common import asked, charge, request, tell
+from benchmarks.peer.task import asked, charge, request, tell
 from benchmarks.peer.models import OutOfStock, accepted, confirmed, filled
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
-from benchmarks.peer.common import PLENTY, shelves
+from benchmarks.peer.task import PLENTY, shelves
 
 
 class Base(DeclarativeBase):

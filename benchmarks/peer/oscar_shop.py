@@ -16,7 +16,7 @@ from oscar import INSTALLED_APPS
 from oscar import defaults as oscar_defaults
 
 from benchmarks.load import Load, threaded_loop
-from benchmarks.peer.common import WORKLOAD, Asked, asked, charge, tell
+from benchmarks.peer.task import WORKLOAD, Asked, asked, charge, tell
 
 BASKETS_A_SECOND = 60  # filled before, more than it places
 
@@ -63,18 +63,18 @@ def run() -> Load:
     """Place orders for some seconds."""
     wanted = asked()
     configure(wanted)
-    from django.core.management import call_command  # noqa: PLC0415  (Django wants its settings first)
+    from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
     return _placed(wanted)
 
 
 def _placed(wanted: Asked) -> Load:
-    from django.db import connection, transaction  # noqa: PLC0415  (see above)
-    from oscar.apps.order.utils import OrderCreator  # noqa: PLC0415
-    from oscar.apps.payment.models import Source, SourceType  # noqa: PLC0415
-    from oscar.apps.shipping.methods import Free  # noqa: PLC0415
-    from oscar.core.prices import Price  # noqa: PLC0415
+    from django.db import connection, transaction
+    from oscar.apps.order.utils import OrderCreator
+    from oscar.apps.payment.models import Source, SourceType
+    from oscar.apps.shipping.methods import Free
+    from oscar.core.prices import Price
 
     source_type = SourceType.objects.create(name="card")
     baskets = _baskets(int(wanted.seconds * BASKETS_A_SECOND) + 50)
@@ -105,12 +105,12 @@ def _placed(wanted: Asked) -> Load:
 
 def _baskets(count: int) -> list[tuple[Any, Any]]:
     """Fill baskets with the orders' lines, as customers did before they check out."""
-    from django.db import transaction  # noqa: PLC0415  (see above)
-    from oscar.apps.basket.models import Basket  # noqa: PLC0415
-    from oscar.apps.catalogue.models import Product, ProductClass  # noqa: PLC0415
-    from oscar.apps.partner.models import Partner, StockRecord  # noqa: PLC0415
-    from oscar.apps.partner.strategy import Default  # noqa: PLC0415
-    from oscar.core.prices import Price  # noqa: PLC0415
+    from django.db import transaction
+    from oscar.apps.basket.models import Basket
+    from oscar.apps.catalogue.models import Product, ProductClass
+    from oscar.apps.partner.models import Partner, StockRecord
+    from oscar.apps.partner.strategy import Default
+    from oscar.core.prices import Price
 
     kind = ProductClass.objects.create(name="thing")
     partner = Partner.objects.create(name="shop")
