@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from operator import attrgetter
+from typing import Any
 
 import attrs
 
@@ -165,24 +166,31 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(repr(tuple(map(_canonical, parts))).encode()).hexdigest()[:32]
 
 
-_PLAIN = (str, int, bool, type(None))
-_GETTERS: dict[type, Callable[[object], tuple[object, ...]]] = {}
+_PLAIN = frozenset({str, int, bool, type(None)})
+_WAYS: dict[type, Callable[[Any], object]] = {}
 
 
 def _canonical(part: object) -> object:
     """Return a part as nested tuples of text and numbers, whose `repr` is the same everywhere."""
     kind = type(part)
-    if kind in _PLAIN:
-        return part
-    if (getter := _GETTERS.get(kind)) is None and attrs.has(kind):
-        names = [field.name for field in attrs.fields(kind)]
-        getter = _GETTERS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
-    if getter is not None:
-        return kind.__name__, *map(_canonical, getter(part))
-    if isinstance(part, Mapping):
-        return tuple(sorted((str(key), _canonical(value)) for key, value in part.items()))
-    if isinstance(part, (set, frozenset)):
-        return tuple(sorted(map(str, part)))
-    if isinstance(part, (list, tuple)):
-        return tuple(map(_canonical, part))
-    return str(part)
+    return part if kind in _PLAIN else (_WAYS.get(kind) or _WAYS.setdefault(kind, _way(kind)))(part)
+
+
+def _each(parts: Iterable[object]) -> list[object]:
+    # Most parts are plain: they are told apart here, because a call for each costs more than all the rest.
+    return [part if type(part) in _PLAIN else _canonical(part) for part in parts]
+
+
+def _way(kind: type) -> Callable[[Any], object]:
+    """Return the function that makes values of a class canonical."""
+    if attrs.has(kind):
+        name, names = kind.__name__, [field.name for field in attrs.fields(kind)]
+        if len(names) == 1:
+            return lambda value: (name, _canonical(getattr(value, names[0])))
+        fields = attrgetter(*names)
+        return lambda value: (name, *_each(fields(value)))
+    if issubclass(kind, Mapping):
+        return lambda value: tuple(sorted((str(key), _canonical(each)) for key, each in value.items()))
+    if issubclass(kind, (set, frozenset)):
+        return lambda value: tuple(sorted(map(str, value)))
+    return (lambda value: tuple(_each(value))) if issubclass(kind, (list, tuple)) else str

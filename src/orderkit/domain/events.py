@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from orderkit.domain.evolving import evolve
 from orderkit.domain.order import Facts, Hold, Order, Refund, SagaRun
 from orderkit.domain.payment import Payment
 from orderkit.domain.quantities import Line, Move, moved
@@ -113,7 +114,7 @@ class Decision:
 
     def told(self, *events: Event) -> Decision:
         """Return the decision with more events."""
-        return attrs.evolve(self, events=self.events + events)
+        return evolve(self, events=self.events + events)
 
 
 def decided(
@@ -124,14 +125,14 @@ def decided(
     if moves:
         changes["lines"] = moved(changes.get("lines", order.lines), moves)
     return Decision(
-        order=attrs.evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock)
+        order=evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock)
     )
 
 
 def sealed(decision: Decision, before: Order | None, stamp: Stamp) -> tuple[Order, Record]:
     """Return the next version of the order and the record of the step, ready to be committed."""
     version = before.version + 1 if before else 1
-    after = attrs.evolve(decision.order, version=version, updated_at=stamp.at)
+    after = evolve(decision.order, version=version, updated_at=stamp.at)
     record = Record(
         order_id=after.id,
         version=version,
@@ -192,7 +193,7 @@ def replayed(records: Iterable[Record], facts: Facts) -> Order:
     for record in records:
         change = record.change
         base = order or Order(id=record.order_id, facts=facts, placed_at=record.stamp.at, updated_at=record.stamp.at)
-        order = attrs.evolve(
+        order = evolve(
             base,
             version=record.version,
             updated_at=record.stamp.at,

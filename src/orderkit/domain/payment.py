@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import attrs
 
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import OPERATION, PAYMENT
 from orderkit.errors import NotAllowed
 
@@ -32,6 +33,9 @@ class CaptureMode(StrEnum):
 
     NOW = "now"
     PER_SHIPMENT = "per_shipment"
+
+
+OPEN = ("pending", "unknown")  # states of an operation whose answer is not known yet
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +77,7 @@ class Operation:
     @property
     def open(self) -> bool:
         """Whether the answer is not known yet."""
-        return self.state in ("pending", "unknown")
+        return self.state in OPEN
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +129,7 @@ class Payment:
             kept = tuple(operation if o.id == operation.id else o for o in self.operations)
         else:
             kept = (*self.operations, operation)
-        return attrs.evolve(self, operations=kept)
+        return evolve(self, operations=kept)
 
 
 def requested(payment: Payment, operation: Operation) -> Payment:
@@ -145,14 +149,14 @@ def confirmed(
     payment: Payment, operation: Operation, *, at: datetime, reference: str, expires_at: datetime | None = None
 ) -> Payment:
     """Return the payment after the provider did what the operation asked."""
-    done = attrs.evolve(
+    done = evolve(
         operation, state=OPERATION.step(operation.state, "confirm"), reference=reference, answered_at=at, next_at=None
     )
     after = payment.with_operation(done)
     amount = operation.amount_minor
     match operation.kind:
         case OperationKind.CHARGE:
-            return attrs.evolve(
+            return evolve(
                 after,
                 state=PAYMENT.step(payment.state, "capture"),
                 authorized_minor=payment.authorized_minor + amount,
@@ -160,34 +164,32 @@ def confirmed(
             )
         case OperationKind.AUTHORIZE:
             state = PAYMENT.step(payment.state, "authorize")
-            return attrs.evolve(
-                after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at
-            )
+            return evolve(after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at)
         case OperationKind.CAPTURE:
-            return attrs.evolve(
+            return evolve(
                 after, state=PAYMENT.step(payment.state, "capture"), captured_minor=payment.captured_minor + amount
             )
         case OperationKind.VOID:
             state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "void")
-            return attrs.evolve(after, state=state, authorized_minor=payment.captured_minor, expires_at=None)
+            return evolve(after, state=state, authorized_minor=payment.captured_minor, expires_at=None)
         case OperationKind.REFUND:
             refunded = payment.refunded_minor + amount
             state = PAYMENT.step(payment.state, "refund" if refunded == payment.captured_minor else "refund_part")
-            return attrs.evolve(after, state=state, refunded_minor=refunded)
+            return evolve(after, state=state, refunded_minor=refunded)
 
 
 def refused(payment: Payment, operation: Operation, *, at: datetime, reason: str) -> Payment:
     """Return the payment after the provider definitely did not do what the operation asked."""
     state = OPERATION.step(operation.state, "refuse")
-    after = payment.with_operation(attrs.evolve(operation, state=state, reason=reason, answered_at=at, next_at=None))
+    after = payment.with_operation(evolve(operation, state=state, reason=reason, answered_at=at, next_at=None))
     if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "decline"):
-        return attrs.evolve(after, state=PAYMENT.step(payment.state, "decline"))
+        return evolve(after, state=PAYMENT.step(payment.state, "decline"))
     return after
 
 
 def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason: str) -> Payment:
     """Return the payment when nobody knows what the provider did: the amount stays held until `next_at` and beyond."""
-    doubt = attrs.evolve(
+    doubt = evolve(
         operation,
         state=OPERATION.step(operation.state, "doubt"),
         asked=operation.asked + 1,
@@ -196,15 +198,15 @@ def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason
     )
     after = payment.with_operation(doubt)
     if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "doubt"):
-        return attrs.evolve(after, state=PAYMENT.step(payment.state, "doubt"))
+        return evolve(after, state=PAYMENT.step(payment.state, "doubt"))
     return after
 
 
 def expired(payment: Payment) -> Payment:
     """Return the payment after its authorization ran out; what was captured stays captured."""
     if payment.captured_minor:
-        return attrs.evolve(payment, authorized_minor=payment.captured_minor, expires_at=None)
-    return attrs.evolve(payment, state=PAYMENT.step(payment.state, "expire"), authorized_minor=0, expires_at=None)
+        return evolve(payment, authorized_minor=payment.captured_minor, expires_at=None)
+    return evolve(payment, state=PAYMENT.step(payment.state, "expire"), authorized_minor=0, expires_at=None)
 
 
 def _over(code: str, asked_minor: int, remaining_minor: int) -> NotAllowed:

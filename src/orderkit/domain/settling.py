@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
 from orderkit.domain.payment import Operation, OperationKind, Payment, requested
@@ -38,7 +37,7 @@ def _paid_out(order: Order, now: datetime) -> Decision:
     if surplus <= 0:
         if not granted or _taking(order):
             return decided(order)
-        released = {r.id: attrs.evolve(r, state=REFUND.step(r.state, "release")) for r in granted}
+        released = {r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted}
         return decided(order, refunds=tuple(released.get(r.id, r) for r in order.refunds))
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
@@ -53,7 +52,7 @@ def _paid_out(order: Order, now: datetime) -> Decision:
                 Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund})
             )
         if refund:
-            refunds[refund.id] = attrs.evolve(refund, state=REFUND.step(refund.state, "send"))
+            refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, "send"))
     return decided(
         order,
         *events,

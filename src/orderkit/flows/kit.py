@@ -12,6 +12,7 @@ from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
+from orderkit.domain.evolving import evolve
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
 from orderkit.ports.clock import Now
@@ -71,7 +72,7 @@ class Caller:
     @property
     def going_on(self) -> Caller:
         """The same caller for what follows the request: its key is spent, and ties the log together only."""
-        return attrs.evolve(self, key=None, correlation=self.correlation or self.key or "")
+        return evolve(self, key=None, correlation=self.correlation or self.key or "")
 
 
 WORKER = Caller(actor="worker", goes_on=False)
@@ -265,7 +266,7 @@ def planning(
     partial: str | None = None,
 ) -> Plan:
     """The plan itself, from supply already read."""
-    rules = settings.rules if partial is None else attrs.evolve(settings.rules, partial=partial)
+    rules = settings.rules if partial is None else evolve(settings.rules, partial=partial)
     warehouses = settings.known(sorted({warehouse for _, warehouse in units}))
     destination = Destination(country=facts.ship_to.country)
     return plan(demands, Supply(units), tuple(warehouses.values()), rules, destination)
