@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orderkit_sql.partitioning import ends, routines
+from orderkit_sql.reports import views
 from orderkit_sql.schema import OUTBOX, SCHEMA_VERSION, Tables, full_name
 
 REVISION = f"{SCHEMA_VERSION}_post"  # the last step of `migrations`
@@ -32,6 +33,7 @@ def creation(made: Tables) -> tuple[str, ...]:
     if made.dialect == "postgresql":
         for table in made.partitioned():
             statements += ends(made.schema, table.name, table.info.get("fill"), truncate_guard=table is made.records)
+    statements += views(made)
     version, steps = full_name(made.schema_version), full_name(made.migrations)
     statements.append(f"INSERT INTO {version} (single, version) VALUES (1, {SCHEMA_VERSION})")
     statements.append(f"INSERT INTO {steps} (version_num) VALUES ('{REVISION}')")
@@ -86,13 +88,3 @@ def _guards(made: Tables) -> list[str]:
 
 def _by_name(indexes: Iterable[Index]) -> list[Index]:
     return sorted(indexes, key=lambda index: str(index.name))
-
-
-def views(made: Tables) -> tuple[str, ...]:
-    """Return the statements that make the reporting views."""
-    return ()
-
-
-def dropped_views(made: Tables) -> tuple[str, ...]:
-    """Return the statements that take the reporting views away, so that tables can be changed."""
-    return ()

@@ -20,8 +20,8 @@ from sqlalchemy.pool import QueuePool
 
 from orderkit.errors import Misconfigured
 from orderkit.plugins.url import Url
-from orderkit_sql.database import Database, database
 from orderkit_sql.creating import creation
+from orderkit_sql.database import Database, database
 
 READS = "orderkit_reads"
 SQLITE_MIN = (3, 35, 0)  # RETURNING, UPDATE FROM

@@ -8,7 +8,10 @@ options = context.config.attributes
 shared = {"version_table": options["version_table"], "version_table_schema": options["schema"]}
 
 if context.is_offline_mode():
-    context.configure(dialect_name=options["dialect"], literal_binds=True, **shared)
+    # Named parameters, so that a percent sign in a function stays one.
+    context.configure(
+        dialect_name=options["dialect"], dialect_opts={"paramstyle": "named"}, literal_binds=True, **shared
+    )
 else:
     context.configure(connection=options["connection"], **shared)
 

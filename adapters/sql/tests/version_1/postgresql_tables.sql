@@ -1,3 +1,4 @@
+-- Frozen: the tables of version 1, as orderkit made them.
 CREATE SCHEMA IF NOT EXISTS orderkit;
 
 CREATE TABLE orderkit.inbox (

@@ -1,3 +1,4 @@
+-- Frozen: the tables of version 1, as orderkit made them.
 CREATE TABLE orderkit_inbox (
 	source TEXT NOT NULL, 
 	id TEXT NOT NULL, 

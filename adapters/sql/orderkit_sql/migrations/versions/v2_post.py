@@ -15,8 +15,10 @@ CONSTRAINTS = {
     ),
     "orders_payment_status": (
         "orders",
-        "payment_status IN ('authorized', 'failed', 'in_doubt', 'none', 'overpaid', 'paid', 'partially_paid',"
-        " 'partially_refunded', 'pending', 'refunded', 'voided')",
+        (
+            "payment_status IN ('authorized', 'failed', 'in_doubt', 'none', 'overpaid', 'paid', 'partially_paid',"
+            " 'partially_refunded', 'pending', 'refunded', 'voided')"
+        ),
     ),
     "orders_returns_status": (
         "orders",

@@ -1,0 +1,1 @@
+"""The steps, one module each; `migrations` says how they come in pairs."""
