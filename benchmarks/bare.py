@@ -43,12 +43,32 @@ _ids = UuidIds()
 
 NEW_ORDER = (
     *("id", "version", "customer", "status", "lifecycle", "fulfillment", "payment_status", "returns_status", "on_hold"),
-    *("currency", "total_minor", "refunded_minor", "shipment_count", "return_count", "placed_at", "updated_at", "due_at"),
+    *(
+        "currency",
+        "total_minor",
+        "refunded_minor",
+        "shipment_count",
+        "return_count",
+        "placed_at",
+        "updated_at",
+        "due_at",
+    ),
     *("due_for", "attempts", "parked", "error", "log_head", "state", "document"),
 )
 NEW_KEY = ("principal", "operation", "key", "order_id", "fingerprint", "claimed_at")
 NEW_LINE = (
-    *("order_id", "number", "sku", "ordered", "unallocated", "backordered", "reserved", "released", "shipped", "delivered"),
+    *(
+        "order_id",
+        "number",
+        "sku",
+        "ordered",
+        "unallocated",
+        "backordered",
+        "reserved",
+        "released",
+        "shipped",
+        "delivered",
+    ),
     *("lost", "cancelled", "return_requested", "return_in_transit", "return_received", "restocked", "quarantined"),
     *("written_off", "sent_back"),
 )
@@ -110,9 +130,7 @@ class Batch:
             places.append((sku, place, quantity))
             self._moved[sku, place] += quantity
         cutoff = _cutoff(now)
-        shipments = [
-            _shipment(f"{id_}-S{n}", place, boxes[place], cutoff) for n, place in enumerate(sorted(boxes), 1)
-        ]
+        shipments = [_shipment(f"{id_}-S{n}", place, boxes[place], cutoff) for n, place in enumerate(sorted(boxes), 1)]
         for shipment in shipments:
             moves += [
                 {"cause": shipment["id"], "line": number, "quantity": quantity, "source": None, "target": _RESERVED}
@@ -162,7 +180,19 @@ class Batch:
             (
                 *(id_, 1, cart.customer, "placed", "placed", "unfulfilled", "pending", "none", False, "EUR", total, 0),
                 *(len(shipments), 0, now, now, due, "move_money", 0, False, "", head),
-                *(_encode({"findings": [], "holds": [], "reason": None, "refunds": [], "reserved_until": until, "sagas": [saga]}), document),
+                *(
+                    _encode(
+                        {
+                            "findings": [],
+                            "holds": [],
+                            "reason": None,
+                            "refunds": [],
+                            "reserved_until": until,
+                            "sagas": [saga],
+                        }
+                    ),
+                    document,
+                ),
             )
         )
         self.lines += [
@@ -222,9 +252,7 @@ class Batch:
                 (2, "payment_confirmed", "confirmed", "paid", now, cutoff, "release_shipment", head, _STATE_DONE, id_)
             )
             self.paid.append(("captured", total, total, _encode(payment["operations"]), id_, 0))
-            self.confirmations.append(
-                (id_, 2, now, "host", "", "placed", "payment_confirmed", body, previous, head)
-            )
+            self.confirmations.append((id_, 2, now, "host", "", "placed", "payment_confirmed", body, previous, head))
 
 
 def _cutoff(now: datetime) -> datetime:

@@ -32,8 +32,10 @@ _KINDS = {
     **dict.fromkeys(bare.NEW_LINE[4:], "int"),
     **dict.fromkeys(("reserved",), "bigint"),
     **{name: "bigint" for name in (*bare.NEW_PAYMENT, "total_minor") if name.endswith("_minor")},
-    **{name: "timestamptz" for name in ("placed_at", "updated_at", "due_at", "claimed_at", "at", "expires_at")},
-    **dict.fromkeys(("document", "state_document", "log_head", "body", "previous_hash", "hash", "operations", "detail"), "bytea"),
+    **dict.fromkeys(("placed_at", "updated_at", "due_at", "claimed_at", "at", "expires_at"), "timestamptz"),
+    **dict.fromkeys(
+        ("document", "state_document", "log_head", "body", "previous_hash", "hash", "operations", "detail"), "bytea"
+    ),
     **dict.fromkeys(("on_hold", "parked"), "bool"),
 }
 
@@ -103,9 +105,7 @@ def _kind(table: str, name: str) -> str:
 
 
 def _set(table: str, names: Sequence[str]) -> str:
-    arrays = ", ".join(
-        f"{'%b' if (kind := _kind(table, name)) == 'bytea' else '%s'}::{kind}[]" for name in names
-    )
+    arrays = ", ".join(f"{'%b' if (kind := _kind(table, name)) == 'bytea' else '%s'}::{kind}[]" for name in names)
     return f"unnest({arrays}) AS v({', '.join(names)})"
 
 
@@ -124,7 +124,9 @@ def _columns(table: str, names: Sequence[str], rows: Sequence[Row]) -> list[Any]
     return [_array(_kind(table, name), values) for name, values in zip(names, zip(*rows, strict=True), strict=True)]
 
 
-def _insert(connection: psycopg.Connection[Any], table: str, names: Sequence[str], rows: list[Row], more: str = "") -> None:
+def _insert(
+    connection: psycopg.Connection[Any], table: str, names: Sequence[str], rows: list[Row], more: str = ""
+) -> None:
     columns = ", ".join(names)
     statement = f"INSERT INTO orderkit.{table} ({columns}) SELECT {columns} FROM {_set(table, names)}{more}"
     connection.execute(statement, _columns(table, names, rows))  # type: ignore[arg-type]  # the names are this module's own

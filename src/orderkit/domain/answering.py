@@ -165,11 +165,14 @@ def _unsent_closed(order: Order, run: SagaRun, now: datetime) -> Decision:
 
 
 def _with_payment(order: Order, payment: Payment) -> Decision:
-    return decided(order, payments=tuple(payment if p.id == payment.id else p for p in order.payments))
+    return decided(order, payments=tuple([payment if p.id == payment.id else p for p in order.payments]))
 
 
 def _waiting_run(order: Order, operation: Operation) -> SagaRun | None:
-    return next((run for run in order.sagas if run.id == operation.saga and run.direction == "forward"), None)
+    for run in order.sagas:
+        if run.id == operation.saga and run.direction == "forward":
+            return run
+    return None
 
 
 def _may_try_again(order: Order, operation: Operation, reason: str) -> bool:

@@ -106,7 +106,7 @@ class Cart:
 
     def prices(self, *, first: int = 1) -> Prices:
         """Return the frozen prices of the cart; its lines are numbered from `first`."""
-        offers = tuple(
+        offers = [
             LineOffer(
                 line=number,
                 sku=line.sku,
@@ -116,24 +116,26 @@ class Cart:
                 tax_minor=line.tax_minor,
             )
             for number, line in enumerate(self.lines, first)
-        )
+        ]
         return freeze(offers, self.discounts, self.charges, tax_included=self.tax_included)
 
     def order_lines(self, *, first: int = 1) -> tuple[OrderLine, ...]:
         """Return the cart's lines as an order keeps them."""
         return tuple(
-            OrderLine(
-                number=number,
-                sku=line.sku,
-                quantity=line.quantity,
-                unit_price_minor=line.unit_price_minor,
-                name=line.name,
-                seller=line.seller,
-                backorder=line.backorder,
-                tags=line.tags,
-                attributes=line.attributes,
-            )
-            for number, line in enumerate(self.lines, first)
+            [
+                OrderLine(
+                    number=number,
+                    sku=line.sku,
+                    quantity=line.quantity,
+                    unit_price_minor=line.unit_price_minor,
+                    name=line.name,
+                    seller=line.seller,
+                    backorder=line.backorder,
+                    tags=line.tags,
+                    attributes=line.attributes,
+                )
+                for number, line in enumerate(self.lines, first)
+            ]
         )
 
     def facts(self, policies: Policies) -> Facts:
@@ -178,7 +180,8 @@ def _canonical(part: object) -> object:
 
 def _each(parts: Iterable[object]) -> list[object]:
     # Most parts are plain: they are told apart here, because a call for each costs more than all the rest.
-    return [part if type(part) in _PLAIN else _canonical(part) for part in parts]
+    # So are empty collections, of which a cart has many.
+    return [part if type(part) in _PLAIN else _canonical(part) if part else () for part in parts]
 
 
 def _way(kind: type) -> Callable[[Any], object]:

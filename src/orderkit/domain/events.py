@@ -8,7 +8,7 @@ No record holds personal data: who and where stand in the document alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -105,6 +105,8 @@ class Decision:
 
     def then(self, following: Decision) -> Decision:
         """Return both decisions as one; `following` was made from this one's order."""
+        if following.order is self.order and not (following.events or following.moves or following.stock):
+            return self
         return Decision(
             order=following.order,
             events=self.events + following.events,
@@ -121,8 +123,7 @@ def decided(
     order: Order, *events: Event, moves: Iterable[Move] = (), stock: Iterable[StockMove] = (), **changes: Any
 ) -> Decision:
     """Return the decision that changes the order so; the moves are applied to its lines here, once."""
-    moves = tuple(moves)
-    if moves:
+    if moves := tuple(moves):
         changes["lines"] = moved(changes.get("lines", order.lines), moves)
     return Decision(
         order=evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock)
@@ -147,14 +148,16 @@ def sealed(decision: Decision, before: Order | None, stamp: Stamp) -> tuple[Orde
     return after, record
 
 
-def summed(stock: Iterable[StockMove]) -> tuple[StockMove, ...]:
+def summed(stock: Sequence[StockMove]) -> tuple[StockMove, ...]:
     """Return one move for each SKU and warehouse, sorted: the order in which stock rows are locked everywhere."""
+    if not stock:
+        return ()
     totals: dict[tuple[str, str], list[int]] = {}
     for move in stock:
         total = totals.setdefault((move.sku, move.warehouse), [0, 0])
         total[0] += move.on_hand
         total[1] += move.reserved
-    return tuple(StockMove(sku, place, *totals[sku, place]) for sku, place in sorted(totals) if any(totals[sku, place]))
+    return tuple([StockMove(*place, *total) for place, total in sorted(totals.items()) if total[0] or total[1]])
 
 
 _PARTS = ("shipments", "payments", "refunds", "returns", "holds")
@@ -168,16 +171,19 @@ def difference(before: Order | None, after: Order) -> Change:
         old, new = getattr(before, name) if before else (), getattr(after, name)
         if old is not new:
             known = {part.id: part for part in old}
-            parts[name] = tuple(part for part in new if known.get(part.id) is not part)
-    known_lines = {line.number for line in before.lines} if before else set()
+            parts[name] = tuple([part for part in new if known.get(part.id) is not part]) if known else new
+    lines: tuple[Line, ...] = ()
+    if before is None or before.lines is not after.lines:
+        known_lines = {line.number for line in before.lines} if before else set()
+        lines = tuple(
+            [Line(line.number, line.sku, line.ordered) for line in after.lines if line.number not in known_lines]
+        )
     return Change(
         state=after.state,
         reason=after.reason,
         reserved_until=after.reserved_until,
         amended=before is not None and before.facts is not after.facts and before.facts != after.facts,
-        lines=tuple(
-            Line(line.number, line.sku, line.ordered) for line in after.lines if line.number not in known_lines
-        ),
+        lines=lines,
         sagas=after.sagas,
         findings=after.findings,
         **parts,

@@ -37,7 +37,9 @@ def _evolver(kind: type) -> Evolver:
         kind.__bases__ == (object,)
         and "__slots__" in vars(kind)
         and not hasattr(kind, "__attrs_post_init__")
-        and all(field.init and field.alias == field.name and not field.validator and not field.converter for field in fields)
+        and all(
+            field.init and field.alias == field.name and not field.validator and not field.converter for field in fields
+        )
     )
     if not plain:
         return attrs.evolve

@@ -225,13 +225,14 @@ class Order:
 
     def operations(self) -> tuple[tuple[Payment, Operation], ...]:
         """Every operation with its payment, in the order in which they were asked for."""
-        return tuple((payment, operation) for payment in self.payments for operation in payment.operations)
+        return tuple([(payment, operation) for payment in self.payments for operation in payment.operations])
 
     def operation(self, operation_id: str) -> tuple[Payment, Operation]:
         """Return the operation with that id, and its payment."""
-        for payment, operation in self.operations():
-            if operation.id == operation_id:
-                return payment, operation
+        for payment in self.payments:
+            for operation in payment.operations:
+                if operation.id == operation_id:
+                    return payment, operation
         raise NotAllowed(f"order {self.id} has no operation {operation_id}", code="illegal_transition")
 
     # ---- money, in minor units of `currency`
@@ -249,7 +250,7 @@ class Order:
     @property
     def credited_minor(self) -> int:
         """What was given back or given up: cancelled units, returned units, goodwill."""
-        return sum(refund.total_minor for refund in self.refunds)
+        return sum([refund.total_minor for refund in self.refunds])
 
     @property
     def due_minor(self) -> int:
@@ -259,22 +260,22 @@ class Order:
     @property
     def authorized_minor(self) -> int:
         """What providers hold or have taken."""
-        return sum(payment.authorized_minor for payment in self.payments)
+        return sum([payment.authorized_minor for payment in self.payments])
 
     @property
     def captured_minor(self) -> int:
         """What was taken, refunds not counted."""
-        return sum(payment.captured_minor for payment in self.payments)
+        return sum([payment.captured_minor for payment in self.payments])
 
     @property
     def refunded_minor(self) -> int:
         """What was given back and confirmed by a provider."""
-        return sum(payment.refunded_minor for payment in self.payments)
+        return sum([payment.refunded_minor for payment in self.payments])
 
     @property
     def refunding_minor(self) -> int:
         """What is on its way back, the answer not yet known."""
-        return sum(payment.open_minor(OperationKind.REFUND) for payment in self.payments)
+        return sum([payment.open_minor(OperationKind.REFUND) for payment in self.payments])
 
     @property
     def paid_minor(self) -> int:
@@ -290,4 +291,4 @@ class Order:
     @property
     def active_holds(self) -> tuple[Hold, ...]:
         """The holds that still stop the order."""
-        return tuple(hold for hold in self.holds if hold.state == "active")
+        return tuple([hold for hold in self.holds if hold.state == "active"]) if self.holds else ()

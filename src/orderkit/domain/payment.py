@@ -97,7 +97,7 @@ class Payment:
 
     def open_minor(self, kind: OperationKind) -> int:
         """The sum of the operations of a kind whose answer is not known."""
-        return sum(o.amount_minor for o in self.operations if o.kind is kind and o.open)
+        return sum([o.amount_minor for o in self.operations if o.kind is kind and o.state in OPEN])
 
     @property
     def capturable_minor(self) -> int:
@@ -114,7 +114,7 @@ class Payment:
     @property
     def in_doubt(self) -> bool:
         """Whether some answer of the provider is unknown."""
-        return any(o.state == "unknown" for o in self.operations)
+        return any([o.state == "unknown" for o in self.operations])  # noqa: C419  (a list of one or two is faster than a generator)
 
     def operation(self, operation_id: str) -> Operation:
         """Return the operation with that id."""
@@ -125,10 +125,9 @@ class Payment:
 
     def with_operation(self, operation: Operation) -> Payment:
         """Return the payment with the operation added, or put in the place of the one with its id."""
-        if any(o.id == operation.id for o in self.operations):
-            kept = tuple(operation if o.id == operation.id else o for o in self.operations)
-        else:
-            kept = (*self.operations, operation)
+        kept = tuple([operation if o.id == operation.id else o for o in self.operations])
+        if operation not in kept:
+            kept = (*kept, operation)
         return evolve(self, operations=kept)
 
 

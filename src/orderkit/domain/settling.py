@@ -84,13 +84,11 @@ def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
 
 def _voided(order: Order, now: datetime) -> Decision:
     """Give up authorizations that nothing on the order needs any more."""
-    if order.paid_minor < wanted_minor(order) or _taking(order):
+    held = [p for p in order.payments if p.capturable_minor > 0 and not p.open_minor(OperationKind.VOID)]
+    if not held or order.paid_minor < wanted_minor(order) or _taking(order):
         return decided(order)
     payments = tuple(
-        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now))
-        if p.capturable_minor > 0 and not p.open_minor(OperationKind.VOID)
-        else p
-        for p in order.payments
+        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now)) if p in held else p for p in order.payments
     )
     events = [
         Event("authorization.void_requested", {"payment": new.id, "operation": new.operations[-1].id})
@@ -101,7 +99,7 @@ def _voided(order: Order, now: datetime) -> Decision:
 
 
 def _taking(order: Order) -> bool:
-    return any(o.open and o.kind in _TAKING for _, o in order.operations())
+    return any(o.kind in _TAKING and o.open for payment in order.payments for o in payment.operations)
 
 
 def asked(

@@ -226,15 +226,17 @@ async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:
 def demand_of(lines: tuple[OrderLine, ...]) -> tuple[Demand, ...]:
     """Return what the planner is asked for these lines."""
     return tuple(
-        Demand(
-            line=line.number,
-            sku=line.sku,
-            quantity=line.quantity,
-            seller=line.seller,
-            backorder=line.backorder,
-            tags=line.tags,
-        )
-        for line in lines
+        [
+            Demand(
+                line=line.number,
+                sku=line.sku,
+                quantity=line.quantity,
+                seller=line.seller,
+                backorder=line.backorder,
+                tags=line.tags,
+            )
+            for line in lines
+        ]
     )
 
 
@@ -248,7 +250,9 @@ async def planned(
 ) -> Plan:
     """Plan the demands against what is available now, without the warehouses to avoid; an unknown SKU is an error, not a shortage."""
     skus = tuple(sorted({demand.sku for demand in demands}))
-    units = {place: count for place, count in (await ReadSupply(skus)).items() if place[1] not in avoid}
+    units = await ReadSupply(skus)
+    if avoid:
+        units = {place: count for place, count in units.items() if place[1] not in avoid}
     if (unknown := set(skus) - {sku for sku, _ in units}) and not avoid:
         first = min(unknown)
         raise InvalidInput(
