@@ -47,7 +47,7 @@ def run(bench: Bench) -> None:
         workload = Workload(skus=skus)
         _stocked(url, workload)
         load = bare_loop(url, workload, seconds=bench.seconds, server_pid=bench.server.pid)
-        conditions = {"skus": name, "batch": BATCH, "connections": CONNECTIONS, "processes": 1}
+        conditions: dict[str, Any] = {"skus": name, "batch": BATCH, "connections": CONNECTIONS, "processes": 1}
         bench.figure("bare_driver", load.per_second, "orders/s", **conditions)
         bench.figure("bare_driver_cpu", load.client_cpu_micros(), "µs/order", side="client", skus=name)
         bench.figure("bare_driver_cpu", load.server_cpu_micros(), "µs/order", side="server", skus=name)
@@ -129,7 +129,7 @@ def _insert(
 ) -> None:
     columns = ", ".join(names)
     statement = f"INSERT INTO orderkit.{table} ({columns}) SELECT {columns} FROM {_set(table, names)}{more}"
-    connection.execute(statement, _columns(table, names, rows))  # type: ignore[arg-type]  # the names are this module's own
+    connection.execute(statement, _columns(table, names, rows))
 
 
 def _update(
@@ -138,7 +138,7 @@ def _update(
     values = ", ".join(f"{name} = v.{name}" for name in names if name not in keys)
     where = " AND ".join(f"t.{key} = v.{key}" for key in keys)
     statement = f"UPDATE orderkit.{table} AS t SET {values} FROM {_set(table, names)} WHERE {where}"
-    connection.execute(statement, _columns(table, names, rows))  # type: ignore[arg-type]  # the names are this module's own
+    connection.execute(statement, _columns(table, names, rows))
 
 
 def _move(connection: psycopg.Connection[Any], rows: list[Row]) -> None:
@@ -150,7 +150,7 @@ def _move(connection: psycopg.Connection[Any], rows: list[Row]) -> None:
         places[:2],
     )
     connection.execute(
-        f"UPDATE orderkit.stock AS t SET reserved = t.reserved + v.reserved FROM {_set('stock', bare.MOVED)}"  # type: ignore[arg-type]  # the names are this module's own
+        f"UPDATE orderkit.stock AS t SET reserved = t.reserved + v.reserved FROM {_set('stock', bare.MOVED)}"
         " WHERE t.sku = v.sku AND t.warehouse = v.warehouse",
         places,
     )
@@ -178,11 +178,11 @@ def copy_loop(url: str, workload: Workload, *, seconds: float, server_pid: int |
     def copied(connection: psycopg.Connection[Any], numbers: Sequence[int]) -> None:
         mark = f"{numbers[0] // BATCH:08x}".encode()
         with connection.transaction(), connection.cursor() as cursor:
-            for table, names, text in made:
+            for table, names, template in made:
+                text = template.replace(b"checkout-", b"checkout-" + mark)
                 for old in marks:
                     text = text.replace(old.encode(), mark)
-                text = text.replace(b"checkout-", b"checkout-" + mark)
-                with cursor.copy(f"COPY orderkit.{table} ({', '.join(names)}) FROM STDIN") as copy:  # type: ignore[arg-type]  # as above
+                with cursor.copy(f"COPY orderkit.{table} ({', '.join(names)}) FROM STDIN") as copy:
                     copy.write(text)
 
     return _threads(copied, url, seconds, server_pid, 0)
@@ -212,7 +212,8 @@ def _threads(
     first: int,
 ) -> Load:
     numbers: Iterator[int] = count(first, BATCH)
-    load, errors = Load(), []
+    load = Load()
+    errors: list[BaseException] = []
     gc.collect()
     gc.freeze()
 

@@ -108,10 +108,12 @@ def _closed(bench: Bench, case: Case) -> float:
 def _measured(bench: Bench, case: Case, seconds: float) -> Load:
     url = _database(bench, SKUS[case.skus])
     watch_server = bench.server.pid
-    if case.processes == 1:
-        load = asyncio.run(_callers(url, case, seconds, 0, watch_server))
-    else:
-        load = _processes(url, case, seconds, watch_server)
+    alone = case.processes == 1
+    load = (
+        asyncio.run(_callers(url, case, seconds, 0, watch_server))
+        if alone
+        else _processes(url, case, seconds, watch_server)
+    )
     bench.server.drop(url)
     return load
 
@@ -203,7 +205,7 @@ def _batches(bench: Bench, skus: str) -> float:
         load.seconds = time.perf_counter() - begin
         load.client_cpu, load.server_cpu = watch.spent()
     bench.server.drop(url)
-    params = {"loop": "batch driver", "skus": skus, "processes": 1}
+    params: dict[str, Any] = {"loop": "batch driver", "skus": skus, "processes": 1}
     client, server = load.client_cpu / count * 1e6, load.server_cpu / count * 1e6
     bench.figure("rate", count / load.seconds, "orders/s", **params)
     bench.figure("cpu", client + server, "µs/order", **params, client=round(client), server=round(server))
@@ -222,7 +224,7 @@ def _open(bench: Bench, rate: float) -> None:
             return await open_loop(place, rate=rate, seconds=bench.seconds, server_pid=bench.server.pid)
 
     load = asyncio.run(measure())
-    params = {"loop": "open", "at": f"{rate:.0f} orders/s"}
+    params: dict[str, Any] = {"loop": "open", "at": f"{rate:.0f} orders/s"}
     bench.figure("open_p50", load.millis(0.5), "ms", **params)
     bench.figure("open_p99", load.millis(0.99), "ms", at_most=P99_MS_MAX, **params)
     bench.figure("open_p99.9", load.millis(0.999), "ms", **params)

@@ -13,8 +13,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from benchmarks.load import Load, threaded_loop
-from benchmarks.peer.task import Asked, asked, charge, request, tell
 from benchmarks.peer.models import accepted, confirmed, filled
+from benchmarks.peer.task import Asked, asked, charge, request, tell
 
 
 def run() -> Load:

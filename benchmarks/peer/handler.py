@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from benchmarks.load import Load, closed_loop
-from benchmarks.peer.task import asked, charge, request, tell
 from benchmarks.peer.models import OutOfStock, accepted, confirmed, filled
+from benchmarks.peer.task import asked, charge, request, tell
 
 
 class Address(BaseModel):
