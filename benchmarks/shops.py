@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import orderkit
-from benchmarks.load import Load, closed_loop
+from benchmarks.load import Load, closed_loop, collect_rarely
 from benchmarks.workload import AsyncProvider, Provider, Workload
 from orderkit import AsyncShop, Shop, flows
 
@@ -52,6 +52,7 @@ async def placement(
 ) -> Load:
     """Let callers place orders one after the other, each with a key, in one process; numbers count from `first`."""
     async with open_async_shop(url) as shop:
+        collect_rarely()
 
         async def place(n: int) -> None:
             await shop.place(workload.cart(n), "pm_visa", key=workload.key(n))

@@ -9,7 +9,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 
-from benchmarks.load import Load
+from benchmarks.load import Load, collect_rarely
 from benchmarks.workload import WAREHOUSES, Workload
 
 PADDING = "Handle with care, ring twice, leave it with the neighbor on the left. " * 60
@@ -34,7 +34,8 @@ class Asked:
 
 
 def asked() -> Asked:
-    """Return the arguments."""
+    """Return the arguments; from here on the program runs as every measured one does."""
+    collect_rarely()
     url, seconds, callers, server_pid = sys.argv[1:]
     return Asked(url, float(seconds), int(callers), int(server_pid))
 
