@@ -11,7 +11,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -55,6 +55,7 @@ def run(bench: Bench) -> None:
         bench.figure("findings", _findings(url), "findings", at_most=0, skus=name)
         bench.server.drop(url)
     url = bench.server.database()
+    _stocked(url, Workload())
     copied = copy_loop(url, Workload(), seconds=bench.seconds, server_pid=bench.server.pid)
     bench.figure("copy", copied.per_second, "orders/s", batch=BATCH, connections=CONNECTIONS, processes=1)
     bench.figure("copy_cpu", copied.client_cpu_micros() + copied.server_cpu_micros(), "µs/order", side="both")
@@ -176,8 +177,10 @@ def copy_loop(url: str, workload: Workload, *, seconds: float, server_pid: int |
     made = [(table, names, _lines(rows)) for table, names, rows in tables]
     marks = {row[0][:8]: None for row in batch.orders}  # the ids of a batch begin with the same milliseconds
 
+    begin = _time_of(batch.orders[0][0]).replace(day=2, hour=0)  # in the same month, whose partitions are there
+
     def copied(connection: psycopg.Connection[Any], numbers: Sequence[int]) -> None:
-        mark = f"{numbers[0] // BATCH:08x}".encode()
+        mark = f"{(round(begin.timestamp() * 1000) >> 16) + numbers[0] // BATCH:08x}".encode()
         with connection.transaction(), connection.cursor() as cursor:
             for table, names, template in made:
                 text = template.replace(b"checkout-", b"checkout-" + mark)
@@ -187,6 +190,11 @@ def copy_loop(url: str, workload: Workload, *, seconds: float, server_pid: int |
                     copy.write(text)
 
     return _threads(copied, url, seconds, server_pid, 0)
+
+
+def _time_of(order_id: str) -> datetime:
+    """Return the time in a UUIDv7: its first 48 bits are milliseconds."""
+    return datetime.fromtimestamp(int(order_id[:8] + order_id[9:13], 16) / 1000, UTC)
 
 
 def _lines(rows: Sequence[Row]) -> bytes:
