@@ -71,7 +71,7 @@ def types(session: nox.Session) -> None:
     """Check types: mypy strict on everything shipped, pyright on the public API."""
     install(session, "types", "test")
     examples = sorted(str(path) for path in Path("examples").glob("**/*.py"))
-    session.run("mypy", "src/orderkit", *ADAPTERS, *examples, "tests/typing")
+    session.run("mypy", "src/orderkit", *ADAPTERS, *examples, "tests/typing", "benchmarks")
     session.run("pyright", "tests/typing")
 
 

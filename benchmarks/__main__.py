@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             except Unavailable as missing:
                 run.failures[name] = str(missing)
                 say(f"  not run: {missing}")
+            except KeyboardInterrupt:
+                run.failures[name] = "interrupted"
+                break
             except Exception as error:  # noqa: BLE001  (what the others measured is kept)
                 run.failures[name] = f"{type(error).__name__}: {error}"
                 traceback.print_exc()

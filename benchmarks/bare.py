@@ -25,6 +25,9 @@ _CHAIN, _START = b"orderkit chain 1\n", bytes(32)
 _NOTHING = (0,) * 15
 _RESERVED = 2
 _STATE_DONE = b'{"findings":[],"holds":[],"reason":null,"refunds":[],"reserved_until":null,"sagas":[]}'
+_NO_CHANGE: dict[str, Any] = {"amended": False, "reason": None} | dict.fromkeys(
+    ("findings", "holds", "lines", "refunds", "returns", "sagas", "shipments"), ()
+)
 _POLICIES = {
     "capture": "now",
     "refund": {
@@ -142,18 +145,13 @@ class Batch:
         body = _encode(
             {
                 "change": {
-                    "amended": False,
-                    "findings": [],
-                    "holds": [],
+                    **_NO_CHANGE,
                     "lines": [
                         {"buckets": _NOTHING, "number": number, "ordered": quantity, "sku": sku}
                         for number, sku, quantity, _, _ in lines
                     ],
                     "payments": [payment],
-                    "reason": None,
-                    "refunds": [],
                     "reserved_until": until,
-                    "returns": [],
                     "sagas": [saga],
                     "shipments": shipments,
                     "state": "placed",
@@ -223,17 +221,9 @@ class Batch:
             body = _encode(
                 {
                     "change": {
-                        "amended": False,
-                        "findings": [],
-                        "holds": [],
-                        "lines": [],
+                        **_NO_CHANGE,
                         "payments": [payment],
-                        "reason": None,
-                        "refunds": [],
                         "reserved_until": None,
-                        "returns": [],
-                        "sagas": [],
-                        "shipments": [],
                         "state": "confirmed",
                     },
                     "events": _confirmed_events(payment, total),
@@ -344,14 +334,8 @@ def _placed_event(cart: Cart, total: int, shipments: list[dict[str, Any]]) -> di
         {"id": s["id"], "units": sum([units for _, units in s["lines"]]), "warehouse": s["warehouse"]}
         for s in shipments
     ]
-    data = {
-        "currency": "EUR",
-        "customer": cart.customer,
-        "lines": len(cart.lines),
-        "shipments": parcels,
-        "total_minor": total,
-    }
-    return {"data": data, "schema": 1, "type": "order.placed"}
+    data = {"currency": "EUR", "customer": cart.customer, "lines": len(cart.lines), "shipments": parcels}
+    return {"data": {**data, "total_minor": total}, "schema": 1, "type": "order.placed"}
 
 
 def _confirmed_events(payment: dict[str, Any], total: int) -> list[dict[str, Any]]:

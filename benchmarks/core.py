@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 import orderkit
 from benchmarks.harness import Bench
+from benchmarks.load import collect_rarely
 from benchmarks.workload import Provider, Workload
 from orderkit import RefundPolicy, Rules, SeededIds, Shop, VirtualClock, Warehouse, flows
 from orderkit.domain.allocation import Demand, Supply, plan
@@ -124,6 +125,7 @@ class EncodingStore(MemoryStore):
 
 def _placement(bench: Bench) -> None:
     seconds = bench.seconds / 3
+    collect_rarely()
     single = a_shop(MemoryStore())
     one = micros(lambda: single.place(WORKLOAD.cart(7), "pm_visa"), seconds)
     bench.figure("placement, one at a time", one, "µs", at_most=3_000)

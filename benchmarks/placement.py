@@ -7,7 +7,6 @@ hash chain, the outbox, stock that is guarded. `bound` is run first where it was
 from __future__ import annotations
 
 import asyncio
-import gc
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ import attrs
 import orderkit
 from benchmarks.cpu import CpuWatch
 from benchmarks.harness import Bench
-from benchmarks.load import Load, closed_loop, open_loop
+from benchmarks.load import Load, closed_loop, collect_rarely, open_loop
 from benchmarks.workload import AsyncProvider, Provider, Workload
 from orderkit import flows
 
@@ -26,9 +25,6 @@ GOAL, RATIO_GOAL = 10_000, 0.75
 P99_MS_MAX, IDLE_P50_MS_MAX = 500, 10
 SKUS = {"uniform": 1_000, "hot": 10}
 FAR = 1_000_000_000  # numbers of orders that are far enough from each other's
-# A host that places thousands of orders a second has many young objects alive at any time: with Python's default of 700 it spends a third of
-# its time looking for cycles among them. The bare script runs under the same settings.
-COLLECT = (50_000, 20, 50)
 
 
 @attrs.frozen
@@ -108,10 +104,12 @@ def _closed(bench: Bench, case: Case) -> float:
 def _measured(bench: Bench, case: Case, seconds: float) -> Load:
     url = _database(bench, SKUS[case.skus])
     watch_server = bench.server.pid
-    if case.processes == 1:
-        load = asyncio.run(_callers(url, case, seconds, 0, watch_server))
-    else:
-        load = _processes(url, case, seconds, watch_server)
+    alone = case.processes == 1
+    load = (
+        asyncio.run(_callers(url, case, seconds, 0, watch_server))
+        if alone
+        else _processes(url, case, seconds, watch_server)
+    )
     bench.server.drop(url)
     return load
 
@@ -124,12 +122,6 @@ def _database(bench: Bench, skus: int) -> str:
     return url
 
 
-def _quiet() -> None:
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
-
-
 async def _shop(url: str, psp_ms: float) -> orderkit.AsyncShop:
     return await orderkit.open_async(
         url, payments=AsyncProvider(psp_ms / 1e3), bus=None, notifications=None, documents=None
@@ -139,7 +131,7 @@ async def _shop(url: str, psp_ms: float) -> orderkit.AsyncShop:
 async def _callers(url: str, case: Case, seconds: float, first: int, server_pid: int | None) -> Load:
     workload = Workload(skus=SKUS[case.skus])
     async with await _shop(url, case.psp_ms) as shop:
-        _quiet()
+        collect_rarely()
         return await closed_loop(
             _placing(shop, workload),
             callers=case.callers // case.processes,
@@ -189,7 +181,7 @@ def _batches(bench: Bench, skus: str) -> float:
     workload = Workload(skus=SKUS[skus])
     load = Load()
     with orderkit.open(url, payments=Provider(), bus=None, notifications=None, documents=None) as shop:
-        _quiet()
+        collect_rarely()
 
         def place(numbers: Sequence[int]) -> int:
             placing = (flows.place(workload.cart(n), "pm_visa", orderkit.Caller(key=workload.key(n))) for n in numbers)
@@ -216,7 +208,7 @@ def _open(bench: Bench, rate: float) -> None:
 
     async def measure() -> Load:
         async with await _shop(url, 0) as shop:
-            _quiet()
+            collect_rarely()
             place = _placing(shop, Workload())
             await closed_loop(place, callers=64, seconds=min(2.0, bench.seconds / 4), first=FAR)
             return await open_loop(place, rate=rate, seconds=bench.seconds, server_pid=bench.server.pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,7 +17,7 @@ from tests.servers import ENABLE, NoServer, PostgresServer
 # Memory and the room for WAL are what everybody sets; nothing that a crash would lose an order by.
 SETTINGS: dict[str, object] = {
     "shared_buffers": "1GB",
-    "max_wal_size": "16GB",
+    "max_wal_size": "4GB",
     "checkpoint_timeout": "15min",
     "wal_buffers": "64MB",
     "synchronous_commit": "on",
@@ -39,6 +40,11 @@ class Server:
     def url(self) -> str:
         """Where it is, with its own first database."""
         return self._started.url
+
+    @property
+    def log(self) -> Path:
+        """The file that it logs to."""
+        return self._started.folder / "server.log"
 
     def database(self, *, migrated: bool = True) -> str:
         """Make a database, with the store's tables unless they are not wanted, and return its URL."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sqlite3
 import tempfile
 import time
@@ -19,21 +18,18 @@ from benchmarks import bare
 from benchmarks.bare import Batch, Row
 from benchmarks.cpu import CpuWatch
 from benchmarks.harness import Bench
-from benchmarks.load import closed_loop
+from benchmarks.load import closed_loop, collect_rarely
 from benchmarks.workload import AsyncProvider, Provider, Workload
 from orderkit import flows
 
 BATCH = 256
 SHARE_GOAL, BATCH_SHARE_GOAL = 0.5, 0.7
 CALLERS = 256
-COLLECT = (50_000, 20, 50)  # as in `placement`
 
 
 def run(bench: Bench) -> None:
     """Measure the bare script, the batch driver, and callers on an event loop."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT)
+    collect_rarely()
     bare_rate = _measured(bench, "bare_driver", _bare)
     batch_rate = _measured(bench, "batch_driver", _batches)
     with _file() as url:

@@ -57,7 +57,7 @@ class Workload:
     def _padding(self) -> str:
         """Words enough for a document of the wanted size; addresses, prices and policies take some of it, and so does each line."""
         words = "Handle with care, ring twice, leave it with the neighbor on the left. "
-        room = max(self.document_bytes - 960 - 222 * self.lines, 0)
+        room = max(self.document_bytes - 690 - 307 * self.lines, 0)
         return (words * (room // len(words) + 1))[:room]
 
     def cart(self, n: int) -> Cart:

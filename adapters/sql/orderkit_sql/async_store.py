@@ -19,6 +19,7 @@ from orderkit.domain.events import Record
 from orderkit.domain.order import Order
 from orderkit.errors import OrderkitError
 from orderkit.plugins.url import Url
+from orderkit.ports.audit import Finding
 from orderkit.ports.store import (
     ClaimDue,
     Commit,
@@ -47,7 +48,6 @@ from orderkit_sql.engines import Address, address_of, missing_driver, prepare
 from orderkit_sql.methods import SqlMethods
 from orderkit_sql.migrating import ensure
 from orderkit_sql.store import JoinedStore, SqlStore
-from orderkit_sql.verifying import Finding
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine

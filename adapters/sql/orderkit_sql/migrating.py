@@ -18,6 +18,7 @@ from orderkit_sql.database import Database
 from orderkit_sql.engines import READS, Address, address_of, passing_engine
 from orderkit_sql.failures import as_error
 from orderkit_sql.reports import dropped_views, views
+from orderkit_sql.roles import roles
 from orderkit_sql.schema import SCHEMA_VERSION
 
 PHASES = ("all", "pre", "post")
@@ -32,22 +33,26 @@ class Stored:
     step: str
 
 
-def migrate(url: Url | str, print_only: bool = False, phase: str = "all") -> tuple[str, ...]:  # noqa: FBT001, FBT002  (the hook's own form)
+def migrate(
+    url: Url | str, *, print_only: bool = False, phase: str = "all", with_roles: bool = False
+) -> tuple[str, ...]:
     """Make the tables or bring them forward; return the SQL, nothing when they are up to date. With `print_only` nothing is run.
 
-    `phase` stops after what may run before a deploy (`pre`), or demands that it was run and does the rest (`post`).
+    `phase` stops after what may run before a deploy (`pre`), or demands that it was run and does the rest (`post`). `with_roles` makes the
+    roles of PostgreSQL as well.
     Raises: `Misconfigured` when the address is wrong or the tables are of a version that this program does not know; `PortError` when the
     database cannot be reached.
     """
     if phase not in PHASES:
         raise InvalidInput(f"{phase!r} is no phase: {', '.join(PHASES)}", field="phase")
     address = address_of(url)
+    also = roles(address.database.tables) if with_roles else ()
     if address.shared or (print_only and address.path is not None and not address.path.exists()):
         return creation(address.database.tables)
     checked_path(address)
     engine = passing_engine(address)
     try:
-        return _migrated(engine, address.database, print_only=print_only, phase=phase)
+        return _migrated(engine, address.database, print_only=print_only, phase=phase, also=also)
     except DBAPIError as error:
         raise as_error(error) from error
     finally:
@@ -113,37 +118,41 @@ def stored_version(database: Database, connection: Connection) -> Stored | None:
     return Stored(version, connection.exec_driver_sql(f"SELECT version_num FROM {database.name(steps)}").scalar_one())
 
 
-def _migrated(engine: Engine, database: Database, *, print_only: bool, phase: str) -> tuple[str, ...]:
+def _migrated(
+    engine: Engine, database: Database, *, print_only: bool, phase: str, also: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Make the tables or run the steps that are missing, in one transaction, one process at a time."""
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        stored = stored_version(database, connection)
-        if stored is None:
-            statements = creation(database.tables)
-            if not print_only:
-                _run(connection, statements)
-                connection.commit()
-            return statements
-        _not_newer(stored)
-        from orderkit_sql.stepping import step_to, steps_from  # noqa: PLC0415  (Alembic only where an older store is brought forward)
-
-        target = target_of(stored, phase)
-        if target is None:
-            return ()
-        tables = database.tables
-        statements = (
-            *dropped_views(tables),
-            *steps_from(stored.step, target, tables),
-            *renewed(tables),
-            *views(tables),
-        )
+        statements = _brought_forward(connection, database, print_only=print_only, phase=phase)
         if not print_only:
-            _run(connection, dropped_views(tables))
-            step_to(target, connection, tables)
-            _run(connection, (*renewed(tables), *views(tables)))
+            _run(connection, also)
             connection.commit()
+        return statements + also
+
+
+def _brought_forward(connection: Connection, database: Database, *, print_only: bool, phase: str) -> tuple[str, ...]:
+    """Make the tables or run the steps that are missing, in an open transaction."""
+    tables, stored = database.tables, stored_version(database, connection)
+    if stored is None:
+        statements = creation(tables)
+        if not print_only:
+            _run(connection, statements)
         return statements
+    _not_newer(stored)
+    target = target_of(stored, phase)
+    if target is None:
+        return ()
+    from orderkit_sql.stepping import step_to, steps_from  # noqa: PLC0415  (Alembic only where an older store is brought forward)
+
+    anew = (*renewed(tables), *views(tables))
+    statements = (*dropped_views(tables), *steps_from(stored.step, target, tables), *anew)
+    if not print_only:
+        _run(connection, dropped_views(tables))
+        step_to(target, connection, tables)
+        _run(connection, anew)
+    return statements
 
 
 def target_of(stored: Stored, phase: str) -> str | None:

@@ -52,10 +52,10 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
 
 
 @hookimpl
-def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:  # noqa: FBT001  (the hook's own form)
+def migrate_store(url: Url, print_only: bool, phase: str = "all", with_roles: bool = False) -> Sequence[str] | None:  # noqa: FBT001, FBT002  (the hook's own form)
     """Create or update the tables; return the SQL."""
     if url.scheme not in SCHEMES:
         return None
     from orderkit_sql.migrating import migrate  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
-    return migrate(url, print_only)
+    return migrate(url, print_only=print_only, phase=phase, with_roles=with_roles)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -19,15 +20,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from orderkit.domain.order import Order
 from orderkit.errors import Misconfigured
 from orderkit.plugins.url import Url
+from orderkit.ports.audit import Finding, Head
 from orderkit.ports.store import StoreCapabilities
-from orderkit_sql import reading
+from orderkit_sql import reading, verifying
 from orderkit_sql.database import Database
 from orderkit_sql.engines import READS, Address, address_of, make_engine, prepared
 from orderkit_sql.failures import Attempts, as_error
 from orderkit_sql.joining import Host, host_connection
 from orderkit_sql.methods import SqlMethods, Work
 from orderkit_sql.migrating import ensure
-from orderkit_sql.verifying import Finding, verify_log
 
 A = TypeVar("A")
 
@@ -60,10 +61,20 @@ class SqlStore(SqlMethods):
         """
         return JoinedStore(self.database, host_connection(transaction, self._engine), self._write_apart)
 
-    def verify_log(self) -> Iterable[Finding]:
+    def verify_log(self, looked: Callable[[int], None] = lambda _: None) -> Iterable[Finding]:
         """Hold every hash chain and every stored order against the log; yield what is wrong."""
         with self._snapshot.connect() as connection:
-            yield from verify_log(self.database, connection)
+            yield from verifying.verify_log(self.database, connection, looked)
+
+    def read_heads(self, since: datetime | None = None) -> Iterable[Head]:
+        """Yield the head of every order's chain, or of those that changed since a time."""
+        with self._snapshot.connect() as connection:
+            yield from verifying.read_heads(self.database, connection, since)
+
+    def verify_heads(self, heads: Sequence[Head]) -> Iterable[Finding]:
+        """Yield each head that the log does not hold any more."""
+        with self._snapshot.connect() as connection:
+            yield from verifying.verify_heads(self.database, connection, heads)
 
     def close(self) -> None:
         """Close all connections."""

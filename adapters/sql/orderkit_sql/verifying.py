@@ -6,7 +6,8 @@ row, the columns beside the bytes say the same, and replaying the records gives 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 from orderkit.domain.events import Record, replayed
 from orderkit.domain.order import Order
 from orderkit.errors import OrderkitError
+from orderkit.ports.audit import Finding, Head
 from orderkit_sql.codec import CHAIN_START, UNREADABLE, chained, decode_record
 from orderkit_sql.database import Database
 from orderkit_sql.reading import load_many
@@ -22,25 +24,14 @@ from orderkit_sql.reading import load_many
 PAGE = 200
 
 
-@attrs.frozen
-class Finding:
-    """One thing that is wrong: where, and what."""
-
-    order_id: str
-    version: int | None
-    problem: str
-
-    def __str__(self) -> str:
-        where = self.order_id if self.version is None else f"{self.order_id}/{self.version}"
-        return f"{where}: {self.problem}"
-
-
-def verify_log(database: Database, connection: Connection) -> Iterator[Finding]:
+def verify_log(
+    database: Database, connection: Connection, looked: Callable[[int], None] = lambda _: None
+) -> Iterator[Finding]:
     """Yield what is wrong with the log and the stored orders, by order; nothing when all is well.
 
-    The connection should see one moment (a snapshot) where others write meanwhile.
+    The connection should see one moment (a snapshot) where others write meanwhile. `looked` is told how many orders were looked at so far.
     """
-    after = ""
+    after, count = "", 0
     while ids := _page(database, connection, after):
         heads = _heads(database, connection, ids)
         records = _records(database, connection, ids)
@@ -49,7 +40,45 @@ def verify_log(database: Database, connection: Connection) -> Iterator[Finding]:
             yield from _checked(
                 order_id, orders.get(order_id), heads.get(order_id), records.get(order_id, []), database
             )
-        after = ids[-1]
+        after, count = ids[-1], count + len(ids)
+        looked(count)
+
+
+def read_heads(database: Database, connection: Connection, since: datetime | None) -> Iterator[Head]:
+    """Yield the head of every order, or of those that changed since a time, by order id."""
+    orders = database.name(database.tables.orders)
+    mark = "?" if database.backend.name == "sqlite" else "%s"
+    changed, values = (f" AND updated_at >= {mark}", (database.backend.moment(since),)) if since else ("", ())
+    after = ""
+    while rows := connection.exec_driver_sql(
+        f"SELECT id, version, log_head FROM {orders} WHERE id > {mark}{changed} ORDER BY id LIMIT {PAGE}",
+        (after, *values),
+    ).fetchall():
+        for row in rows:
+            yield Head(row[0], row[1], _bytes(row[2]))
+        after = rows[-1][0]
+
+
+def verify_heads(database: Database, connection: Connection, heads: Sequence[Head]) -> Iterator[Finding]:
+    """Yield each head whose record is not in the log as it was."""
+    table, backend, names = database.tables.records, database.backend, ("order_id", "version")
+    for start in range(0, len(heads), PAGE):
+        page = heads[start : start + PAGE]
+        near = backend.near("r.order_id", [head.order_id for head in page])
+        statement = (
+            f"SELECT r.order_id, r.version, r.hash FROM {backend.row_set(table, names)} JOIN {database.name(table)} AS r"
+            f" ON r.order_id = v.order_id AND r.version = v.version{near}"
+        )
+        rows = connection.exec_driver_sql(
+            statement, backend.row_parameters(table, names, [(head.order_id, head.version) for head in page])
+        )
+        hashes = {(row[0], row[1]): _bytes(row[2]) for row in rows}
+        for head in page:
+            found = hashes.get((head.order_id, head.version))
+            if found is None:
+                yield Finding(head.order_id, head.version, "the log ends before the record that was anchored")
+            elif found != head.hash:
+                yield Finding(head.order_id, head.version, "the record is not the one that was anchored")
 
 
 def _page(database: Database, connection: Connection, after: str) -> list[str]:

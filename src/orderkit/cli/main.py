@@ -39,6 +39,7 @@ _COMMANDS = {
     "worker": "orderkit.cli.operating",
     "migrate": "orderkit.cli.operating",
     "doctor": "orderkit.cli.operating",
+    "audit": "orderkit.cli.auditing",
     "order": "orderkit.cli.ordering",
     "allocate": "orderkit.cli.understanding",
     "diagram": "orderkit.cli.understanding",

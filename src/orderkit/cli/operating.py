@@ -80,21 +80,34 @@ def _work(
 @click.command()
 @store_option
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL instead of running it.")
-def migrate(store: str, print_only: bool) -> None:
+@click.option(
+    "--phase",
+    type=click.Choice(["all", "pre", "post"]),
+    default="all",
+    show_default=True,
+    help="`pre`: what may run before a deploy; `post`: the rest, after it.",
+)
+@click.option("--roles", is_flag=True, help="Also make the roles for app, worker and reader (PostgreSQL).")
+def migrate(store: str, print_only: bool, phase: str, roles: bool) -> None:
     """Create or update the store's tables, in a schema of their own.
 
     \b
     Examples:
       orderkit migrate --store postgresql://localhost/shop
-      orderkit migrate --store postgresql://localhost/shop --print
+      orderkit migrate --store postgresql://localhost/shop --phase pre
+      orderkit migrate --store postgresql://localhost/shop --roles --print
     """
     from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (loads pluggy)
 
-    statements = Plugins().migrate_store(store, print_only=print_only)
+    statements = Plugins().migrate_store(store, print_only=print_only, phase=phase, with_roles=roles)
     if print_only:
-        click.echo("\n".join(statements))
+        click.echo("".join(f"{statement};\n" for statement in statements), nl=False)
+    elif statements:
+        click.echo(
+            "done: the store is up to date" if phase != "pre" else "done: both versions of the program can run now"
+        )
     else:
-        click.echo("the store is up to date")
+        click.echo("nothing to do: the store is up to date")
 
 
 @click.command()

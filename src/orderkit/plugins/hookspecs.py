@@ -95,5 +95,8 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
 
 
 @hookspec(firstresult=True)
-def migrate_store(url: Url, print_only: bool) -> Sequence[str] | None:  # noqa: FBT001  (hooks are called by name)
-    """Create or update the tables of the store that the URL names; return the SQL. With `print_only` nothing is run."""
+def migrate_store(url: Url, print_only: bool, phase: str, with_roles: bool) -> Sequence[str] | None:  # noqa: FBT001  (hooks are called by name)
+    """Create or update the tables of the store that the URL names; return the SQL. With `print_only` nothing is run.
+
+    `phase` is `pre` (what may run before a deploy), `post` (what may run after it) or `all`; `with_roles` makes the database's roles as well.
+    """

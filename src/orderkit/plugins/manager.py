@@ -127,10 +127,14 @@ class Plugins:
         found: Documents = self._required("documents", url)
         return found
 
-    def migrate_store(self, url: Url | str, *, print_only: bool = False) -> Sequence[str]:
+    def migrate_store(
+        self, url: Url | str, *, print_only: bool = False, phase: str = "all", with_roles: bool = False
+    ) -> Sequence[str]:
         """Create or update the tables of the store that the URL names; return the SQL. With `print_only` nothing is run."""
         url = Url.parse(url)
-        found: Sequence[str] | None = self._ask("migrate_store", url, print_only=print_only)
+        found: Sequence[str] | None = self._ask(
+            "migrate_store", url, print_only=print_only, phase=phase, with_roles=with_roles
+        )
         if found is None:
             raise self._unanswered("store", url)
         return found
