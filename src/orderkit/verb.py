@@ -53,14 +53,14 @@ class SyncRuns(Protocol):
     """A shop without an event loop."""
 
     def perform(self, command: Command[Any], tx: object | None) -> Order: ...
-    def run(self, flow: Flow[A]) -> A: ...
+    def run(self, flow: Flow[A], *, tx: object | None = None) -> A: ...
 
 
 class AsyncRuns(Protocol):
     """A shop on an event loop."""
 
     async def perform_async(self, command: Command[Any], tx: object | None) -> Order: ...
-    async def run(self, flow: Flow[A]) -> A: ...
+    async def run(self, flow: Flow[A], *, tx: object | None = None) -> A: ...
 
 
 class Previews(Protocol):
@@ -109,7 +109,10 @@ class Verb(Generic[P]):
 
 
 class Query(Generic[P, A_co]):
-    """A question, or a piece of housekeeping: declared as a function from its arguments to a flow."""
+    """A question, or a piece of housekeeping: declared as a function from its arguments to a flow.
+
+    One that writes takes `tx=` as well: its flow is then one that leaves nothing outside of the store.
+    """
 
     def __init__(self, build: Callable[P, Flow[A_co]]) -> None:
         self._build = build
@@ -127,6 +130,8 @@ class Query(Generic[P, A_co]):
 
         @functools.wraps(self._build)
         def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return shop.run(self._build(*args, **kwargs))
+            tx = kwargs.get("tx")
+            flow = self._build(*args, **kwargs)
+            return shop.run(flow) if tx is None else shop.run(flow, tx=tx)
 
         return bound

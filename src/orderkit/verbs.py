@@ -357,10 +357,16 @@ class Writes:
 
 
 def _put_stock(
-    sku: str, units: Mapping[str, int], *, reason: str = "received", key: str | None = None, actor: str = "host"
+    sku: str,
+    units: Mapping[str, int],
+    *,
+    reason: str = "received",
+    key: str | None = None,
+    actor: str = "host",
+    tx: object | None = None,
 ) -> Flow[None]:
     """Add units of a SKU to warehouses; with a key a repeat changes nothing."""
-    return stocking.put_stock(sku, units, Caller(actor=actor, key=key), reason=reason)
+    return stocking.put_stock(sku, units, _caller(key, actor, tx), reason=reason)
 
 
 def _advance(order_id: str, *, actor: str = "host") -> Flow[Order]:
@@ -368,9 +374,9 @@ def _advance(order_id: str, *, actor: str = "host") -> Flow[Order]:
     return advance(order_id, Caller(actor=actor))
 
 
-def _receive_message(message: Message, *, actor: str = "webhook") -> Flow[bool]:
-    """Keep a webhook's message and apply it; the answer says whether it was new."""
-    return webhooks.receive_message(message, Caller(actor=actor))
+def _receive_message(message: Message, *, actor: str = "webhook", tx: object | None = None) -> Flow[bool]:
+    """Keep a webhook's message and apply it; the answer says whether it was new. In the host's transaction it is kept only: a worker applies it."""
+    return webhooks.receive_message(message, _caller(None, actor, tx))
 
 
 class Verbs(Writes):

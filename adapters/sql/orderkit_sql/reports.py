@@ -2,7 +2,7 @@
 
 They hold nothing and are made anew by every migration. On PostgreSQL they stand in a schema of their own, so that somebody can be allowed to
 read them and nothing else; on SQLite they bear a prefix. Money stands twice: as whole minor units (`total_minor`), and in the currency's own
-unit (`total`: exact on PostgreSQL, a floating number on SQLite). A column that a query does not name costs nothing.
+unit (`total`: exact on PostgreSQL, a floating number on SQLite). On PostgreSQL a column that a query does not name costs nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def report_name(made: Tables, view: str) -> str:
 
 def views(made: Tables) -> tuple[str, ...]:
     """Return the statements that make the views."""
-    dialect: _Dialect = _Postgres(reports_schema(made)) if made.dialect == "postgresql" else _Sqlite()
+    dialect = dialect_of(made)
     selects = _Selects(made, dialect)
     create = [
         f"CREATE VIEW {report_name(made, view)} AS\n{getattr(selects, view)()}".replace("\n\n", "\n") for view in VIEWS
@@ -53,7 +53,12 @@ def dropped_views(made: Tables) -> tuple[str, ...]:
 # ---- what the databases write differently
 
 
-class _Dialect(Protocol):
+def dialect_of(made: Tables) -> Dialect:
+    """Return how the tables' database reads JSON and money."""
+    return _Postgres(reports_schema(made)) if made.dialect == "postgresql" else _Sqlite()
+
+
+class Dialect(Protocol):
     """How a database reads JSON and money."""
 
     def before(self) -> tuple[str, ...]:
@@ -171,7 +176,7 @@ def _dollar(path: str) -> str:
 class _Selects:
     """What each view selects."""
 
-    def __init__(self, made: Tables, dialect: _Dialect) -> None:
+    def __init__(self, made: Tables, dialect: Dialect) -> None:
         self._made, self._sql = made, dialect
 
     def _name(self, table: str) -> str:

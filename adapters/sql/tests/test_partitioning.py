@@ -240,7 +240,7 @@ def test_rows_that_change_have_room_in_every_month(store: SqlStore) -> None:
         "SELECT relname, reloptions::text FROM pg_class WHERE relname LIKE '%_2026_03' AND relkind = 'r' AND relnamespace = '{s}'::regnamespace",
     )
 
-    assert dict(found) == {
+    assert {row[0]: row[1] for row in found} == {
         "orders_2026_03": "{fillfactor=80}",
         "order_lines_2026_03": "{fillfactor=70}",
         "order_texts_2026_03": "{fillfactor=100}",

@@ -22,9 +22,9 @@ TRY_AGAIN = timedelta(seconds=5)
 
 
 async def receive_message(message: Message, caller: Caller) -> bool:
-    """Keep a message and try it at once; the answer says whether it was new."""
+    """Keep a message and try it at once, or leave that to a worker; the answer says whether it was new."""
     fresh = await KeepMessage(message)
-    if fresh:
+    if fresh and caller.goes_on:
         await apply_message(message, caller)
     return fresh
 
