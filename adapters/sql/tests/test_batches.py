@@ -137,3 +137,22 @@ def _kill_in_commit(admin: Any, killed: list[int]) -> None:
         if found and admin.execute("SELECT pg_terminate_backend(%s)", found).fetchone() == (True,):
             killed.append(found[0])
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "odd", [[], ["plain", None], ['a "quote"', "back\\slash"], ["", "NULL", "{a,b}", "new\nline", " ✓ "], [None]]
+)
+def test_texts_of_a_batch_come_back_as_they_were(store: SqlStore, odd: list[str | None]) -> None:
+    """Quotes, backslashes, braces, the word NULL and nothing at all are told apart in a set of rows."""
+    backend, table = store.database.backend, store.database.tables.orders
+    rows = [(text,) for text in odd]
+    if not rows:
+        parameters: Any = backend.texts([])
+        statement = f"SELECT 1 WHERE {backend.among(chr(39) + 'x' + chr(39))}"
+    else:
+        parameters = backend.row_parameters(table, ("due_for",), rows)
+        statement = f"SELECT due_for FROM {backend.row_set(table, ('due_for',))}"
+    with store._single.connect() as connection:
+        found = [row[0] for row in connection.exec_driver_sql(statement, parameters)]
+
+    assert found == odd
