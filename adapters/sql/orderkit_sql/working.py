@@ -1,6 +1,6 @@
 """What workers ask: orders that are due, records to publish, messages that wait. Leases end by the database's own clock.
 
-Due orders are claimed in one statement that passes over what others have locked. Relays claim one at a time, under a lock that lasts for
+Due orders are claimed in one transaction that passes over what others have locked. Relays claim one at a time, under a lock that lasts for
 the claim only, so that no relay gets a record behind one that another relay has. Both forms are short transactions of their own.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from orderkit.domain.events import Record
 from orderkit.ports.store import (
@@ -45,29 +45,32 @@ def claim_due(database: Database, connection: Connection, asked: ClaimDue) -> tu
 
 
 def _claimed(database: Database, connection: Connection, asked: ClaimDue, limit: int) -> list[Any]:
+    """Choose due orders, passing over what others have locked, then lease them: in two statements, so that the second names their months."""
+    chosen = _chosen(database, connection, asked, limit)
+    if not chosen:
+        return []
+    parked = "attempts >= :attempts_max"
+    statement = text(
+        f"UPDATE {database.name(database.tables.orders)} SET attempts = attempts + 1, parked = ({parked}),"
+        f" error = CASE WHEN {parked} THEN 'parked: claimed ' || attempts || ' times without a commit; last: ' || error ELSE error END,"
+        f" lease_token = CASE WHEN {parked} THEN lease_token ELSE lease_token + 1 END,"
+        f" lease_until = CASE WHEN {parked} THEN NULL ELSE {_later(database)} END"
+        f" WHERE id IN :chosen{database.backend.near('id', chosen)} RETURNING due_at, id, lease_token, attempts, parked"
+    ).bindparams(bindparam("chosen", expanding=True))
+    values = {"attempts_max": asked.attempts_max, "lease_seconds": asked.lease_seconds, "chosen": chosen}
+    return sorted(connection.execute(statement, values).fetchall(), key=lambda row: (row[0], row[1]))
+
+
+def _chosen(database: Database, connection: Connection, asked: ClaimDue, limit: int) -> Sequence[str]:
     backend, orders = database.backend, database.name(database.tables.orders)
     kinds = {f"kind_{n}": kind for n, kind in enumerate(asked.kinds)}
     among = f"AND due_for IN ({', '.join(f':{name}' for name in kinds)})" if kinds else ""
     skip = "FOR UPDATE SKIP LOCKED" if backend.skip_locked else ""
-    parked = "attempts >= :attempts_max"
-    # In a CTE, so that the choice is made once: as a plain subquery it may run again and choose more.
     statement = text(
-        f"WITH chosen AS (SELECT id AS chosen_id FROM {orders} WHERE due_at <= :now AND due_at IS NOT NULL AND NOT parked"
-        f" AND (lease_until IS NULL OR lease_until <= {backend.clock}) {among} ORDER BY due_at, id LIMIT :limit {skip})"
-        f" UPDATE {orders} SET attempts = attempts + 1, parked = ({parked}),"
-        f" error = CASE WHEN {parked} THEN 'parked: claimed ' || attempts || ' times without a commit; last: ' || error ELSE error END,"
-        f" lease_token = CASE WHEN {parked} THEN lease_token ELSE lease_token + 1 END,"
-        f" lease_until = CASE WHEN {parked} THEN NULL ELSE {_later(database)} END"
-        " FROM chosen WHERE id = chosen_id RETURNING due_at, id, lease_token, attempts, parked"
+        f"SELECT id FROM {orders} WHERE due_at <= :now AND due_at IS NOT NULL AND NOT parked"
+        f" AND (lease_until IS NULL OR lease_until <= {backend.clock}) {among} ORDER BY due_at, id LIMIT :limit {skip}"
     )
-    values = {
-        "attempts_max": asked.attempts_max,
-        "lease_seconds": asked.lease_seconds,
-        "now": backend.moment(asked.now),
-        "limit": limit,
-        **kinds,
-    }
-    return sorted(connection.execute(statement, values).fetchall(), key=lambda row: (row[0], row[1]))
+    return connection.execute(statement, {"now": backend.moment(asked.now), "limit": limit, **kinds}).scalars().all()
 
 
 def give_up(database: Database, connection: Connection, asked: GiveUp) -> None:

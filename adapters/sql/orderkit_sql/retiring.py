@@ -1,0 +1,103 @@
+"""Taking whole months away when they are old enough: their partitions are detached together and stand in a schema of their own.
+
+Nothing is deleted but the keys of those orders: what becomes of the detached tables (an archive, a drop) is for whoever keeps the data. A
+month leaves only when every order in it is at rest, in one short transaction that gives up rather than keeping writers waiting.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from orderkit.errors import Misconfigured, NotAllowed
+from orderkit.plugins.url import Url
+from orderkit_sql.database import Database
+from orderkit_sql.engines import address_of, passing_engine
+from orderkit_sql.failures import Fault, as_error, fault_of
+from orderkit_sql.partitioning import MONTHS_LOCK, bound_of, bounds, month_of, place_of
+
+TRIES_MAX = 20
+# Shorter than the time after which a server looks for deadlocks: in a conflict it is always we who give up, never a writer.
+WAIT_MILLISECONDS = 300
+
+
+def retire(url: Url | str, before: date) -> tuple[date, ...]:
+    """Detach every month that ended before a day; return the months, oldest first.
+
+    Raises: `NotAllowed` when an order of such a month still waits for something (`facts` names some); `Misconfigured` on SQLite, where nothing
+    is partitioned; `PortError` when the tables are too busy.
+    """
+    address = address_of(url)
+    if address.database.months is None:
+        raise Misconfigured("only PostgreSQL has months to retire: SQLite is not partitioned", field="store")
+    engine = passing_engine(address)
+    try:
+        months = [month for month in _stored_months(engine, address.database) if _next(month) <= before]
+        for month in months:
+            _retired(engine, address.database, month)
+        return tuple(months)
+    finally:
+        engine.dispose()
+
+
+def retired_schema(database: Database) -> str:
+    """Return the schema in which detached tables stand."""
+    return f"{database.tables.schema}_retired"
+
+
+def _stored_months(engine: Engine, database: Database) -> list[date]:
+    """Return the months that have a partition of orders."""
+    orders = database.tables.orders
+    found = (
+        "SELECT substring(c.relname FROM '_(\\d{4}_\\d{2})$') FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid"
+        f" WHERE i.inhparent = '{database.name(orders)}'::regclass ORDER BY 1"
+    )
+    with engine.connect() as connection:
+        names = connection.exec_driver_sql(found).scalars().all()
+    return [date(int(name[:4]), int(name[5:]), 1) for name in names if name]
+
+
+def _next(month: date) -> date:
+    end = month_of(place_of(bound_of(month)) + 1)
+    return end or date.max
+
+
+def _retired(engine: Engine, database: Database, month: date) -> None:
+    """Detach one month, trying again while writers are in the way."""
+    for tried in range(1, TRIES_MAX + 1):
+        try:
+            with engine.begin() as connection:
+                _detach(connection, database, month)
+            return
+        except DBAPIError as error:
+            if tried == TRIES_MAX or fault_of(error) not in (Fault.BUSY, Fault.RACE):
+                raise as_error(error) from error
+        time.sleep(0.05 * tried)
+
+
+def _detach(connection: Connection, database: Database, month: date) -> None:
+    schema, aside, suffix = database.tables.schema, retired_schema(database), f"{month:_%Y_%m}"
+    lower, upper = bound_of(month), bounds()[place_of(bound_of(month))]
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MONTHS_LOCK})")
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {aside}")
+    names = ", ".join(database.name(table) for table in database.tables.partitioned())
+    connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+    waiting = connection.exec_driver_sql(
+        f"SELECT id FROM {schema}.orders{suffix} WHERE due_at IS NOT NULL OR lease_until IS NOT NULL LIMIT 5"
+    )
+    if ids := waiting.scalars().all():
+        raise NotAllowed(
+            f"orders of {month:%Y-%m} still wait for something: {', '.join(ids)}",
+            remedy="Look with `orderkit order why ID`; retire the month when they are at rest.",
+            facts={"month": f"{month:%Y-%m}", "orders": list(ids)},
+        )
+    for table in database.tables.partitioned():
+        part = f"{database.name(table)}{suffix}"
+        connection.exec_driver_sql(f"ALTER TABLE {database.name(table)} DETACH PARTITION {part}")
+        connection.exec_driver_sql(f"ALTER TABLE {part} SET SCHEMA {aside}")
+    keys = database.name(database.tables.keys)
+    connection.exec_driver_sql(f"DELETE FROM {keys} WHERE order_id >= %s AND order_id < %s", (lower, upper))

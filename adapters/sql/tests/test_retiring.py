@@ -1,0 +1,121 @@
+"""Old months leave whole: their orders with every row, and nothing of any other month."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime
+
+import pytest
+
+from orderkit.errors import Misconfigured, NotAllowed
+from orderkit.ports.store import Commit, Committed, FindKey, FindOrders, KeyClaim, OrderQuery, PutStock
+from orderkit.runtime.clocks import UuidIds
+from orderkit.testing.samples import NOON, a_commit, called_off, paid
+from orderkit_sql import SqlStore, open_store
+from orderkit_sql.retiring import retire
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def address(postgres_database: str) -> str:
+    """The address of a schema of its own."""
+    return f"{postgres_database}?schema=shop_{secrets.token_hex(4)}"
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[SqlStore]:
+    with closing(open_store(address, create=True)) as store:
+        store.put_stock_many([PutStock("r1", "MUG", "berlin", 1_000, "received", NOON)])
+        yield store
+
+
+def placed(store: SqlStore, year: int, month: int, *, at_rest: bool = True) -> str:
+    """Store an order of that month with a key; at rest it was paid and called off, and nothing is due."""
+    at = datetime(year, month, 9, tzinfo=UTC)
+    order_id = UuidIds().new_id(at)
+    claim = KeyClaim(principal="shop", operation="place", key=order_id, fingerprint="f")
+    first = a_commit(order_id, {"MUG": 1}, at=at, key=claim)
+    commits: list[Commit] = [first]
+    if at_rest:
+        commits += [paid(first.after), called_off(paid(first.after).after)]
+    for commit in commits:
+        assert store.commit_many([commit]) == [Committed(commit.after.version)]
+    with store._engine.begin() as connection:
+        change = "due_at = NULL, due_for = NULL" if at_rest else "attempts = 0"
+        connection.exec_driver_sql(
+            f"UPDATE {store.database.name(store.database.tables.orders)} SET {change} WHERE id = %s", (order_id,)
+        )
+    return order_id
+
+
+def ids(store: SqlStore) -> set[str]:
+    return {row.id for row in store.find_orders(FindOrders(OrderQuery(limit=100))).items}
+
+
+def test_months_before_a_day_are_detached(address: str, store: SqlStore) -> None:
+    """Two old months leave with their keys and stand aside, readable; a month that ends with the day or later stays. The log holds."""
+    old = [placed(store, 2018, 11), placed(store, 2018, 12)]
+    young = [placed(store, 2019, 1), placed(store, 2026, 3)]
+    months = retire(address, date(2019, 1, 31))
+
+    assert months == (date(2018, 11, 1), date(2018, 12, 1))
+    assert ids(store) == set(young)
+    assert store.load_many([*old, *young])[:2] == [None, None]
+    assert store.find_keys([FindKey("shop", "place", key) for key in (old[0], young[0])])[0] is None
+    assert list(store.verify_log()) == []
+    with store._engine.connect() as connection:
+        schema = store.database.tables.schema
+        kept = connection.exec_driver_sql(f"SELECT order_id, version FROM {schema}_retired.records_2018_12 ORDER BY 2")
+        assert [tuple(row) for row in kept] == [(old[1], version) for version in (1, 2, 3)]
+    assert retire(address, date(2019, 1, 31)) == ()
+
+
+def test_a_month_with_an_order_that_waits_stays(address: str, store: SqlStore) -> None:
+    """Nothing of it leaves, and the order is named."""
+    waiting, resting = placed(store, 2017, 5, at_rest=False), placed(store, 2017, 5)
+    with pytest.raises(NotAllowed) as refusal:
+        retire(address, date(2020, 1, 1))
+
+    assert refusal.value.facts["orders"] == [waiting]
+    assert ids(store) == {waiting, resting}
+
+
+def test_months_leave_while_others_write(address: str, store: SqlStore) -> None:
+    """Writers go on; each of their commits is stored or, if it lost its place, tried again by the store itself."""
+    for month in range(1, 7):
+        placed(store, 2016, month)
+    stop, answers, errors = threading.Event(), [], []
+
+    def write() -> None:
+        with closing(open_store(address)) as other:
+            while not stop.is_set():
+                try:
+                    answers.extend(other.commit_many([a_commit(UuidIds().new_id(NOON), {"MUG": 1})]))
+                except Exception as error:  # noqa: BLE001  (whatever it is, it is shown below)
+                    errors.append(error)
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        months = retire(address, date(2017, 1, 1))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    assert len(months) == 6
+    assert errors == []
+    assert answers
+    assert set(map(type, answers)) == {Committed}
+    assert len(ids(store)) == min(100, len(answers))
+
+
+def test_sqlite_has_no_months() -> None:
+    """Asking for it is answered, not passed over."""
+    with pytest.raises(Misconfigured, match="not partitioned"):
+        retire("sqlite:///:memory:", date(2020, 1, 1))
