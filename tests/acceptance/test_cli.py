@@ -10,7 +10,19 @@ from typing import Any
 
 import pytest
 
-COMMANDS = ("demo", "replay", "worker", "migrate", "doctor", "audit", "order", "allocate", "diagram", "explain", "adapters")
+COMMANDS = (
+    "demo",
+    "replay",
+    "worker",
+    "migrate",
+    "doctor",
+    "audit",
+    "order",
+    "allocate",
+    "diagram",
+    "explain",
+    "adapters",
+)
 
 
 def run(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
