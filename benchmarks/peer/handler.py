@@ -38,7 +38,7 @@ class Line(BaseModel):
     name: str
 
 
-class OrderIn(BaseModel):
+class Ordered(BaseModel):
     """An order as it is posted."""
 
     customer: str
@@ -49,7 +49,7 @@ class OrderIn(BaseModel):
     note: str
 
 
-class OrderOut(BaseModel):
+class Answer(BaseModel):
     """The answer."""
 
     id: str
@@ -61,7 +61,7 @@ def app_on(sessions: async_sessionmaker[AsyncSession]) -> FastAPI:
     app = FastAPI()
 
     @app.post("/orders", status_code=201)
-    async def place(order: OrderIn, idempotency_key: Annotated[str, Header()]) -> OrderOut:
+    async def place(order: Ordered, idempotency_key: Annotated[str, Header()]) -> Answer:
         body = order.model_dump(mode="json")
         try:
             async with sessions.begin() as session:
@@ -69,11 +69,11 @@ def app_on(sessions: async_sessionmaker[AsyncSession]) -> FastAPI:
         except OutOfStock as short:
             raise HTTPException(409, f"out of stock: {short}") from short
         if payment_id is None:
-            return OrderOut(id=str(order_id), status="known")
+            return Answer(id=str(order_id), status="known")
         reference = charge(idempotency_key, total)
         async with sessions.begin() as session:
             status = await session.run_sync(confirmed, order_id, payment_id, reference)
-        return OrderOut(id=str(order_id), status=status)
+        return Answer(id=str(order_id), status=status)
 
     return app
 

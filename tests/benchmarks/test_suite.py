@@ -82,7 +82,7 @@ def test_the_page_stands_alone(of_core: tuple[dict[str, Any], str]) -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     """A mistyped name ends the program at once and says which there are."""
-    done = called("palcement")
+    done = called("plaecment")
     assert done.returncode == 2
     assert all(name in done.stderr for name in (*NAMES, "all"))
 
