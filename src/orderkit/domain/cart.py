@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.money import to_minor
 from orderkit.domain.order import Address, DeliveryPreference, Facts, OrderLine, Policies
 from orderkit.domain.pricing import Charge, Discount, LineOffer, Prices, freeze
@@ -22,7 +23,8 @@ from orderkit.errors import InvalidInput
 QUANTITY_MAX = 1_000_000  # beyond any real line; keeps sums inside 64 bits
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class CartLine:
     """One line of a cart: what, how many, at which price. Amounts in minor units of the cart's currency."""
 
@@ -38,7 +40,8 @@ class CartLine:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Cart:
     """What a customer wants to buy and where it goes."""
 
@@ -90,19 +93,19 @@ class Cart:
             tags=frozenset(tags),
             attributes=tuple(sorted((attributes or {}).items())),
         )
-        return attrs.evolve(self, lines=(*self.lines, line))
+        return evolve(self, lines=(*self.lines, line))
 
     def discounted(self, name: str, amount: str | int | Decimal, *, lines: Iterable[int] | None = None) -> Cart:
         """Return the cart with a discount over all lines, or over those with the given numbers (from 1)."""
         chosen = None if lines is None else tuple(lines)
-        return attrs.evolve(self, discounts=(*self.discounts, Discount(name, to_minor(amount, self.currency), chosen)))
+        return evolve(self, discounts=(*self.discounts, Discount(name, to_minor(amount, self.currency), chosen)))
 
     def charged(
         self, name: str, amount: str | int | Decimal, *, tax: str | int | Decimal = 0, kind: str = "shipping"
     ) -> Cart:
         """Return the cart with a charge on top: shipping, or a fee."""
         charge = Charge(name, to_minor(amount, self.currency), to_minor(tax, self.currency), kind)
-        return attrs.evolve(self, charges=(*self.charges, charge))
+        return evolve(self, charges=(*self.charges, charge))
 
     def prices(self, *, first: int = 1) -> Prices:
         """Return the frozen prices of the cart; its lines are numbered from `first`."""

@@ -22,7 +22,9 @@ _evolvers: dict[type, Callable[..., Any]] = {}
 def swift(kind: type[A]) -> type[A]:
     """Let a frozen attrs class without checks, converters and weak references (`weakref_slot=False`) be made and evolved fast."""
     fields = attrs.fields(kind)  # type: ignore[arg-type]  # any class; one that is not of attrs is refused right here
-    if hasattr(kind, "__attrs_post_init__") or any(f.validator or f.converter or not f.init for f in fields):
+    if hasattr(kind, "__attrs_post_init__") or any(
+        f.validator or f.converter or not f.init or f.alias != f.name for f in fields
+    ):
         raise TypeError(f"{kind.__name__} checks or converts its fields: it cannot be swift")
     if kind.__bases__ != (object,) or "__weakref__" in kind.__slots__:  # type: ignore[attr-defined]  # attrs made them
         raise TypeError(f"{kind.__name__} needs weakref_slot=False, and no base, to be swift")

@@ -54,7 +54,8 @@ class Service(StrEnum):
     PICKUP = "pickup"
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class DeliveryPreference:
     """What the customer wishes of the delivery: a service, and perhaps a day before which it must not come."""
 

@@ -12,7 +12,7 @@ from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
-from orderkit.domain.evolving import evolve
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
 from orderkit.ports.clock import Now
@@ -38,7 +38,8 @@ Decide: TypeAlias = Callable[[Order, datetime], Decision]
 DecideWithPlan: TypeAlias = Callable[[Order, datetime, Plan, Settings], Decision]
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Caller:
     """Who asks, on behalf of which principal, with which idempotency key and correlation id.
 
