@@ -28,6 +28,7 @@ _STATE_DONE = b'{"findings":[],"holds":[],"reason":null,"refunds":[],"reserved_u
 _NO_CHANGE: dict[str, Any] = {"amended": False, "reason": None} | dict.fromkeys(
     ("findings", "holds", "lines", "refunds", "returns", "sagas", "shipments"), ()
 )
+_NO_STATE: dict[str, Any] = {"findings": (), "holds": (), "reason": None, "refunds": ()}
 _POLICIES = {
     "capture": "now",
     "refund": {
@@ -126,7 +127,7 @@ class Batch:
         lines = [(n, line.sku, line.quantity, line.unit_price_minor, line.name) for n, line in enumerate(cart.lines, 1)]
         total = sum([quantity * price for _, _, quantity, price, _ in lines])
         boxes: dict[str, list[tuple[int, int]]] = {}
-        moves, places = [], []
+        places = []
         for number, sku, quantity, _, _ in lines:
             place = WAREHOUSES[int(sku[4:]) % len(WAREHOUSES)]
             boxes.setdefault(place, []).append((number, quantity))
@@ -134,42 +135,22 @@ class Batch:
             self._moved[sku, place] += quantity
         cutoff = _cutoff(now)
         shipments = [_shipment(f"{id_}-S{n}", place, boxes[place], cutoff) for n, place in enumerate(sorted(boxes), 1)]
-        for shipment in shipments:
-            moves += [
-                {"cause": shipment["id"], "line": number, "quantity": quantity, "source": None, "target": _RESERVED}
-                for number, quantity in shipment["lines"]
-            ]
         until = moment(now + timedelta(minutes=30))
         saga = _saga(id_, said)
         payment = _payment(id_, total, said)
-        body = _encode(
-            {
-                "change": {
-                    **_NO_CHANGE,
-                    "lines": [
-                        {"buckets": _NOTHING, "number": number, "ordered": quantity, "sku": sku}
-                        for number, sku, quantity, _, _ in lines
-                    ],
-                    "payments": [payment],
-                    "reserved_until": until,
-                    "sagas": [saga],
-                    "shipments": shipments,
-                    "state": "placed",
-                },
-                "events": [_placed_event(cart, total, shipments)],
-                "from_status": None,
-                "moves": moves,
-                "order_id": id_,
-                "schema": 1,
-                "stamp": _stamp(said, "place", key),
-                "stock": [
-                    {"on_hand": 0, "reserved": units, "sku": sku, "warehouse": place}
-                    for sku, place, units in sorted(places)
-                ],
-                "to_status": "placed",
-                "version": 1,
-            }
-        )
+        change = {
+            **_NO_CHANGE,
+            "lines": [
+                {"buckets": _NOTHING, "number": n, "ordered": units, "sku": sku} for n, sku, units, _, _ in lines
+            ],
+            "payments": [payment],
+            "reserved_until": until,
+            "sagas": [saga],
+            "shipments": shipments,
+            "state": "placed",
+        }
+        event = _placed_event(cart, total, shipments)
+        body = _encode(_first_record(id_, change, event, places, _stamp(said, "place", key)))
         head = hashlib.sha256(_CHAIN + _START + body).digest()
         document = _encode(_facts(cart, lines))
         due = now + timedelta(seconds=10)
@@ -178,19 +159,7 @@ class Batch:
             (
                 *(id_, 1, cart.customer, "placed", "placed", "unfulfilled", "pending", "none", False, "EUR", total, 0),
                 *(len(shipments), 0, now, now, due, "move_money", 0, False, "", head),
-                *(
-                    _encode(
-                        {
-                            "findings": [],
-                            "holds": [],
-                            "reason": None,
-                            "refunds": [],
-                            "reserved_until": until,
-                            "sagas": [saga],
-                        }
-                    ),
-                    document,
-                ),
+                *(_encode({**_NO_STATE, "reserved_until": until, "sagas": [saga]}), document),
             )
         )
         self.lines += [
@@ -279,6 +248,33 @@ def _shipment(id_: str, place: str, lines: list[tuple[int, int]], cutoff: dateti
         "tracking_number": None,
         "tracking_url": None,
         "warehouse": place,
+    }
+
+
+def _first_record(
+    order_id: str,
+    change: dict[str, Any],
+    event: dict[str, Any],
+    places: list[tuple[str, str, int]],
+    stamp: dict[str, Any],
+) -> dict[str, Any]:
+    return {
+        "change": change,
+        "events": [event],
+        "from_status": None,
+        "moves": [
+            {"cause": shipment["id"], "line": number, "quantity": quantity, "source": None, "target": _RESERVED}
+            for shipment in change["shipments"]
+            for number, quantity in shipment["lines"]
+        ],
+        "order_id": order_id,
+        "schema": 1,
+        "stamp": stamp,
+        "stock": [
+            {"on_hand": 0, "reserved": units, "sku": sku, "warehouse": place} for sku, place, units in sorted(places)
+        ],
+        "to_status": "placed",
+        "version": 1,
     }
 
 
