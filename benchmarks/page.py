@@ -71,9 +71,9 @@ def _chart(name: str, unit: str, rows: Sequence[Row]) -> str:
 
 
 def _label(row: Row) -> str:
-    """Return what stands beside a bar: there is room for about 35 letters."""
+    """Return what stands beside a bar: there is room for about 31 letters."""
     words = ", ".join([row["metric"], *(f"{value}" for value in row["params"].values())])
-    return words if len(words) <= 35 else words[:34] + "…"  # noqa: PLR2004  (see above)
+    return words if len(words) <= 31 else words[:30] + "…"  # noqa: PLR2004  (see above)
 
 
 def _table(rows: Sequence[Row], goals: dict[str, Row]) -> str:
