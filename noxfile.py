@@ -73,7 +73,7 @@ def types(session: nox.Session) -> None:
     """Check types: mypy strict on everything shipped, pyright on the public API."""
     install(session, "types", "test")
     examples = sorted(str(path) for path in Path("examples").glob("**/*.py"))
-    session.run("mypy", "src/orderkit", *ADAPTERS, *examples, "tests/typing")
+    session.run("mypy", "src/orderkit", *ADAPTERS, *examples, "tests/typing", "benchmarks")
     session.run("pyright", "tests/typing")
 
 
@@ -248,10 +248,16 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(python=LOWEST)
 def bench(session: nox.Session) -> None:
-    """Run every script of `benchmarks/`; each fails when it is over its budget."""
+    """Measure what needs no server, briefly, and hold it to its budgets."""
     install(session)
-    for script in sorted(Path("benchmarks").glob("*.py")):
-        session.run("python", str(script), *session.posargs)
+    session.run("python", "-m", "benchmarks", "startup", "core", "--seconds", "1", "--strict", *session.posargs)
+
+
+@nox.session(python=LOWEST)
+def bench_full(session: nox.Session) -> None:
+    """Run every benchmark against a real server, for as long as it takes (`nox -s bench_full -- --largest 1e6 --json PATH`)."""
+    install(session, "test")
+    session.run("python", "-m", "benchmarks", "all", "--seconds", "60", *session.posargs)
 
 
 @nox.session(python=LOWEST)

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit, urlunsplit
@@ -97,8 +97,8 @@ class PostgresServer:
     _process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls) -> PostgresServer:
-        """Make a cluster in a temporary folder and start it on a free port of loopback."""
+    def start(cls, **settings: object) -> PostgresServer:
+        """Make a cluster in a temporary folder and start it on a free port of loopback, with more settings where they are given."""
         binaries, run_as = programs(), _run_as()
         folder = Path(tempfile.mkdtemp(prefix="orderkit-postgres-"))
         try:
@@ -109,7 +109,7 @@ class PostgresServer:
             for path in (folder, folder / "password") if run_as else ():
                 os.chown(path, run_as["user"], run_as["group"])
             _initialize(binaries, folder, run_as)
-            server = _started(cls, binaries, folder, password, run_as)
+            server = _started(cls, binaries, folder, password, run_as, settings)
             atexit.register(server.stop)  # when the tests end before their fixtures do
             return server
         except BaseException:
@@ -170,7 +170,12 @@ def _initialize(binaries: Path, folder: Path, run_as: dict[str, Any]) -> None:
 
 
 def _started(
-    cls: type[PostgresServer], binaries: Path, folder: Path, password: str, run_as: dict[str, Any]
+    cls: type[PostgresServer],
+    binaries: Path,
+    folder: Path,
+    password: str,
+    run_as: dict[str, Any],
+    more: Mapping[str, object],
 ) -> PostgresServer:
     """Start the server; somebody may take the free port in the meantime, so there are three tries."""
     for _ in range(3):
@@ -181,6 +186,7 @@ def _started(
             "unix_socket_directories": "",
             "max_connections": 200,
             "fsync": "on",
+            **more,
         }
         command = [
             str(binaries / "postgres"),

@@ -168,11 +168,14 @@ def read_supply_many(
     by_sku: dict[str, dict[Place, int]] = {sku: {} for question in asked for sku in question.skus}
     if by_sku:
         backend = database.backend
+        table, skus = database.tables.stock, [(sku,) for sku in by_sku]
+        # A join, because a list that comes as a parameter is searched from its beginning for every row of the table.
         statement = (
-            "SELECT sku, warehouse, on_hand - reserved"
-            f" FROM {database.name(database.tables.stock)} WHERE {backend.among('sku')} ORDER BY sku, warehouse"
+            f"SELECT s.sku, s.warehouse, s.on_hand - s.reserved FROM {backend.row_set(table, _PLACE[:1])}"
+            f" JOIN {database.name(table)} AS s ON s.sku = v.sku ORDER BY s.sku, s.warehouse"
         )
-        for sku, warehouse, units in connection.exec_driver_sql(statement, backend.texts(list(by_sku))):
+        found = connection.exec_driver_sql(statement, backend.row_parameters(table, _PLACE[:1], skus))
+        for sku, warehouse, units in found.fetchall():
             by_sku[sku][sku, warehouse] = units
     return [{place: units for sku in question.skus for place, units in by_sku[sku].items()} for question in asked]
 

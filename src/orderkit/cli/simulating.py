@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -76,17 +77,21 @@ def simulate(quiet: bool, jobs: int | None, **asked: Any) -> None:
     from orderkit.testing.sim import campaigns  # noqa: PLC0415  (loads the simulator)
 
     wanted = Asked(jobs=jobs or campaigns.cores(), **asked)
-    tell: Tell = (lambda *_: None) if quiet else progress()
-    if "list" in wanted.names + wanted.ablations:
-        _list(wanted)
-    elif wanted.again is not None:
-        _replay(wanted)
-    elif wanted.ablations:
-        _ablate(wanted, tell)
-    elif wanted.names and not wanted.exhaustive:
-        _plant(wanted)
-    else:
-        _campaign(wanted, tell)
+    with nullcontext(_untold) if quiet else progress() as tell:
+        if "list" in wanted.names + wanted.ablations:
+            _list(wanted)
+        elif wanted.again is not None:
+            _replay(wanted)
+        elif wanted.ablations:
+            _ablate(wanted, tell)
+        elif wanted.names and not wanted.exhaustive:
+            _plant(wanted)
+        else:
+            _campaign(wanted, tell)
+
+
+def _untold(phase: str, done: int, total: int) -> None:
+    """Show nothing."""
 
 
 def _list(wanted: Asked) -> None:

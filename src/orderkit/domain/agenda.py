@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import attrgetter
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.domain.order import Order
-from orderkit.domain.payment import OperationKind
+from orderkit.domain.payment import OPEN, OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import unpaid_lines
 
@@ -20,6 +22,7 @@ POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped 
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
 BACKORDER_AFTER = timedelta(hours=1)
 PARKED = "parked"  # the finding of an order whose every attempt failed
+_BACKORDERED = int(Bucket.BACKORDERED)
 
 
 class TaskKind(StrEnum):
@@ -50,7 +53,8 @@ ROLES: dict[str, tuple[TaskKind, ...]] = {
 }
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Task:
     """One thing to do for an order, and when. `subject` is the id of the operation, shipment, return or hold."""
 
@@ -61,7 +65,7 @@ class Task:
 
 def due(order: Order) -> Task | None:
     """Return what comes first."""
-    return min(tasks(order), key=lambda task: task.at, default=None)
+    return min(tasks(order), key=attrgetter("at"), default=None)
 
 
 def tasks(order: Order) -> list[Task]:
@@ -81,33 +85,35 @@ def tasks(order: Order) -> list[Task]:
             since = shipment.asked_at or shipment.shipped_at or order.updated_at
             wait = POLL_AFTER if shipment.state in ("shipped", "out_for_delivery") else timedelta(days=1)
             found.append(Task(since + wait, TaskKind.TRACK_SHIPMENT, shipment.id))
-    found += [
-        Task(r.expires_at, TaskKind.EXPIRE_RETURN, r.id)
-        for r in order.returns
-        if r.expires_at and r.state in ("authorized", "in_transit")
-    ]
-    found += [Task(h.until, TaskKind.EXPIRE_HOLD, h.id) for h in order.active_holds if h.until]
+    for back in order.returns:
+        if back.expires_at and back.state in ("authorized", "in_transit"):
+            found.append(Task(back.expires_at, TaskKind.EXPIRE_RETURN, back.id))
+    for hold in order.holds:
+        if hold.until and hold.state == "active":
+            found.append(Task(hold.until, TaskKind.EXPIRE_HOLD, hold.id))
     return found
 
 
 def _money(order: Order) -> list[Task]:
     """Each payment's first open operation is due; of those that take money only the first of all, so that a refusal stops the rest."""
     found: list[Task] = []
+    expiring: list[Task] = []
     taking = False
     for payment in order.payments:
-        operation = next((o for o in payment.operations if o.open), None)
-        if operation is None or (taking and operation.kind in _TAKING):
+        for operation in payment.operations:
+            if operation.state in OPEN:
+                break
+        else:
+            if payment.expires_at is not None and payment.capturable_minor > 0:
+                expiring.append(Task(payment.expires_at, TaskKind.EXPIRE_AUTHORIZATION, payment.id))
+            continue
+        if taking and operation.kind in _TAKING:
             continue
         taking = taking or operation.kind in _TAKING
         ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in _TAKING)
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
         found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
-    found += [
-        Task(p.expires_at, TaskKind.EXPIRE_AUTHORIZATION, p.id)
-        for p in order.payments
-        if p.expires_at is not None and p.capturable_minor > 0 and not any(o.open for o in p.operations)
-    ]
-    return found
+    return found + expiring
 
 
 def _goods(order: Order) -> list[Task]:
@@ -119,6 +125,6 @@ def _goods(order: Order) -> list[Task]:
             for s in order.shipments
             if s.state == "planned" and s.cutoff_at and unpaid.isdisjoint(s.numbers)
         ]
-    if any(line.buckets[Bucket.BACKORDERED] for line in order.lines):
+    if any([line.buckets[_BACKORDERED] for line in order.lines]):  # noqa: C419  (a list of three is faster than a generator)
         found.append(Task((order.sought_at or order.placed_at) + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))
     return found

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import still_ours
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER
 from orderkit.domain.order import LINES_MAX, Address, DeliveryPreference, Order, OrderLine
 from orderkit.domain.payment import Payment, Tender
@@ -68,7 +67,7 @@ def address_amended(order: Order, now: datetime, ship_to: Address) -> Decision:
             field="ship_to.country",
             facts={"country": order.facts.ship_to.country, "asked": ship_to.country},
         )
-    facts = attrs.evolve(order.facts, ship_to=ship_to)
+    facts = evolve(order.facts, ship_to=ship_to)
     return decided(order, Event("order.amended", {"what": "ship_to"}), facts=facts)
 
 
@@ -90,9 +89,9 @@ def delivery_amended(
             return shipment
         rules = handling.get(shipment.warehouse) or handling["*"]
         cutoff, promise = promised(now, rules, delivery, warehouses[shipment.warehouse].lead_days)
-        return attrs.evolve(shipment, cutoff_at=cutoff, promise=promise)
+        return evolve(shipment, cutoff_at=cutoff, promise=promise)
 
-    facts = attrs.evolve(order.facts, delivery=delivery)
+    facts = evolve(order.facts, delivery=delivery)
     data = {"what": "delivery", "service": delivery.service.value, "not_before": str(delivery.not_before or "")}
     return decided(order, Event("order.amended", data), facts=facts, shipments=tuple(again(s) for s in order.shipments))
 
@@ -120,14 +119,14 @@ def lines_added(
             facts={"short": [{"sku": s.sku, "asked": s.asked, "available": s.available} for s in plan.short]},
         )
     number = 1 + max((line.amendment for line in order.facts.lines), default=0)
-    added = tuple(attrs.evolve(line, amendment=number) for line in lines)
-    facts = attrs.evolve(order.facts, lines=order.facts.lines + added, prices=order.facts.prices.extended(prices))
+    added = tuple(evolve(line, amendment=number) for line in lines)
+    facts = evolve(order.facts, lines=order.facts.lines + added, prices=order.facts.prices.extended(prices))
     grown = order.lines + tuple(Line(line.number, line.sku, line.quantity) for line in added)
     told = Event(
         "order.amended",
         {"what": "lines", "added": [line.number for line in added], "difference_minor": prices.total_minor},
     )
-    decision = Decision(order=attrs.evolve(order, facts=facts, lines=grown), events=(told,))
+    decision = Decision(order=evolve(order, facts=facts, lines=grown), events=(told,))
     decision = decision.then(reserved(decision.order, plan, now, warehouses=warehouses, handling=handling, source=None))
     if not prices.total_minor:
         return decision

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import attrs
-
 from orderkit.domain import payment as payments
 from orderkit.domain.cancelling import stock_released, units_cancelled
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.payment import Operation, OperationKind, Payment
@@ -42,7 +41,7 @@ def confirmed(
     if operation.state == "confirmed":
         return decided(order)
     if operation.state == "refused":  # said no, and then the money moved after all: book it, then settle gives it back
-        operation = attrs.evolve(operation, state="unknown")
+        operation = evolve(operation, state="unknown")
         payment = payment.with_operation(operation)
     after = payments.confirmed(payment, operation, at=now, reference=reference, expires_at=expires_at)
     data = {
@@ -108,7 +107,7 @@ def _onward(order: Order, operation: Operation, now: datetime) -> Decision:
         if order.state == "cancelled":  # the customer was faster than the provider
             decision = decided(order, sagas=ended)
             return decision.then(settled(decision.order, now))
-        decision = order_confirmed(attrs.evolve(order, sagas=ended))
+        decision = order_confirmed(evolve(order, sagas=ended))
         return decision.then(settled(decision.order, now))  # a part may have been given up while the answer was awaited
     decision = decided(order, Event("order.amendment_paid", {"saga": run.id}), sagas=ended)
     return decision.then(settled(decision.order, now))
@@ -167,7 +166,7 @@ def _with_payment(order: Order, payment: Payment, *, known: Operation | None = N
     if known is not None and findings:
         findings = tuple(found for found in findings if found != doubt_of(known.id))
     return decided(
-        order, payments=tuple(payment if p.id == payment.id else p for p in order.payments), findings=findings
+        order, payments=tuple([payment if p.id == payment.id else p for p in order.payments]), findings=findings
     )
 
 
@@ -177,7 +176,10 @@ def doubt_of(operation_id: str) -> str:
 
 
 def _waiting_run(order: Order, operation: Operation) -> SagaRun | None:
-    return next((run for run in order.sagas if run.id == operation.saga and run.direction == "forward"), None)
+    for run in order.sagas:
+        if run.id == operation.saga and run.direction == "forward":
+            return run
+    return None
 
 
 def _may_try_again(order: Order, operation: Operation, reason: str) -> bool:
@@ -190,7 +192,7 @@ def _next_attempt(operation: Operation, now: datetime, reason: str) -> Operation
     """A definite refusal is the only thing that advances the attempt, and with it the provider's key."""
     refused_first = OPERATION.step(operation.state, "refuse")
     pause = timedelta(0) if reason == "not_found" else RETRY_AFTER
-    return attrs.evolve(
+    return evolve(
         operation,
         state=OPERATION.step(refused_first, "try_again"),
         attempt=operation.attempt + 1,
@@ -219,7 +221,7 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
     )
     if trigger is None or not REFUND.allows(refund.state, trigger):
         return decided(order)
-    after = attrs.evolve(refund, state=REFUND.step(refund.state, trigger))
+    after = evolve(refund, state=REFUND.step(refund.state, trigger))
     events = (
         (Event("refund.completed", {"refund": refund.id, "total_minor": refund.total_minor}),)
         if trigger == "confirm"

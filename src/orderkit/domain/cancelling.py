@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import Bucket, Move, counted
@@ -128,8 +127,8 @@ def shrunk(shipments: Iterable[Shipment], moves: Iterable[Move]) -> tuple[Shipme
 def _less(shipment: Shipment, gone: Mapping[int, int]) -> Shipment:
     left = tuple((number, rest) for number, units in shipment.lines if (rest := units - gone.get(number, 0)))
     if left:
-        return attrs.evolve(shipment, lines=left)
-    return attrs.evolve(shipment, lines=(), state=SHIPMENT.step(shipment.state, "cancel"))
+        return evolve(shipment, lines=left)
+    return evolve(shipment, lines=(), state=SHIPMENT.step(shipment.state, "cancel"))
 
 
 def _shipment_cancelled(order: Order, shipment: Shipment, now: datetime, reason: str) -> Decision:

@@ -10,9 +10,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from operator import attrgetter
+from typing import Any
 
 import attrs
 
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.money import Money, to_minor
 from orderkit.domain.order import Address, DeliveryPreference, Facts, OrderLine, Policies
 from orderkit.domain.pricing import Charge, Discount, LineOffer, Prices, freeze
@@ -21,7 +23,8 @@ from orderkit.errors import InvalidInput
 QUANTITY_MAX = 1_000_000  # beyond any real line; keeps sums inside 64 bits
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class CartLine:
     """One line of a cart: what, how many, at which price. Amounts in minor units of the cart's currency."""
 
@@ -37,7 +40,8 @@ class CartLine:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Cart:
     """What a customer wants to buy and where it goes."""
 
@@ -89,23 +93,23 @@ class Cart:
             tags=frozenset(tags),
             attributes=tuple(sorted((attributes or {}).items())),
         )
-        return attrs.evolve(self, lines=(*self.lines, line))
+        return evolve(self, lines=(*self.lines, line))
 
     def discounted(self, name: str, amount: str | int | Decimal, *, lines: Iterable[int] | None = None) -> Cart:
         """Return the cart with a discount over all lines, or over those with the given numbers (from 1)."""
         chosen = None if lines is None else tuple(lines)
-        return attrs.evolve(self, discounts=(*self.discounts, Discount(name, to_minor(amount, self.currency), chosen)))
+        return evolve(self, discounts=(*self.discounts, Discount(name, to_minor(amount, self.currency), chosen)))
 
     def charged(
         self, name: str, amount: str | int | Decimal, *, tax: str | int | Decimal = 0, kind: str = "shipping"
     ) -> Cart:
         """Return the cart with a charge on top: shipping, or a fee."""
         charge = Charge(name, to_minor(amount, self.currency), to_minor(tax, self.currency), kind)
-        return attrs.evolve(self, charges=(*self.charges, charge))
+        return evolve(self, charges=(*self.charges, charge))
 
     def prices(self, *, first: int = 1) -> Prices:
         """Return the frozen prices of the cart; its lines are numbered from `first`."""
-        offers = tuple(
+        offers = [
             LineOffer(
                 line=number,
                 sku=line.sku,
@@ -115,24 +119,26 @@ class Cart:
                 tax_minor=line.tax_minor,
             )
             for number, line in enumerate(self.lines, first)
-        )
+        ]
         return freeze(offers, self.discounts, self.charges, tax_included=self.tax_included)
 
     def order_lines(self, *, first: int = 1) -> tuple[OrderLine, ...]:
         """Return the cart's lines as an order keeps them."""
         return tuple(
-            OrderLine(
-                number=number,
-                sku=line.sku,
-                quantity=line.quantity,
-                unit_price_minor=line.unit_price_minor,
-                name=line.name,
-                seller=line.seller,
-                backorder=line.backorder,
-                tags=line.tags,
-                attributes=line.attributes,
-            )
-            for number, line in enumerate(self.lines, first)
+            [
+                OrderLine(
+                    number=number,
+                    sku=line.sku,
+                    quantity=line.quantity,
+                    unit_price_minor=line.unit_price_minor,
+                    name=line.name,
+                    seller=line.seller,
+                    backorder=line.backorder,
+                    tags=line.tags,
+                    attributes=line.attributes,
+                )
+                for number, line in enumerate(self.lines, first)
+            ]
         )
 
     def facts(self, policies: Policies) -> Facts:
@@ -165,24 +171,32 @@ def fingerprint(*parts: object) -> str:
     return hashlib.sha256(repr(tuple(map(_canonical, parts))).encode()).hexdigest()[:32]
 
 
-_PLAIN = (str, int, bool, type(None))
-_GETTERS: dict[type, Callable[[object], tuple[object, ...]]] = {}
+_PLAIN = frozenset({str, int, bool, type(None)})
+_WAYS: dict[type, Callable[[Any], object]] = {}
 
 
 def _canonical(part: object) -> object:
     """Return a part as nested tuples of text and numbers, whose `repr` is the same everywhere."""
     kind = type(part)
-    if kind in _PLAIN:
-        return part
-    if (getter := _GETTERS.get(kind)) is None and attrs.has(kind):
-        names = [field.name for field in attrs.fields(kind)]
-        getter = _GETTERS[kind] = attrgetter(*names) if len(names) > 1 else lambda value: (getattr(value, names[0]),)
-    if getter is not None:
-        return kind.__name__, *map(_canonical, getter(part))
-    if isinstance(part, Mapping):
-        return tuple(sorted((str(key), _canonical(value)) for key, value in part.items()))
-    if isinstance(part, (set, frozenset)):
-        return tuple(sorted(map(str, part)))
-    if isinstance(part, (list, tuple)):
-        return tuple(map(_canonical, part))
-    return str(part)
+    return part if kind in _PLAIN else (_WAYS.get(kind) or _WAYS.setdefault(kind, _way(kind)))(part)
+
+
+def _each(parts: Iterable[object]) -> list[object]:
+    # Most parts are plain: they are told apart here, because a call for each costs more than all the rest.
+    # So are empty collections, of which a cart has many.
+    return [part if type(part) in _PLAIN else _canonical(part) if part else () for part in parts]
+
+
+def _way(kind: type) -> Callable[[Any], object]:
+    """Return the function that makes values of a class canonical."""
+    if attrs.has(kind):
+        name, names = kind.__name__, [field.name for field in attrs.fields(kind)]
+        if len(names) == 1:
+            return lambda value: (name, _canonical(getattr(value, names[0])))
+        fields = attrgetter(*names)
+        return lambda value: (name, *_each(fields(value)))
+    if issubclass(kind, Mapping):
+        return lambda value: tuple(sorted((str(key), _canonical(each)) for key, each in value.items()))
+    if issubclass(kind, (set, frozenset)):
+        return lambda value: tuple(sorted(map(str, value)))
+    return (lambda value: tuple(_each(value))) if issubclass(kind, (list, tuple)) else str

@@ -8,12 +8,13 @@ No record holds personal data: who and where stand in the document alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import attrs
 
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.order import Facts, Hold, Order, Refund, SagaRun
 from orderkit.domain.payment import Payment
 from orderkit.domain.quantities import Line, Move, moved
@@ -24,7 +25,8 @@ from orderkit.domain.status import word
 RECORD_SCHEMA = 1
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Event:
     """A fact for the world: `order.placed`, `shipment.delivered`. `data` holds ids, names and numbers, never personal data."""
 
@@ -33,7 +35,8 @@ class Event:
     schema: int = 1
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class StockMove:
     """What a decision does to one SKU at one warehouse: units on the shelf, and units promised."""
 
@@ -43,7 +46,8 @@ class StockMove:
     reserved: int = 0
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Stamp:
     """Who did it, when, why, by which command; `correlation` ties what belongs to one request together."""
 
@@ -54,7 +58,8 @@ class Stamp:
     correlation: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Change:
     """The difference between two versions of an order, part by part. Units are not in it: the moves say them."""
 
@@ -73,7 +78,8 @@ class Change:
     findings: tuple[str, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Record:
     """One commit of one order in the log: (order, version) is its name and its place in the order of things."""
 
@@ -94,7 +100,8 @@ class Record:
         return f"{self.order_id}/{self.version}"
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Decision:
     """What a command does, before anything has happened: the dry run and the real run read the same value."""
 
@@ -105,6 +112,8 @@ class Decision:
 
     def then(self, following: Decision) -> Decision:
         """Return both decisions as one; `following` was made from this one's order."""
+        if following.order is self.order and not (following.events or following.moves or following.stock):
+            return self
         return Decision(
             order=following.order,
             events=self.events + following.events,
@@ -114,7 +123,7 @@ class Decision:
 
     def told(self, *events: Event) -> Decision:
         """Return the decision with more events."""
-        return attrs.evolve(self, events=self.events + events)
+        return evolve(self, events=self.events + events)
 
 
 def decided(
@@ -125,14 +134,14 @@ def decided(
     if moves:
         changes["lines"] = moved(changes.get("lines", order.lines), moves)
     return Decision(
-        order=attrs.evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock)
+        order=evolve(order, **changes) if changes else order, events=events, moves=moves, stock=tuple(stock)
     )
 
 
 def sealed(decision: Decision, before: Order | None, stamp: Stamp) -> tuple[Order, Record]:
     """Return the next version of the order and the record of the step, ready to be committed."""
     version = before.version + 1 if before else 1
-    after = attrs.evolve(decision.order, version=version, updated_at=stamp.at)
+    after = evolve(decision.order, version=version, updated_at=stamp.at)
     record = Record(
         order_id=after.id,
         version=version,
@@ -147,14 +156,16 @@ def sealed(decision: Decision, before: Order | None, stamp: Stamp) -> tuple[Orde
     return after, record
 
 
-def summed(stock: Iterable[StockMove]) -> tuple[StockMove, ...]:
+def summed(stock: Sequence[StockMove]) -> tuple[StockMove, ...]:
     """Return one move for each SKU and warehouse, sorted: the order in which stock rows are locked everywhere."""
+    if not stock:
+        return ()
     totals: dict[tuple[str, str], list[int]] = {}
     for move in stock:
         total = totals.setdefault((move.sku, move.warehouse), [0, 0])
         total[0] += move.on_hand
         total[1] += move.reserved
-    return tuple(StockMove(sku, place, *totals[sku, place]) for sku, place in sorted(totals) if any(totals[sku, place]))
+    return tuple([StockMove(*place, *total) for place, total in sorted(totals.items()) if total[0] or total[1]])
 
 
 _PARTS = ("shipments", "payments", "refunds", "returns", "holds")
@@ -168,17 +179,20 @@ def difference(before: Order | None, after: Order) -> Change:
         old, new = getattr(before, name) if before else (), getattr(after, name)
         if old is not new:
             known = {part.id: part for part in old}
-            parts[name] = tuple(part for part in new if known.get(part.id) is not part)
-    known_lines = {line.number for line in before.lines} if before else set()
+            parts[name] = tuple([part for part in new if known.get(part.id) is not part]) if known else new
+    lines: tuple[Line, ...] = ()
+    if before is None or before.lines is not after.lines:
+        known_lines = {line.number for line in before.lines} if before else set()
+        lines = tuple(
+            [Line(line.number, line.sku, line.ordered) for line in after.lines if line.number not in known_lines]
+        )
     return Change(
         state=after.state,
         reason=after.reason,
         reserved_until=after.reserved_until,
         sought_at=after.sought_at,
         amended=before is not None and before.facts is not after.facts and before.facts != after.facts,
-        lines=tuple(
-            Line(line.number, line.sku, line.ordered) for line in after.lines if line.number not in known_lines
-        ),
+        lines=lines,
         sagas=after.sagas,
         findings=after.findings,
         **parts,
@@ -194,7 +208,7 @@ def replayed(records: Iterable[Record], facts: Facts) -> Order:
     for record in records:
         change = record.change
         base = order or Order(id=record.order_id, facts=facts, placed_at=record.stamp.at, updated_at=record.stamp.at)
-        order = attrs.evolve(
+        order = evolve(
             base,
             version=record.version,
             updated_at=record.stamp.at,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import HOLD, ORDER
 from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
@@ -37,7 +36,7 @@ def hold_released(order: Order, hold_id: str, now: datetime, *, trigger: str = "
     hold = next((h for h in order.holds if h.id == hold_id), None)
     if hold is None:
         raise InvalidInput(f"order {order.id} has no hold {hold_id}", code="not_found", field="hold")
-    after = attrs.evolve(hold, state=HOLD.step(hold.state, trigger), released_at=now)
+    after = evolve(hold, state=HOLD.step(hold.state, trigger), released_at=now)
     told = Event("order.hold_released", {"hold": hold.id, "reason": hold.reason, "by": trigger})
     return decided(order, told, holds=tuple(after if h.id == hold_id else h for h in order.holds))
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.domain.lifecycle import HOLD, ORDER, REFUND
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment
 from orderkit.domain.pricing import Prices
@@ -53,7 +54,8 @@ class Service(StrEnum):
     PICKUP = "pickup"
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class DeliveryPreference:
     """What the customer wishes of the delivery: a service, and perhaps a day before which it must not come."""
 
@@ -62,7 +64,8 @@ class DeliveryPreference:
     note: str = ""
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class OrderLine:
     """What was ordered on one line, as agreed. `seller` names who sells it where there are several.
 
@@ -91,7 +94,8 @@ class Policies:
     reservation: timedelta = timedelta(minutes=30)
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Facts:
     """The document of an order: who, what, where to, at which prices, under which rules."""
 
@@ -145,7 +149,8 @@ class Hold:
     released_at: datetime | None = None
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class SagaRun:
     """Where a durable sequence stands: definition by name and version, step by name, and the way it goes."""
 
@@ -158,7 +163,8 @@ class SagaRun:
     reason: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Order:
     """An order as it stands. `version` counts its commits; `state` is its own axis, the others are derived.
 
@@ -229,13 +235,14 @@ class Order:
 
     def operations(self) -> tuple[tuple[Payment, Operation], ...]:
         """Every operation with its payment, in the order in which they were asked for."""
-        return tuple((payment, operation) for payment in self.payments for operation in payment.operations)
+        return tuple([(payment, operation) for payment in self.payments for operation in payment.operations])
 
     def operation(self, operation_id: str) -> tuple[Payment, Operation]:
         """Return the operation with that id, and its payment."""
-        for payment, operation in self.operations():
-            if operation.id == operation_id:
-                return payment, operation
+        for payment in self.payments:
+            for operation in payment.operations:
+                if operation.id == operation_id:
+                    return payment, operation
         raise NotAllowed(f"order {self.id} has no operation {operation_id}", code="illegal_transition")
 
     # ---- money, in minor units of `currency`
@@ -253,7 +260,7 @@ class Order:
     @property
     def credited_minor(self) -> int:
         """What was given back or given up: cancelled units, returned units, goodwill."""
-        return sum(refund.total_minor for refund in self.refunds)
+        return sum([refund.total_minor for refund in self.refunds])
 
     @property
     def due_minor(self) -> int:
@@ -263,22 +270,22 @@ class Order:
     @property
     def authorized_minor(self) -> int:
         """What providers hold or have taken."""
-        return sum(payment.authorized_minor for payment in self.payments)
+        return sum([payment.authorized_minor for payment in self.payments])
 
     @property
     def captured_minor(self) -> int:
         """What was taken, refunds not counted."""
-        return sum(payment.captured_minor for payment in self.payments)
+        return sum([payment.captured_minor for payment in self.payments])
 
     @property
     def refunded_minor(self) -> int:
         """What was given back and confirmed by a provider."""
-        return sum(payment.refunded_minor for payment in self.payments)
+        return sum([payment.refunded_minor for payment in self.payments])
 
     @property
     def refunding_minor(self) -> int:
         """What is on its way back, the answer not yet known."""
-        return sum(payment.open_minor(OperationKind.REFUND) for payment in self.payments)
+        return sum([payment.open_minor(OperationKind.REFUND) for payment in self.payments])
 
     @property
     def paid_minor(self) -> int:
@@ -294,4 +301,4 @@ class Order:
     @property
     def active_holds(self) -> tuple[Hold, ...]:
         """The holds that still stop the order."""
-        return tuple(hold for hold in self.holds if hold.state == "active")
+        return tuple([hold for hold in self.holds if hold.state == "active"]) if self.holds else ()

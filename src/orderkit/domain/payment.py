@@ -13,6 +13,7 @@ from enum import StrEnum
 
 import attrs
 
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.lifecycle import OPERATION, PAYMENT
 from orderkit.errors import NotAllowed
 
@@ -34,6 +35,9 @@ class CaptureMode(StrEnum):
     PER_SHIPMENT = "per_shipment"
 
 
+OPEN = ("pending", "unknown")  # states of an operation whose answer is not known yet
+
+
 @attrs.frozen(kw_only=True)
 class Tender:
     """How the customer wants to pay a part of the order: a method token, its kind, and an amount (`None`: the rest)."""
@@ -43,7 +47,8 @@ class Tender:
     amount_minor: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Operation:
     """One movement of money asked of a provider.
 
@@ -73,10 +78,11 @@ class Operation:
     @property
     def open(self) -> bool:
         """Whether the answer is not known yet."""
-        return self.state in ("pending", "unknown")
+        return self.state in OPEN
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Payment:
     """One tender of an order and everything that was asked of its provider."""
 
@@ -93,7 +99,7 @@ class Payment:
 
     def open_minor(self, kind: OperationKind) -> int:
         """The sum of the operations of a kind whose answer is not known."""
-        return sum(o.amount_minor for o in self.operations if o.kind is kind and o.open)
+        return sum([o.amount_minor for o in self.operations if o.kind is kind and o.state in OPEN])
 
     @property
     def capturable_minor(self) -> int:
@@ -110,15 +116,14 @@ class Payment:
     @property
     def in_doubt(self) -> bool:
         """Whether some answer of the provider is unknown."""
-        return any(o.state == "unknown" for o in self.operations)
+        return any([o.state == "unknown" for o in self.operations])  # noqa: C419  (a list of one or two is faster than a generator)
 
     def with_operation(self, operation: Operation) -> Payment:
         """Return the payment with the operation added, or put in the place of the one with its id."""
-        if any(o.id == operation.id for o in self.operations):
-            kept = tuple(operation if o.id == operation.id else o for o in self.operations)
-        else:
-            kept = (*self.operations, operation)
-        return attrs.evolve(self, operations=kept)
+        kept = tuple([operation if o.id == operation.id else o for o in self.operations])
+        if operation not in kept:
+            kept = (*kept, operation)
+        return evolve(self, operations=kept)
 
 
 def requested(payment: Payment, operation: Operation) -> Payment:
@@ -138,14 +143,14 @@ def confirmed(
     payment: Payment, operation: Operation, *, at: datetime, reference: str, expires_at: datetime | None = None
 ) -> Payment:
     """Return the payment after the provider did what the operation asked."""
-    done = attrs.evolve(
+    done = evolve(
         operation, state=OPERATION.step(operation.state, "confirm"), reference=reference, answered_at=at, next_at=None
     )
     after = payment.with_operation(done)
     amount = operation.amount_minor
     match operation.kind:
         case OperationKind.CHARGE:
-            return attrs.evolve(
+            return evolve(
                 after,
                 state=PAYMENT.step(payment.state, "capture"),
                 authorized_minor=payment.authorized_minor + amount,
@@ -154,34 +159,32 @@ def confirmed(
         case OperationKind.AUTHORIZE:
             # what was captured before is not undone by a new authorization of the rest
             state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "authorize")
-            return attrs.evolve(
-                after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at
-            )
+            return evolve(after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at)
         case OperationKind.CAPTURE:
-            return attrs.evolve(
+            return evolve(
                 after, state=PAYMENT.step(payment.state, "capture"), captured_minor=payment.captured_minor + amount
             )
         case OperationKind.VOID:
             state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "void")
-            return attrs.evolve(after, state=state, authorized_minor=payment.captured_minor, expires_at=None)
+            return evolve(after, state=state, authorized_minor=payment.captured_minor, expires_at=None)
         case OperationKind.REFUND:
             refunded = payment.refunded_minor + amount
             state = PAYMENT.step(payment.state, "refund" if refunded == payment.captured_minor else "refund_part")
-            return attrs.evolve(after, state=state, refunded_minor=refunded)
+            return evolve(after, state=state, refunded_minor=refunded)
 
 
 def refused(payment: Payment, operation: Operation, *, at: datetime, reason: str) -> Payment:
     """Return the payment after the provider definitely did not do what the operation asked."""
     state = OPERATION.step(operation.state, "refuse")
-    after = payment.with_operation(attrs.evolve(operation, state=state, reason=reason, answered_at=at, next_at=None))
+    after = payment.with_operation(evolve(operation, state=state, reason=reason, answered_at=at, next_at=None))
     if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "decline"):
-        return attrs.evolve(after, state=PAYMENT.step(payment.state, "decline"))
+        return evolve(after, state=PAYMENT.step(payment.state, "decline"))
     return after
 
 
 def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason: str) -> Payment:
     """Return the payment when nobody knows what the provider did: the amount stays held until `next_at` and beyond."""
-    doubt = attrs.evolve(
+    doubt = evolve(
         operation,
         state=OPERATION.step(operation.state, "doubt"),
         asked=operation.asked + 1,
@@ -190,15 +193,15 @@ def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason
     )
     after = payment.with_operation(doubt)
     if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "doubt"):
-        return attrs.evolve(after, state=PAYMENT.step(payment.state, "doubt"))
+        return evolve(after, state=PAYMENT.step(payment.state, "doubt"))
     return after
 
 
 def expired(payment: Payment) -> Payment:
     """Return the payment after its authorization ran out; what was captured stays captured."""
     if payment.captured_minor:
-        return attrs.evolve(payment, authorized_minor=payment.captured_minor, expires_at=None)
-    return attrs.evolve(payment, state=PAYMENT.step(payment.state, "expire"), authorized_minor=0, expires_at=None)
+        return evolve(payment, authorized_minor=payment.captured_minor, expires_at=None)
+    return evolve(payment, state=PAYMENT.step(payment.state, "expire"), authorized_minor=0, expires_at=None)
 
 
 def _over(code: str, asked_minor: int, remaining_minor: int) -> NotAllowed:

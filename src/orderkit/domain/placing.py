@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.answering import order_confirmed
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER, REFUND
 from orderkit.domain.money import Money
 from orderkit.domain.order import LINES_MAX, Facts, Order
@@ -47,7 +46,7 @@ def placed(
     if plan.short:
         return _out_of_stock(order, plan, now)
     decision = reserved(order, plan, now, warehouses=warehouses, handling=handling, source=None)
-    decision = attrs.evolve(decision, events=(_placed_event(decision.order), *decision.events))
+    decision = evolve(decision, events=(_placed_event(decision.order), *decision.events))
     if not order.total_minor:
         return decision.then(order_confirmed(decision.order))
     return decision.then(charging(decision.order, tenders, now))
@@ -118,6 +117,8 @@ def divided(tenders: Sequence[Tender], total_minor: int, currency: str) -> list[
     """Return each tender with its amount; one tender without an amount takes the rest, and all must add up to the total."""
     if not tenders:
         raise InvalidInput("nothing to pay with", code="tenders_mismatch", field="tenders")
+    if len(tenders) == 1 and tenders[0].amount_minor is None:
+        return [(tenders[0], total_minor)] if total_minor else []
     fixed = sum(t.amount_minor for t in tenders if t.amount_minor is not None)
     open_tenders = [t for t in tenders if t.amount_minor is None]
     rest = total_minor - fixed
@@ -193,7 +194,7 @@ def _out_of_stock(order: Order, plan: Plan, now: datetime) -> Decision:
     refund = granted(
         order, "cancellation", "out_of_stock", now, units={line.number: line.ordered for line in order.lines}
     )
-    done = attrs.evolve(refund, state=REFUND.step(refund.state, "release"))
+    done = evolve(refund, state=REFUND.step(refund.state, "release"))
     return decided(
         order,
         _placed_event(order),

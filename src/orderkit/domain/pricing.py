@@ -16,6 +16,7 @@ from collections.abc import Collection, Sequence
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.domain.money import MINOR_MAX, split
 from orderkit.errors import InvalidInput
 
@@ -91,7 +92,8 @@ class UnitsValue:
     fee_minor: int
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class LinePrice:
     """What was agreed for one line, in minor units for all of its units together.
 
@@ -144,7 +146,8 @@ class LinePrice:
         )
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Prices:
     """The frozen prices of an order. The total is the sum over the lines of payable, shipping and fee, exactly."""
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.errors import NotAllowed
 
 
@@ -61,7 +62,8 @@ LEGAL: dict[Bucket | None, frozenset[Bucket | None]] = {
 }
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Move:
     """One row of the quantity ledger: `quantity` units of a line go from one bucket to another.
 
@@ -75,7 +77,8 @@ class Move:
     cause: str | None = None
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Line:
     """A line's units: how many were ordered, and where they are now."""
 
@@ -117,32 +120,34 @@ def moved(lines: tuple[Line, ...], moves: Iterable[Move]) -> tuple[Line, ...]:
     vectors: dict[int, list[int]] = {}
     index = {line.number: line for line in lines}
     for move in moves:
-        if move.quantity <= 0 or move.target not in LEGAL[move.source]:
+        source, target, quantity = move.source, move.target, move.quantity
+        if quantity <= 0 or target not in LEGAL[source]:
             raise _illegal(move, "no such move")
         if (line := index.get(move.line)) is None:
             raise _illegal(move, "no such line")
         vector = vectors.get(move.line) or vectors.setdefault(move.line, list(line.buckets))
-        if move.source is not None:
-            vector[move.source] -= move.quantity
-            if vector[move.source] < 0:
-                raise _illegal(move, f"only {vector[move.source] + move.quantity} there")
-        if move.target is not None:
-            vector[move.target] += move.quantity
+        if source is not None:
+            vector[source] -= quantity
+            if vector[source] < 0:
+                raise _illegal(move, f"only {vector[source] + quantity} there")
+        if target is not None:
+            vector[target] += quantity
     changed = {n: Line(n, index[n].sku, index[n].ordered, tuple(vector)) for n, vector in vectors.items()}
     for line in changed.values():
         check(line)
-    return tuple(changed.get(line.number, line) for line in lines)
+    return tuple([changed.get(line.number, line) for line in lines])
 
 
 def check(line: Line) -> None:
     """Raise `NotAllowed` unless the line conserves its units: forward adds up, reverse is no more than what left."""
-    if sum(line.buckets[:8]) != line.ordered or min(line.buckets) < 0:
+    buckets = line.buckets
+    if sum(buckets[:8]) != line.ordered or min(buckets) < 0:
         raise NotAllowed(
             f"line {line.number} holds {sum(line.buckets[:8])} of {line.ordered} ordered units",
             code="illegal_transition",
             facts={"line": line.number, "ordered": line.ordered, "quantities": line.quantities()},
         )
-    if line.returning > line.left:
+    if sum(buckets[8:]) > sum(buckets[4:7]):
         raise NotAllowed(
             f"line {line.number} has {counted(line.returning)} in returns, but only {line.left} left the warehouse",
             code="not_returnable",

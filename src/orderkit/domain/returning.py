@@ -13,6 +13,7 @@ from datetime import datetime
 import attrs
 
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import Bucket, Move, counted
@@ -142,7 +143,7 @@ def _allowed(order: Order, number: int, count: int, now: datetime, *, enforce_wi
 def return_authorized(order: Order, return_id: str, now: datetime) -> Decision:
     """A person says yes."""
     found = order.return_(return_id)
-    after = attrs.evolve(
+    after = evolve(
         found, state=RETURN.step(found.state, "authorize"), expires_at=now + order.facts.policies.returns.expires_after
     )
     return decided(order, Event("return.authorized", {"return": found.id}), returns=_with(order, after))
@@ -170,7 +171,7 @@ def return_closed(order: Order, return_id: str, *, reason: str) -> Decision:
 
 def _ended(order: Order, found: Return, trigger: str, event: str, reason: str) -> Decision:
     moves = [Move(number, found.expected_in, None, count, found.id) for number, count in found.outstanding.items()]
-    after = attrs.evolve(found, state=RETURN.step(found.state, trigger), reason=reason, expires_at=None)
+    after = evolve(found, state=RETURN.step(found.state, trigger), reason=reason, expires_at=None)
     return decided(
         order, Event(event, {"return": found.id, "reason": reason}), moves=moves, returns=_with(order, after)
     )
@@ -179,7 +180,7 @@ def _ended(order: Order, found: Return, trigger: str, event: str, reason: str) -
 def return_labeled(order: Order, return_id: str, *, label_url: str, tracking_number: str | None = None) -> Decision:
     """A label for the way back exists."""
     found = order.return_(return_id)
-    after = attrs.evolve(found, label_url=label_url, tracking_number=tracking_number)
+    after = evolve(found, label_url=label_url, tracking_number=tracking_number)
     return decided(order, Event("return.labeled", {"return": found.id}), returns=_with(order, after))
 
 
@@ -187,7 +188,7 @@ def return_sent(order: Order, return_id: str, now: datetime) -> Decision:
     """The parcel is on its way back: the return no longer expires as never sent."""
     found = order.return_(return_id)
     moves = [Move(i.line, Bucket.RETURN_REQUESTED, Bucket.RETURN_IN_TRANSIT, i.quantity, found.id) for i in found.items]
-    after = attrs.evolve(
+    after = evolve(
         found,
         state=RETURN.step(found.state, "send"),
         sent_at=now,
@@ -246,13 +247,11 @@ def return_received(
             deduction_minor=deduction_minor,
             return_id=found.id,
         )
-        receipt = attrs.evolve(receipt, refund=refund.id)
+        receipt = evolve(receipt, refund=refund.id)
         decision = decision.then(decided(decision.order, refunds=(*order.refunds, refund)))
-    after = attrs.evolve(
-        found, items=items, receipts=(*found.receipts, receipt), state=RETURN.step(found.state, trigger)
-    )
+    after = evolve(found, items=items, receipts=(*found.receipts, receipt), state=RETURN.step(found.state, trigger))
     if trigger == "receive":
-        after = attrs.evolve(after, expires_at=None)
+        after = evolve(after, expires_at=None)
     decision = decision.then(decided(decision.order, returns=_with(decision.order, after)))
     return decision.then(settled(decision.order, now))
 
@@ -279,7 +278,7 @@ def _booked(items: tuple[ReturnItem, ...], arrived: Mapping[int, int]) -> tuple[
     for item in items:
         part = min(rest.get(item.line, 0), item.quantity - item.received)
         rest[item.line] = rest.get(item.line, 0) - part
-        booked.append(attrs.evolve(item, received=item.received + part) if part else item)
+        booked.append(evolve(item, received=item.received + part) if part else item)
     return tuple(booked)
 
 
@@ -305,7 +304,7 @@ def _refundable(order: Order, graded: Sequence[Graded]) -> list[Graded]:
             continue
         if units := min(part.quantity, left[part.line]):
             left[part.line] -= units
-            found.append(attrs.evolve(part, quantity=units))
+            found.append(evolve(part, quantity=units))
     return found
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import attrs
 
+from orderkit.domain.evolving import evolve
 from orderkit.domain.order import Order, SagaRun
 from orderkit.errors import Misconfigured, NotAllowed
 
@@ -69,7 +70,7 @@ def turned(run: SagaRun, reason: str) -> SagaRun:
     if run.direction != "forward":
         raise NotAllowed(f"saga {run.id} is on its way back already", code="illegal_transition")
     back = definition(run).compensations(run.step)
-    return attrs.evolve(run, direction="backward", step=back[0] if back else run.step, reason=reason)
+    return evolve(run, direction="backward", step=back[0] if back else run.step, reason=reason)
 
 
 def unpaid_lines(order: Order) -> frozenset[int]:

@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment, requested
@@ -71,7 +70,7 @@ def _paid_out(order: Order, now: datetime) -> Decision:
         if not granted or _taking(order):
             return decided(order)
         released = {
-            r.id: attrs.evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.state == REFUND.initial
+            r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.state == REFUND.initial
         }
         return decided(order, refunds=tuple(released.get(r.id, r) for r in order.refunds))
     payments = {payment.id: payment for payment in order.payments}
@@ -87,7 +86,7 @@ def _paid_out(order: Order, now: datetime) -> Decision:
                 Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund})
             )
         if refund:
-            refunds[refund.id] = attrs.evolve(refund, state=REFUND.step(refund.state, "send"))
+            refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, "send"))
     return decided(
         order,
         *events,
@@ -138,13 +137,11 @@ def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
 
 def _voided(order: Order, now: datetime) -> Decision:
     """Give up authorizations that nothing on the order needs any more."""
-    if order.paid_minor < wanted_minor(order) or _to_come(order) or _taking(order):
+    held = [p for p in order.payments if p.capturable_minor > 0 and not p.open_minor(OperationKind.VOID)]
+    if not held or order.paid_minor < wanted_minor(order) or _to_come(order) or _taking(order):
         return decided(order)
     payments = tuple(
-        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now))
-        if p.capturable_minor > 0 and not p.open_minor(OperationKind.VOID)
-        else p
-        for p in order.payments
+        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now)) if p in held else p for p in order.payments
     )
     events = [
         Event("authorization.void_requested", {"payment": new.id, "operation": new.operations[-1].id})
@@ -155,7 +152,7 @@ def _voided(order: Order, now: datetime) -> Decision:
 
 
 def _taking(order: Order) -> bool:
-    return any(o.open and o.kind in _TAKING for _, o in order.operations())
+    return any(o.kind in _TAKING and o.open for payment in order.payments for o in payment.operations)
 
 
 def asked(

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import attrs
 
+from orderkit.domain.evolving import swift
 from orderkit.domain.lifecycle import SHIPMENT
 
 
@@ -54,7 +55,8 @@ class Scan:
     place: str | None = None
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Promise:
     """When the customer may expect a shipment: it leaves by `ships_by` and arrives between the two days."""
 
@@ -63,7 +65,8 @@ class Promise:
     arrives_until: date
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Shipment:
     """Units of an order that leave one warehouse together.
 

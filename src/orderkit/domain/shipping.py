@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import shrunk
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
@@ -29,7 +28,7 @@ from orderkit.errors import InvalidInput, NotAllowed
 def released(order: Order, shipment_id: str, now: datetime) -> Decision:
     """Hand a planned shipment to its warehouse: from now on it is the warehouse that may say no."""
     shipment = _ready(order, shipment_id)
-    after = attrs.evolve(shipment, state=SHIPMENT.step(shipment.state, "release"), released_at=now)
+    after = evolve(shipment, state=SHIPMENT.step(shipment.state, "release"), released_at=now)
     moves = [Move(number, Bucket.RESERVED, Bucket.RELEASED, count, shipment.id) for number, count in shipment.lines]
     told = Event("shipment.released", {"shipment": shipment.id, "warehouse": shipment.warehouse})
     return decided(order, told, moves=moves, shipments=_with(order, after))
@@ -47,7 +46,7 @@ def shipped(
 ) -> Decision:
     """The shipment leaves its warehouse; under capture per shipment its value is asked for."""
     shipment = _ready(order, shipment_id)
-    after = attrs.evolve(
+    after = evolve(
         shipment,
         state=SHIPMENT.step(shipment.state, "ship"),
         carrier=carrier,
@@ -102,7 +101,7 @@ def tracked(order: Order, shipment_id: str, scans: Iterable[Scan], now: datetime
     )
     all_scans = shipment.scans + tuple(fresh)
     status = folded(all_scans)
-    after = attrs.evolve(shipment, scans=all_scans, carrier_status=status, asked_at=now)
+    after = evolve(shipment, scans=all_scans, carrier_status=status, asked_at=now)
     if status is shipment.carrier_status:
         return decided(order, shipments=_with(order, after))
     at = max((s.at for s in all_scans if s.status is status), default=now)
@@ -129,7 +128,7 @@ def _carried_on(order: Order, shipment: Shipment, status: CarrierStatus, at: dat
     if trigger is None or not SHIPMENT.allows(shipment.state, trigger):
         return decided(order, Event("shipment.tracked", data), shipments=_with(order, shipment))
     was_lost = shipment.state == "lost"
-    after = attrs.evolve(shipment, state=SHIPMENT.step(shipment.state, trigger))
+    after = evolve(shipment, state=SHIPMENT.step(shipment.state, trigger))
     if trigger == "go_out":
         return decided(order, Event("shipment.out_for_delivery", data), shipments=_with(order, after))
     if trigger == "turn_back":
@@ -143,7 +142,7 @@ def _carried_on(order: Order, shipment: Shipment, status: CarrierStatus, at: dat
     if trigger == "deliver":
         source = Bucket.LOST if was_lost else Bucket.SHIPPED
         moves = [Move(number, source, Bucket.DELIVERED, count, shipment.id) for number, count in shipment.lines]
-        arrived = attrs.evolve(after, delivered_at=at)
+        arrived = evolve(after, delivered_at=at)
         return decided(order, Event("shipment.delivered", data), moves=moves, shipments=_with(order, arrived))
     return _lost(order, after, data, now)
 
@@ -197,7 +196,7 @@ def refused(
     stock = [StockMove(skus[n], shipment.warehouse, on_hand=off_shelf * q, reserved=-q) for n, q in gone.items()]
     taken = [Move(n, source, Bucket.BACKORDERED, q, shipment.id) for n, q in gone.items()]
     shipments = shrunk(order.shipments, taken)
-    shipments = tuple(attrs.evolve(s, reason=reason) if s.id == shipment.id else s for s in shipments)
+    shipments = tuple(evolve(s, reason=reason) if s.id == shipment.id else s for s in shipments)
     told = Event(
         "shipment.short" if missing else "shipment.refused",
         {"shipment": shipment.id, "reason": reason, "units": {str(n): q for n, q in gone.items()}},

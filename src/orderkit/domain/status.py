@@ -84,15 +84,18 @@ PAYMENT_STATUSES = (
 
 def payment(order: Order) -> str:
     """Return where the money stands, as one of `PAYMENT_STATUSES`."""
-    if any(p.in_doubt for p in order.payments):
-        return "in_doubt"
-    captured, refunded = order.captured_minor, order.refunded_minor
+    captured = 0
+    for tender in order.payments:
+        if tender.in_doubt:
+            return "in_doubt"
+        captured += tender.captured_minor
     if captured:
-        if refunded:
+        if refunded := order.refunded_minor:
             return "refunded" if refunded == captured else "partially_refunded"
-        if order.paid_minor > order.due_minor:
+        missing = order.due_minor - order.paid_minor
+        if missing < 0:
             return "overpaid"
-        return "paid" if order.paid_minor >= order.due_minor else "partially_paid"
+        return "partially_paid" if missing else "paid"
     if order.authorized_minor:
         return "authorized"
     if not order.payments and not order.due_minor:
@@ -110,7 +113,8 @@ def returns(order: Order) -> str:
     if returned := _returned(order):
         left = sum(line.left - line[Bucket.LOST] for line in order.lines)
         return "returned" if returned >= left else "partially_returned"
-    return "requested" if any(r.state in ("requested", "authorized", "in_transit") for r in order.returns) else "none"
+    open_ = order.returns and any(r.state in ("requested", "authorized", "in_transit") for r in order.returns)
+    return "requested" if open_ else "none"
 
 
 def _totals(order: Order) -> list[int]:

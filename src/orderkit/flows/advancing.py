@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from orderkit.domain import answering, expiring, returning, shipping
-from orderkit.domain.agenda import Task, TaskKind, tasks
+from orderkit.domain.agenda import Task, TaskKind, due, tasks
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.holding import hold_released
 from orderkit.domain.order import Order
@@ -38,18 +38,14 @@ async def advanced(order: Order, caller: Caller) -> Order:
     caller = caller.going_on
     for _ in range(STEPS_MAX):
         now = await Now()
-        task = next((task for task in sorted(tasks(order), key=_when) if task.at <= now), None)
-        if task is None:
+        task = due(order)
+        if task is None or task.at > now:
             return order
         before = order.version
         order = await performed(order, task, now, caller)
         if order.version == before:
             return order
     return order
-
-
-def _when(task: Task) -> datetime:
-    return task.at
 
 
 async def performed(order: Order, task: Task, now: datetime, caller: Caller) -> Order:

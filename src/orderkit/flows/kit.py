@@ -12,6 +12,7 @@ from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
+from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.domain.quantities import Bucket
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
@@ -38,7 +39,8 @@ Decide: TypeAlias = Callable[[Order, datetime], Decision]
 DecideWithPlan: TypeAlias = Callable[[Order, datetime, Plan, Settings], Decision]
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class Caller:
     """Who asks, on behalf of which principal, with which idempotency key and correlation id.
 
@@ -72,7 +74,7 @@ class Caller:
     @property
     def going_on(self) -> Caller:
         """The same caller for what follows the request: its key is spent, and ties the log together only."""
-        return attrs.evolve(self, key=None, correlation=self.correlation or self.key or "")
+        return evolve(self, key=None, correlation=self.correlation or self.key or "")
 
 
 WORKER = Caller(actor="worker", goes_on=False)
@@ -231,15 +233,17 @@ async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:
 def demand_of(lines: tuple[OrderLine, ...]) -> tuple[Demand, ...]:
     """Return what the planner is asked for these lines."""
     return tuple(
-        Demand(
-            line=line.number,
-            sku=line.sku,
-            quantity=line.quantity,
-            seller=line.seller,
-            backorder=line.backorder,
-            tags=line.tags,
-        )
-        for line in lines
+        [
+            Demand(
+                line=line.number,
+                sku=line.sku,
+                quantity=line.quantity,
+                seller=line.seller,
+                backorder=line.backorder,
+                tags=line.tags,
+            )
+            for line in lines
+        ]
     )
 
 
@@ -269,7 +273,9 @@ async def planned(
 ) -> Plan:
     """Plan the demands against what is available now, without the warehouses to avoid; an unknown SKU is an error, not a shortage."""
     skus = tuple(sorted({demand.sku for demand in demands}))
-    units = {place: count for place, count in (await ReadSupply(skus)).items() if place[1] not in avoid}
+    units = await ReadSupply(skus)
+    if avoid:
+        units = {place: count for place, count in units.items() if place[1] not in avoid}
     if (unknown := set(skus) - {sku for sku, _ in units}) and not avoid:
         first = min(unknown)
         raise InvalidInput(
@@ -287,7 +293,7 @@ def planning(
     partial: str | None = None,
 ) -> Plan:
     """The plan itself, from supply already read."""
-    rules = settings.rules if partial is None else attrs.evolve(settings.rules, partial=partial)
+    rules = settings.rules if partial is None else evolve(settings.rules, partial=partial)
     warehouses = settings.known(sorted({warehouse for _, warehouse in units}))
     destination = Destination(country=facts.ship_to.country)
     return plan(demands, Supply(units), tuple(warehouses.values()), rules, destination)

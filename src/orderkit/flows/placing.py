@@ -12,6 +12,7 @@ from decimal import Decimal
 import attrs
 
 from orderkit.domain.cart import Cart
+from orderkit.domain.evolving import swift
 from orderkit.domain.money import to_minor
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Tender
@@ -27,7 +28,8 @@ from orderkit.ports.store import Committed, DuplicateKey, OutOfStock
 PayWith = str | Tender | Sequence[Tender]
 
 
-@attrs.frozen
+@swift
+@attrs.frozen(weakref_slot=False)
 class Accepted:
     """The order is durable, or will be with the host's COMMIT; `replayed` says that an earlier request with the key made it."""
 

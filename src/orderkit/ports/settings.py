@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 
 import attrs
 
@@ -33,7 +34,12 @@ class Settings:
 
     def known(self, ids: Iterable[str]) -> dict[str, Warehouse]:
         """Return the warehouses with those ids; one that was never described has the defaults."""
-        return {found: self.warehouses.get(found) or Warehouse(found) for found in ids}
+        return {found: self.warehouses.get(found) or _undescribed(found) for found in ids}
+
+
+@lru_cache(maxsize=1_024)  # the same few for every order
+def _undescribed(id_: str) -> Warehouse:
+    return Warehouse(id_)
 
 
 @attrs.frozen

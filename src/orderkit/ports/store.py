@@ -14,12 +14,14 @@ from typing import Any, Protocol, TypeAlias
 import attrs
 
 from orderkit.domain.events import Record, StockMove
+from orderkit.domain.evolving import swift
 from orderkit.domain.order import Order
 from orderkit.errors import OrderkitError
 from orderkit.ports.effect import Inside
 
 
-@attrs.frozen(kw_only=True)
+@swift
+@attrs.frozen(kw_only=True, weakref_slot=False)
 class KeyClaim:
     """An idempotency key with the fingerprint of its request. Scope: principal and operation."""
 

@@ -41,6 +41,8 @@ def run_each(
     bench = _Bench(handlers, largest)
     while True:
         started = list(islice(source, in_flight - bench.running))
+        if not started and not bench.running:
+            return
         token = driver.set(STEPPED)
         try:
             for position, flow in started:
@@ -50,8 +52,6 @@ def run_each(
             driver.reset(token)
         ended, bench.ended = bench.ended, []
         yield from ended
-        if not bench.running and not started:
-            return
 
 
 class _Group:

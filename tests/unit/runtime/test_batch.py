@@ -157,6 +157,18 @@ def test_the_driver_does_not_leak_to_whoever_reads_or_feeds_the_stream() -> None
     assert seen == [None] * 6
 
 
+def test_no_flow_is_left_behind_when_all_that_run_end_at_once() -> None:
+    """With room for three, nine flows of two loads each end three at a time, and all nine have their answers."""
+
+    async def twice(n: int) -> object:
+        await Load(f"o-{n}")
+        return await Load(f"again-{n}")
+
+    results = run_many((twice(n) for n in range(9)), Shelf().handlers, in_flight=3)
+
+    assert results == [f"again-{n}" for n in range(9)]
+
+
 def test_a_stream_that_nobody_reads_on_leaves_nothing_behind() -> None:
     """Closing the stream closes its flows."""
     stream = run_each((loading(f"o-{n}") for n in range(5)), Shelf().handlers, in_flight=5)

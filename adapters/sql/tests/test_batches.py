@@ -1,0 +1,158 @@
+"""Many commits in one transaction: nobody suffers for a neighbor, hot shelves are written once, and a COMMIT that was killed is looked into."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import attrs
+import pytest
+from sqlalchemy import event
+
+from orderkit.errors import OrderkitError
+from orderkit.ports.store import (
+    Commit,
+    Committed,
+    DuplicateKey,
+    KeyClaim,
+    OutOfStock,
+    PutStock,
+    ReadRecords,
+    ReadStock,
+    StockLevel,
+)
+from orderkit.testing.samples import NOON, a_commit, paid
+from orderkit_sql import SqlStore, open_store
+
+SIZE = 256
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
+    """A store with a shelf of mugs for nearly all of a batch."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+    if request.param == "postgresql":
+        url = _with_schema(request.getfixturevalue("postgres_database"))
+    with closing(open_store(url, create=True)) as found:
+        found.put_stock_many([PutStock("r1", "MUG", "berlin", SIZE, "received", NOON)])
+        yield found
+
+
+def _with_schema(url: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(query=f"schema=shop_{secrets.token_hex(4)}"))
+
+
+def a_batch() -> list[Commit]:
+    """Return 256 orders of one mug each, every one under a key of its own."""
+    return [a_commit(f"order-{n:03d}", {"MUG": 1}, key=_claim(f"checkout-{n}")) for n in range(SIZE)]
+
+
+def _claim(key: str) -> KeyClaim:
+    return KeyClaim(principal="shop", operation="place", key=key, fingerprint="f1")
+
+
+@pytest.mark.parametrize("where", [0, 100, SIZE - 1])
+def test_in_a_batch_of_256_each_bad_order_is_alone_with_its_error(store: SqlStore, where: int) -> None:
+    """One that cannot be stored, one without stock and one under a spent key: the other 253 are committed as if alone."""
+    batch = a_batch()
+    unstorable, short, repeated = where, (where + 1) % SIZE, (where + 2) % SIZE
+    batch[unstorable] = attrs.evolve(
+        batch[unstorable], due_for="\ud800"
+    )  # a half character is nothing that a database can keep
+    batch[short] = a_commit(f"order-{short:03d}", {"MUG": SIZE + 1})
+    batch[repeated] = a_commit(f"order-{repeated:03d}", {"MUG": 1}, key=_claim("spent"))
+    store.commit_many([a_commit("earlier", {"MUG": 1}, key=_claim("spent"))])
+
+    answers: list[Any] = list(store.commit_many(batch))
+
+    assert isinstance(answers[unstorable], OrderkitError)
+    assert answers[short] == OutOfStock((("MUG", "berlin"),))
+    assert answers[repeated] == DuplicateKey("earlier", "f1")
+    assert answers.count(Committed(1)) == SIZE - 3
+    assert [level.reserved for level in store.read_stock(ReadStock())] == [SIZE - 2]
+
+
+def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore) -> None:
+    """256 orders of the same mug change its row by one statement with one row in it."""
+    written: list[Any] = []
+
+    def listen(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        if statement.startswith("UPDATE") and "stock AS t" in statement:
+            written.append(parameters)
+
+    event.listen(store._engine, "before_cursor_execute", listen)
+    answers = store.commit_many(a_batch())
+
+    assert answers == [Committed(1)] * SIZE
+    assert len(written) == 1
+    assert str(written[0]).count("MUG") == 1
+    assert store.read_stock(ReadStock()) == (StockLevel("MUG", "berlin", SIZE, SIZE, SIZE),)
+
+
+@pytest.mark.postgres
+def test_a_backend_that_is_killed_in_its_commit_leaves_one_order(postgres_database: str) -> None:
+    """The server is in the middle of COMMIT when its process is ended: the store looks, finds nothing, and commits the batch again, once."""
+    psycopg = pytest.importorskip("psycopg")
+    address = _with_schema(postgres_database)
+    schema = urlsplit(address).query.partition("=")[2]
+    with (
+        closing(open_store(address, create=True)) as store,
+        psycopg.connect(postgres_database, autocommit=True) as admin,
+    ):
+        store.put_stock_many([PutStock("r1", "MUG", "berlin", 2, "received", NOON)])
+        admin.execute(
+            f"CREATE FUNCTION {schema}.sleep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$"
+        )
+        admin.execute(
+            f"CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {schema}.keys DEFERRABLE INITIALLY DEFERRED"
+            f" FOR EACH ROW EXECUTE FUNCTION {schema}.sleep()"
+        )
+        killed: list[int] = []
+        killer = threading.Thread(target=_kill_in_commit, args=(admin, killed))
+        killer.start()
+        first = a_commit("order-1", {"MUG": 1}, key=_claim("checkout-1"))
+        answers = store.commit_many([first, a_commit("order-2", {"MUG": 1})])
+        killer.join()
+
+        assert len(killed) == 1
+        assert answers == [Committed(1), Committed(1)]
+        assert store.read_records(ReadRecords("order-1")) == (first.record,)
+        assert store.commit_many([paid(first.after)]) == [Committed(2)]
+        assert store.read_stock(ReadStock()) == (StockLevel("MUG", "berlin", 2, 2, 2),)
+
+
+def _kill_in_commit(admin: Any, killed: list[int]) -> None:
+    """End the first backend that is seen at its COMMIT."""
+    until = time.monotonic() + 20
+    while not killed and time.monotonic() < until:
+        found = admin.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query = 'COMMIT'"
+        ).fetchone()
+        if found and admin.execute("SELECT pg_terminate_backend(%s)", found).fetchone() == (True,):
+            killed.append(found[0])
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "odd", [[], ["plain", None], ['a "quote"', "back\\slash"], ["", "NULL", "{a,b}", "new\nline", " ✓ "], [None]]
+)
+def test_texts_of_a_batch_come_back_as_they_were(store: SqlStore, odd: list[str | None]) -> None:
+    """Quotes, backslashes, braces, the word NULL and nothing at all are told apart in a set of rows."""
+    backend, table = store.database.backend, store.database.tables.orders
+    rows = [(text,) for text in odd]
+    if not rows:
+        parameters: Any = backend.texts([])
+        statement = f"SELECT 1 WHERE {backend.among(chr(39) + 'x' + chr(39))}"
+    else:
+        parameters = backend.row_parameters(table, ("due_for",), rows)
+        statement = f"SELECT due_for FROM {backend.row_set(table, ('due_for',))}"
+    with store._single.connect() as connection:
+        found = [row[0] for row in connection.exec_driver_sql(statement, parameters)]
+
+    assert found == odd
