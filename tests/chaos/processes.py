@@ -1,4 +1,4 @@
-"""Processes under attack: started with their output in a file, signalled by their own id, and never left behind."""
+"""Processes under attack: started with their output in a file, signaled by their own id, and never left behind."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def address(postgres_database: str) -> str:
 @pytest.fixture
 def store(address: str) -> Iterator[SqlStore]:
     with closing(open_store(address, create=True)) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 1_000, "received", NOON)])
+        store.put_stock_many([PutStock("r1", "MUG", "berlin", 1_000_000, "received", NOON)])
         yield store
 
 
