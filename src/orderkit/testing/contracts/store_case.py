@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -22,9 +23,11 @@ from orderkit.ports.store import (
     ReadStock,
     Store,
 )
-from orderkit.testing.samples import NOON
+from orderkit.testing.samples import NOON, a_commit
 
 Place = tuple[str, str]
+MINUTE = timedelta(minutes=1)
+LATER = timedelta(days=1)
 
 
 class StoreCase:
@@ -87,3 +90,11 @@ def a_claim(
 def summary(store: Store, order_id: str) -> OrderSummary:
     """Return an order's row in the list of orders."""
     return next(row for row in store.find_orders(FindOrders(OrderQuery(limit=500))).items if row.id == order_id)
+
+
+def due(store: Store, *names: str) -> list[Order]:
+    """Store orders that are due at once, a second apart, and return them."""
+    shelved(store, {("MUG", "berlin"): len(names)})
+    commits = [a_commit(name, {"MUG": 1}, at=NOON + timedelta(seconds=n)) for n, name in enumerate(names)]
+    stored(store, *commits)
+    return [commit.after for commit in commits]

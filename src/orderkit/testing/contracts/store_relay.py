@@ -8,7 +8,7 @@ import attrs
 
 from orderkit.domain.events import Record
 from orderkit.ports.store import KeepMessage, MarkPublished, Message, SettleMessage, Store, TakeMessages, TakeOutbox
-from orderkit.testing.contracts.store_case import StoreCase, recorded, shelved, stored
+from orderkit.testing.contracts.store_case import LATER, MINUTE, StoreCase, due, recorded, shelved, stored
 from orderkit.testing.samples import NOON, a_commit, next_commit
 
 

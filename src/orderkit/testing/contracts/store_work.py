@@ -19,19 +19,18 @@ from orderkit.ports.store import (
     Store,
     VersionConflict,
 )
-from orderkit.testing.contracts.store_case import StoreCase, a_claim, answer, shelved, stored, summary
+from orderkit.testing.contracts.store_case import (
+    LATER,
+    MINUTE,
+    StoreCase,
+    a_claim,
+    answer,
+    due,
+    shelved,
+    stored,
+    summary,
+)
 from orderkit.testing.samples import NOON, a_commit, next_commit
-
-MINUTE = timedelta(minutes=1)
-LATER = timedelta(days=1)
-
-
-def due(store: Store, *names: str) -> list[Order]:
-    """Store orders that are due at once, a second apart, and return them."""
-    shelved(store, {("MUG", "berlin"): len(names)})
-    commits = [a_commit(name, {"MUG": 1}, at=NOON + timedelta(seconds=n)) for n, name in enumerate(names)]
-    stored(store, *commits)
-    return [commit.after for commit in commits]
 
 
 def claimed(
