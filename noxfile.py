@@ -27,6 +27,8 @@ ADAPTERS = sorted(str(path) for path in Path("adapters").glob("*/orderkit_*"))
 REQUIRED = {"ORDERKIT_REQUIRE_SERVERS": "1"}
 WITHOUT_SERVERS = {"ORDERKIT_REQUIRE_SERVERS": "0"}
 FULL = {"ORDERKIT_PROFILE": "full"}
+# On every core; what stands in one class or module shares its fixtures, a database among them, and stays together.
+PARALLEL = ("-n", "auto", "--dist", "loadscope")
 
 
 def group(*names: str) -> list[str]:
@@ -82,7 +84,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the whole suite in the light profile, with all extras."""
     install(session, "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session(python=LOWEST)
@@ -91,7 +93,7 @@ def extras(session: nox.Session, extra: str) -> None:
     """Run the suite without extras, and with each one alone: what a driver is missing for is skipped, nothing fails."""
     install(session, "test", extras="" if extra == "none" else extra)
     env = {} if extra == "postgres" else WITHOUT_SERVERS
-    session.run("pytest", "-m", "not slow", *session.posargs, env=env)
+    session.run("pytest", *PARALLEL, "-m", "not slow", *session.posargs, env=env)
 
 
 @nox.session(python=LOWEST)
@@ -104,28 +106,28 @@ def complete(session: nox.Session) -> None:
         "--cov-report=term-missing:skip-covered",
         "--cov-fail-under=98",
     )
-    session.run("pytest", *coverage, *session.posargs, env=REQUIRED | FULL)
+    session.run("pytest", *PARALLEL, *coverage, *session.posargs, env=REQUIRED | FULL)
 
 
 @nox.session(python=LOWEST)
 def properties(session: nox.Session) -> None:
     """Run the laws with at least 1,000 examples each."""
     install(session, "test")
-    session.run("pytest", "tests/properties", *session.posargs, env=FULL)
+    session.run("pytest", *PARALLEL, "tests/properties", *session.posargs, env=FULL)
 
 
 @nox.session(python=LOWEST)
 def contracts(session: nox.Session) -> None:
     """Run the contract suites against every adapter, with real servers."""
     install(session, "test")
-    session.run("pytest", "tests/contracts", "adapters", *session.posargs, env=REQUIRED)
+    session.run("pytest", *PARALLEL, "tests/contracts", "adapters", *session.posargs, env=REQUIRED)
 
 
 @nox.session(python=LOWEST)
 def postgres(session: nox.Session) -> None:
     """Run what needs PostgreSQL; a missing server is a failure."""
     install(session, "test")
-    session.run("pytest", "-m", "postgres", *session.posargs, env=REQUIRED)
+    session.run("pytest", *PARALLEL, "-m", "postgres", *session.posargs, env=REQUIRED)
 
 
 @nox.session(python=LOWEST)
@@ -146,7 +148,9 @@ def lowest(session: nox.Session) -> None:
     constraints = Path(session.create_tmp()).resolve() / "lowest.txt"
     constraints.write_text("\n".join(pins) + "\n", encoding="utf-8")
     session.install("-e", ".[all]", *group("test"), "-c", str(constraints))
-    session.run("pytest", "-m", "not slow", "--deselect", "tests/architecture/test_documents.py", *session.posargs)
+    session.run(
+        "pytest", *PARALLEL, "-m", "not slow", "--deselect", "tests/architecture/test_documents.py", *session.posargs
+    )
 
 
 # ---------------------------------------------------------------- what is shipped

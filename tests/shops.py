@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import attrs
 
@@ -29,11 +29,16 @@ HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip
 
 @attrs.define
 class Bank:
-    """A provider with a book of its own: what really moved, by key. `say` chooses what it answers; the book says what happened."""
+    """A provider with a book of its own: what really moved, by key. `say` chooses what it answers; the book says what happened.
+
+    While it is `silent` it answers no questions. Its authorizations hold for `expires_after`.
+    """
 
     say: Callable[[MoveMoney], str] = lambda _: "yes"
     moved: dict[str, MoveMoney] = attrs.Factory(dict)
     calls: list[MoveMoney] = attrs.Factory(list)
+    silent: bool = False
+    expires_after: timedelta | None = None
     capabilities: PaymentCapabilities = attrs.Factory(
         lambda: PaymentCapabilities(tenders=frozenset({"card", "gift_card"}))
     )
@@ -42,15 +47,24 @@ class Bank:
         """Answer yes, no, `lost` (done, but the answer is lost) or `never` (not done, and no answer)."""
         self.calls.append(asked)
         if asked.key in self.moved:
-            return Confirmed(f"ref:{asked.key}")
+            return self._confirmed(asked.key)
         said = self.say(asked)
         if said in ("yes", "lost"):
             self.moved[asked.key] = asked
-        return {"yes": Confirmed(f"ref:{asked.key}"), "no": Refused("declined")}.get(said, Unknown("time-out"))
+        if said == "yes":
+            return self._confirmed(asked.key)
+        return Refused("declined") if said == "no" else Unknown("time-out")
 
     def ask_payment(self, asked: AskPayment) -> PaymentAnswer:
         """Tell what is in the book."""
-        return Confirmed(f"ref:{asked.key}") if asked.key in self.moved else Refused("not_found")
+        if self.silent:
+            return Unknown("no answer")
+        return self._confirmed(asked.key) if asked.key in self.moved else Refused("not_found")
+
+    def _confirmed(self, key: str) -> Confirmed:
+        move = self.moved[key]
+        expires = move.kind is OperationKind.AUTHORIZE and self.expires_after
+        return Confirmed(f"ref:{key}", move.at + expires if expires else None)
 
     def total(self, *kinds: OperationKind) -> int:
         """The sum of what really moved, in minor units."""
@@ -65,10 +79,15 @@ class Van:
     """A carrier: books every parcel, and says of each what the test wrote down."""
 
     scans: dict[str, tuple[Scan, ...]] = attrs.Factory(dict)
+    breaks_on: str = ""
+    meanwhile: Callable[[], object] | None = None
+    cancelled: list[str] = attrs.Factory(list)
     capabilities: CarrierCapabilities = attrs.Factory(CarrierCapabilities)
 
     def book_parcel(self, asked: BookParcel) -> Booked:
-        """Book it under a number made of its key."""
+        """Book it under a number made of its key; `meanwhile` is what happens while it is asked."""
+        if self.meanwhile is not None:
+            self.meanwhile()
         number = f"VAN-{asked.key}"
         return Booked(
             carrier="van",
@@ -78,11 +97,14 @@ class Van:
         )
 
     def cancel_parcel(self, asked: CancelParcel) -> Refused:
-        """Vans do not turn round."""
+        """Write down who asked. Vans do not turn round."""
+        self.cancelled.append(asked.tracking_number)
         return Refused("picked_up")
 
     def track_parcel(self, asked: TrackParcel) -> tuple[Scan, ...]:
-        """Tell what was written down for the parcel."""
+        """Tell what was written down for the parcel; `breaks_on` is the number that it cannot bear."""
+        if asked.tracking_number == self.breaks_on:
+            raise ValueError("this parcel is unreadable")
         return self.scans.get(asked.tracking_number, ())
 
     def delivers(self, number: str, at: datetime) -> None:

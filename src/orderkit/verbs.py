@@ -326,9 +326,9 @@ def close_return(
 def attend(
     order_id: str, finding: str, *, key: str | None = None, actor: str = "host", tx: object | None = None
 ) -> Command[Order]:
-    """Say that a person has looked at a finding."""
+    """Say that a person has looked at a finding; what is owed and got stuck, such as a refused refund, is asked for again."""
     caller = _caller(key, actor, tx)
-    return _simple(changing.attend(order_id, finding, caller), caller)
+    return _simple(changing.accept_attention(order_id, finding, caller), caller)
 
 
 class Writes:

@@ -63,6 +63,14 @@ def test_help_has_an_example(command: str, tmp_path: Path) -> None:
     assert f"orderkit {command}" in text
 
 
+def test_a_report_that_cannot_be_written_is_refused_before_the_demo_runs(tmp_path: Path) -> None:
+    """Nothing is shown and nothing is stored."""
+    done = run("demo", "--store", "sqlite:///x.db", "--invoices", "1", "--report", "slice.pdf", cwd=tmp_path, status=2)
+
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_orders_are_listed_found_and_shown(folder: Path, store: list[str]) -> None:
     """A list, a filter, one order with its actions, its timeline, and why it stands where it stands."""
     everything = answer("order", "list", *store, cwd=folder)["items"]
@@ -131,6 +139,45 @@ def test_the_planner_explains_and_imagines(folder: Path, store: list[str]) -> No
     assert told["reasons"]
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (("allocate", "explain"), ("--close", "atlantis")),
+        (("allocate", "explain"), ("--what-if", "atlantis:MUG=10")),
+        (("order", "return"), ("--reason", "worn", "--yes", "--receive-at", "atlantis")),
+    ],
+)
+def test_an_unknown_warehouse_is_refused(
+    command: tuple[str, ...], option: tuple[str, ...], folder: Path, store: list[str]
+) -> None:
+    """A typing error moves no goods and changes no answer in silence."""
+    order_id = answer("order", "list", *store, "--status", "delivered", cwd=folder)["items"][0]["id"]
+
+    told = run(*command, order_id, *option, *store, cwd=folder, status=2).stderr
+
+    assert "no warehouse 'atlantis'; there are berlin, lyon, madrid" in told
+    assert answer("order", "show", order_id, *store, cwd=folder)["order"]["returns"] == []
+
+
+@pytest.mark.parametrize("arguments", [("order", "list", "--status", "delivred"), ("worker", "--once", "--roles", "")])
+def test_a_word_that_means_nothing_is_refused(arguments: tuple[str, ...], folder: Path, store: list[str]) -> None:
+    """An empty answer would look like an empty shop."""
+    assert "Invalid value for" in run(*arguments, *store, cwd=folder, status=2).stderr
+
+
+def test_a_cancellation_repeated_with_its_key_answers_the_same(folder: Path, store: list[str]) -> None:
+    """The key answers although nothing is left to cancel; with another reason it is refused as used."""
+    order_id = answer("order", "list", *store, "--sku", "MUG", "--status", "payment_confirmed", cwd=folder)["items"][0][
+        "id"
+    ]
+    cancel = ("order", "cancel", order_id, "--yes", "--key", "once", *store)
+
+    first = answer(*cancel, "--reason", "changed_mind", cwd=folder)
+
+    assert answer(*cancel, "--reason", "changed_mind", cwd=folder) == first
+    assert "code key_reused" in run(*cancel, "--reason", "other", cwd=folder, status=4).stderr
+
+
 def test_a_worker_works_until_nothing_is_due(folder: Path, store: list[str]) -> None:
     """Events are relayed and parcels polled; a second run finds nothing."""
     assert "0 of them failed" in run("worker", "--once", *store, cwd=folder).stderr
@@ -153,6 +200,7 @@ def test_errors_and_pictures_are_explained(tmp_path: Path) -> None:
         (["replay", "nowhere.csv"], 3, "file_missing"),
         (["replay", "nowhere.csv", "--report", "year.pdf"], 2, "invalid_input"),
         (["explain", "nonsense"], 2, "invalid_input"),
+        (["replay", "nowhere.csv", "--report", "missing/year.html"], 3, "file_missing, field --report"),
     ],
 )
 def test_wrong_input_is_told_with_code_and_remedy(arguments: list[str], status: int, code: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ Each page is a function from the stored text to the current one, so that a page 
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator
 
@@ -117,7 +118,9 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Co
 
 def _help(command: click.Command) -> str:
     """Return a command's help; a paragraph that is laid out by hand becomes a block of code."""
-    paragraphs = re.split(r"\n\s*\n", (command.help or "").strip())
+    paragraphs = re.split(
+        r"\n\s*\n", inspect.cleandoc(command.help or "")
+    )  # only Python 3.13 takes the indent off by itself
     return "\n\n".join(_block(part) if part.startswith("\b") else " ".join(part.split()) for part in paragraphs)
 
 

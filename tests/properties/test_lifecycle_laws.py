@@ -6,7 +6,7 @@ import pytest
 from transitions import MachineError
 
 from orderkit.diagrams import machine, mermaid
-from orderkit.domain.lifecycle import LIFECYCLES, Lifecycle
+from orderkit.domain.lifecycle import LIFECYCLES, ORDER, Lifecycle
 from orderkit.errors import NotAllowed
 
 PAIRS = [
@@ -62,6 +62,17 @@ def test_final_states_lead_nowhere(lifecycle: Lifecycle) -> None:
     without_exit = {state for state in lifecycle.states if not any(lifecycle.triggers(state))}
 
     assert {state for state, flags in lifecycle.states.items() if flags.final} == without_exit
+
+
+def test_flags_say_what_the_rows_allow() -> None:
+    """An order is cancellable exactly where the table lets it be cancelled, and keeps its stock until it failed or ended."""
+    assert {state for state, flags in ORDER.states.items() if flags.cancellable} == {
+        state for state in ORDER.states if ORDER.allows(state, "cancel")
+    }
+    assert {state for state, flags in ORDER.states.items() if not flags.reserves_stock} == {
+        "payment_failed",
+        "cancelled",
+    }
 
 
 def test_the_diagram_shows_every_transition() -> None:

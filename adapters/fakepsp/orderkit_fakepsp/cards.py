@@ -113,6 +113,8 @@ class FakeCard:
     TIMEOUT_BEFORE = "pm_timeout_before"
     TIMEOUT_AFTER = "pm_timeout_after"
     TIMEOUT_ALWAYS = "pm_timeout_always"
+    TIMEOUT_THEN_OK = TIMEOUT_BEFORE  # the same two, as others name them
+    COMMITTED_THEN_TIMEOUT = TIMEOUT_AFTER
     WEBHOOK_FIRST = "pm_webhook_first"
     WEBHOOK_TWICE = "pm_webhook_twice"
     WEBHOOK_NEVER = "pm_webhook_never"

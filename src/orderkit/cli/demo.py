@@ -61,6 +61,10 @@ def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> No
       orderkit demo
       orderkit demo --store sqlite:///demo.db && orderkit order list --store sqlite:///demo.db
     """
+    if report is not None:
+        from orderkit.replay.render import check_writable  # noqa: PLC0415  (only where there is a report)
+
+        check_writable(report)
     with tempfile.TemporaryDirectory() as folder:
         _shop(store or f"sqlite:///{folder}/demo.db")
         _slice(Path(folder), invoices, seed, report)
@@ -84,7 +88,7 @@ def _shop(store: str) -> None:
         rows = [
             (
                 name,
-                o.id[:13],
+                o.id,
                 word(o),
                 axes(o).payment,
                 _money(o, o.total_minor),

@@ -46,6 +46,8 @@ def worker(store: str, payments: str, carriers: str, roles: str, interval: float
     unknown = set(chosen) - {"sagas", "resolver", "timers", "relay", "inbox"}
     if unknown:
         raise click.BadParameter(f"no such role: {', '.join(sorted(unknown))}", param_hint="--roles")
+    if not chosen:
+        raise click.BadParameter("name at least one role", param_hint="--roles")
     with open(store=store, payments=payments, carriers=carriers) as shop:
         done, failures = _work(shop, chosen, interval, limit, once, stop.wait, stop.is_set)
     click.echo(f"worked on {done} things, {failures} of them failed and are due again", err=True)

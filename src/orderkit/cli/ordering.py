@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from orderkit import Order, OrderQuery, Preview, Shop, open
-from orderkit.cli.output import format_option, payments_option, say, store_option, table
+from orderkit.cli.output import check_warehouses, format_option, payments_option, say, store_option, table
+from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
-from orderkit.errors import InvalidInput
+from orderkit.errors import InvalidInput, NotAllowed
 
 
 @click.group()
@@ -51,7 +53,14 @@ def _units(texts: tuple[str, ...]) -> dict[str | int, int] | None:
 @order.command("list")
 @store_option
 @click.option("--customer", help="Whose orders.")
-@click.option("--status", "statuses", multiple=True, help="Only these statuses; may be repeated.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    type=click.Choice(list(STATUS.states)),
+    help="Only these statuses; may be repeated.",
+)
 @click.option("--sku", help="Orders with this SKU.")
 @click.option("--text", help="Words in names, addresses, ids.")
 @click.option("--placed-from", help="Placed at or after this time (UTC).")
@@ -200,13 +209,21 @@ def why(order_id: str, store: str, form: str) -> None:
     click.echo(found.text)
 
 
-def _sure(preview: Preview, yes: bool, form: str) -> None:
-    """Show the dry run and ask, unless told not to."""
-    if form == "json":
-        return
-    click.echo(str(preview))
-    if not yes:
+def _agreed(plan: Callable[[], Preview], key: str | None, dry_run: bool, yes: bool, form: str) -> bool:
+    """Show the dry run, ask unless told not to, and return whether to go on."""
+    try:
+        preview = plan()
+    except (NotAllowed, InvalidInput):
+        if dry_run or not yes or key is None:
+            raise
+        return True  # what a used key has done cannot be done again; the verb itself knows the key and answers
+    if dry_run and form == "json":
+        say(preview)
+    elif dry_run or form != "json":
+        click.echo(str(preview))
+    if not dry_run and not yes and form != "json":
         click.confirm("Do it?", abort=True)
+    return not dry_run
 
 
 def _done(found: Order, form: str) -> None:
@@ -256,17 +273,12 @@ def cancel(
     """
     units = _units(texts)
     with open(store=store, payments=payments, carriers=carriers) as shop:
-        preview = shop.plan.cancel(order_id, units, reason=reason, shipment=shipment)
-        if _only_shown(preview, dry_run, form):
-            return
-        _sure(preview, yes, form)
-        _done(shop.cancel(order_id, units, reason=reason, shipment=shipment, key=key, actor="staff:cli"), form)
 
+        def plan() -> Preview:
+            return shop.plan.cancel(order_id, units, reason=reason, shipment=shipment)
 
-def _only_shown(preview: Preview, dry_run: bool, form: str) -> bool:
-    if dry_run:
-        say(preview) if form == "json" else click.echo(str(preview))
-    return dry_run
+        if _agreed(plan, key, dry_run, yes, form):
+            _done(shop.cancel(order_id, units, reason=reason, shipment=shipment, key=key, actor="staff:cli"), form)
 
 
 @order.command("return")
@@ -292,14 +304,17 @@ def return_(
     """
     units = _units(texts)
     with open(store=store, payments=payments, carriers=carriers) as shop:
-        units = units or _everything_returnable(shop, order_id)
-        preview = shop.plan.request_return(order_id, units, reason=reason)
-        if _only_shown(preview, dry_run, form):
-            return
-        _sure(preview, yes, form)
-        found = shop.request_return(order_id, units, reason=reason, key=key, actor="staff:cli")
         if receive_at:
-            found = shop.receive_return(order_id, found.returns[-1].id, None, warehouse=receive_at, actor="staff:cli")
+            check_warehouses(shop, (receive_at,), "--receive-at")
+        chosen = units or _everything_returnable(shop, order_id)
+        if not _agreed(lambda: shop.plan.request_return(order_id, chosen, reason=reason), key, dry_run, yes, form):
+            return
+        found = shop.request_return(order_id, chosen, reason=reason, key=key, actor="staff:cli")
+        if receive_at:
+            receipt = f"{key}/receipt" if key else None
+            found = shop.receive_return(
+                order_id, found.returns[-1].id, None, warehouse=receive_at, key=receipt, actor="staff:cli"
+            )
         _done(found, form)
 
 
@@ -333,8 +348,5 @@ def refund(
       orderkit order refund 01930f… 5.00 --reason late_delivery
     """
     with open(store=store, payments=payments, carriers=carriers) as shop:
-        preview = shop.plan.refund(order_id, amount, reason=reason)
-        if _only_shown(preview, dry_run, form):
-            return
-        _sure(preview, yes, form)
-        _done(shop.refund(order_id, amount, reason=reason, key=key, actor="staff:cli"), form)
+        if _agreed(lambda: shop.plan.refund(order_id, amount, reason=reason), key, dry_run, yes, form):
+            _done(shop.refund(order_id, amount, reason=reason, key=key, actor="staff:cli"), form)

@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 import attrs
 import click
 
+from orderkit import Shop
+from orderkit.errors import InvalidInput
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_STORE = "sqlite:///orderkit.db"
@@ -53,6 +56,14 @@ def payments_option(command: F) -> F:
     return click.option(
         "--carriers", default="fakecarrier:", show_default=True, envvar="ORDERKIT_CARRIERS", help="URL of the carriers."
     )(command)
+
+
+def check_warehouses(shop: Shop, names: Sequence[str], option: str) -> None:
+    """Refuse a warehouse that holds no shelf: a typing error must not move goods, nor change an answer in silence."""
+    known = sorted({level.warehouse for level in shop.stock()})
+    for name in names:
+        if name not in known:
+            raise InvalidInput(f"no warehouse {name!r}; there are {', '.join(known) or 'none'}", field=option)
 
 
 def format_option(command: F) -> F:

@@ -40,11 +40,11 @@ def replay(file: Path, store: str, reports: tuple[Path, ...], book: Path | None,
       orderkit replay year.parquet --store sqlite:///year.db --report year.html
       orderkit replay slice.csv --report slice.json --report slice.txt
     """
-    from orderkit.replay.render import form_of, rendered, summarized  # noqa: PLC0415  (only where there is a report)
+    from orderkit.replay.render import check_writable, rendered, summarized  # noqa: PLC0415  (only where there is a report)
     from orderkit.replay.running import replayed  # noqa: PLC0415  (loads the store)
 
     for path in reports:
-        form_of(path)  # a wrong ending is said before the work, not after
+        check_writable(path)
     report = replayed(file, store=store, book=book, progress=None if quiet else progress())
     for path in reports:
         path.write_text(rendered(report, path), encoding="utf-8")
@@ -83,6 +83,6 @@ def progress() -> Progress:
         tenth = done * 10 // total if total else 0
         if shown.get(phase) != tenth:
             shown[phase] = tenth
-            click.echo(f"{phase}: {done} of {total}", err=True)
+            click.echo(f"{phase}: {done} of {total}" if total else f"{phase}: {done}", err=True)
 
     return tell

@@ -6,7 +6,7 @@ import click
 
 from orderkit import open
 from orderkit.catalog import CATALOG
-from orderkit.cli.output import format_option, say, store_option, table
+from orderkit.cli.output import check_warehouses, format_option, say, store_option, table
 from orderkit.domain.allocation import Destination, Supply, plan
 from orderkit.domain.lifecycle import LIFECYCLES
 from orderkit.errors import InvalidInput
@@ -121,6 +121,8 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
       orderkit allocate explain 01930f… --what-if berlin:MUG=10 --close madrid
     """
     with open(store=store) as shop:
+        check_warehouses(shop, closed, "--close")
+        check_warehouses(shop, [change.partition(":")[0] for change in changes if ":" in change], "--what-if")
         order, settings = shop.order(order_id), shop.settings
         skus = {line.sku for line in order.lines}
         units = {(s.sku, s.warehouse): s.on_hand - s.reserved for s in shop.stock(*sorted(skus))}

@@ -14,7 +14,7 @@ import attrs
 
 from orderkit.domain import amending, cancelling
 from orderkit.domain.events import Decision
-from orderkit.domain.holding import goodwill, held, hold_released
+from orderkit.domain.holding import finding_settled, goodwill, held, hold_released, refundable_minor
 from orderkit.domain.order import Order
 from orderkit.domain.preview import Preview, previewed
 from orderkit.domain.returning import (
@@ -22,6 +22,8 @@ from orderkit.domain.returning import (
     graded_by_default,
     return_authorized,
     return_cancelled,
+    return_closed,
+    return_declined,
     return_received,
     return_requested,
     return_sent,
@@ -50,7 +52,13 @@ class Action:
 
 def actions(order: Order, now: datetime) -> tuple[Action, ...]:
     """Return every command that an order like this could ever take, allowed or not."""
-    found = [_pay(order), _cancel(order, now), _cancel_units(order, now), _amend(order, now), *_returns(order, now)]
+    found = [
+        _pay(order),
+        _cancel(order, now),
+        _cancel_units(order, now),
+        *_amendments(order, now),
+        *_returns(order, now),
+    ]
     found.append(_tried(order, "hold", lambda: held(order, now, reason="manual")))
     found += [
         _tried(order, "release_hold", partial(hold_released, order, h.id, now), subject=h.id, until=h.until)
@@ -76,9 +84,13 @@ def actions(order: Order, now: datetime) -> tuple[Action, ...]:
                     until=shipment.cutoff_at,
                 )
             )
+            found.append(Action(name="refuse", subject=shipment.id, allowed=True, units=shipment.lines))
         elif shipment.travelling:
             found.append(_tried(order, "deliver", partial(delivered, order, shipment.id, now), subject=shipment.id))
-    found.append(_tried(order, "refund", lambda: goodwill(order, max(1, order.paid_minor), now, reason="preview")))
+    found.append(
+        _tried(order, "refund", lambda: goodwill(order, max(1, refundable_minor(order)), now, reason="preview"))
+    )
+    found += [_tried(order, "attend", partial(finding_settled, order, f, now), subject=f) for f in order.findings]
     return tuple(found)
 
 
@@ -127,10 +139,14 @@ def _cancel_units(order: Order, now: datetime) -> Action:
     )
 
 
-def _amend(order: Order, now: datetime) -> Action:
-    if (refusal := amending.why_not(order, now)) is not None:
-        return Action(name="amend", allowed=False, code=refusal[0], reason=refusal[1])
-    return Action(name="amend", allowed=True, until=amending.amendable_until(order))
+def _amendments(order: Order, now: datetime) -> list[Action]:
+    """The three parts of an order that can be amended, each by itself."""
+    until = amending.amendable_until(order)
+    return [
+        Action(name="amend", subject=part, allowed=refusal is None, code=code, reason=reason, until=until)
+        for part, refusal in amending.why_not_by_part(order, now).items()
+        for code, reason in [refusal or (None, None)]
+    ]
 
 
 def _returns(order: Order, now: datetime) -> list[Action]:
@@ -149,6 +165,9 @@ def _returns(order: Order, now: datetime) -> list[Action]:
         rid, outstanding = found_return.id, found_return.outstanding
         if found_return.state == "requested":
             found.append(_tried(order, "authorize_return", partial(return_authorized, order, rid, now), subject=rid))
+            found.append(
+                _tried(order, "decline_return", partial(return_declined, order, rid, reason="preview"), subject=rid)
+            )
         if found_return.state == "authorized":
             found.append(_tried(order, "send_return", partial(return_sent, order, rid, now), subject=rid))
         if outstanding and found_return.state in ("authorized", "in_transit", "partially_received"):
@@ -161,6 +180,10 @@ def _returns(order: Order, now: datetime) -> list[Action]:
                     subject=rid,
                     units=tuple(sorted(outstanding.items())),
                 )
+            )
+        if found_return.state == "partially_received":
+            found.append(
+                _tried(order, "close_return", partial(return_closed, order, rid, reason="preview"), subject=rid)
             )
         if found_return.state in ("requested", "authorized", "in_transit"):
             found.append(

@@ -14,6 +14,7 @@ import attrs
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.saga import unpaid_lines
 
 POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped and silent
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
@@ -98,7 +99,7 @@ def _money(order: Order) -> list[Task]:
     found += [
         Task(p.expires_at, TaskKind.EXPIRE_AUTHORIZATION, p.id)
         for p in order.payments
-        if p.expires_at is not None and p.state == "authorized" and not any(o.open for o in p.operations)
+        if p.expires_at is not None and p.capturable_minor > 0 and not any(o.open for o in p.operations)
     ]
     return found
 
@@ -106,10 +107,11 @@ def _money(order: Order) -> list[Task]:
 def _goods(order: Order) -> list[Task]:
     found: list[Task] = []
     if not order.active_holds:
+        unpaid = unpaid_lines(order)
         found += [
             Task(s.cutoff_at, TaskKind.RELEASE_SHIPMENT, s.id)
             for s in order.shipments
-            if s.state == "planned" and s.cutoff_at
+            if s.state == "planned" and s.cutoff_at and unpaid.isdisjoint(s.numbers)
         ]
     if any(line.buckets[Bucket.BACKORDERED] for line in order.lines):
         found.append(Task(order.updated_at + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))

@@ -13,7 +13,9 @@ from datetime import datetime
 import attrs
 
 from orderkit.domain.allocation import Plan, Warehouse
+from orderkit.domain.cancelling import still_ours
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.lifecycle import ORDER
 from orderkit.domain.order import LINES_MAX, Address, DeliveryPreference, Order, OrderLine
 from orderkit.domain.payment import Payment, Tender
 from orderkit.domain.placing import charge_kind, divided, reserved
@@ -28,24 +30,37 @@ from orderkit.errors import InvalidInput, NotAllowed
 
 def why_not(order: Order, now: datetime) -> tuple[str, str] | None:
     """Return the code and the reason why the order cannot be amended now, or nothing."""
-    if order.state != "confirmed":
+    if not ORDER.states[order.state].amendable:
         return "not_allowed", f"an order that is {order.state} cannot be amended"
     waiting = [s for s in order.shipments if s.waiting]
     if not any(line.open for line in order.lines):
         return "already_shipped", "nothing is left in a warehouse"
-    if any(s.state == "released" or (s.cutoff_at is not None and now >= s.cutoff_at) for s in waiting):
+    if not all(still_ours(order, shipment, now) for shipment in waiting):
         return "cutoff_passed", "the warehouse has begun"
     return None
 
 
+def why_not_by_part(order: Order, now: datetime) -> dict[str, tuple[str, str] | None]:
+    """Return the same for each part that can be amended: the address, the delivery, the lines."""
+    every = why_not(order, now)
+    address = lines = every
+    if every is None and any(line.left for line in order.lines):
+        address = "already_shipped", "a part of the order has left for the old address"
+    if every is None and order.saga(AMENDMENT.name) is not None:
+        lines = "action_in_flight", "another amendment waits for its payment"
+    return {"ship_to": address, "delivery": every, "lines": lines}
+
+
 def amendable_until(order: Order) -> datetime | None:
-    """Return the earliest cutoff of what still waits."""
+    """Return the earliest cutoff of what still waits; an order on hold has none."""
+    if order.active_holds:
+        return None
     return min((s.cutoff_at for s in order.shipments if s.state == "planned" and s.cutoff_at), default=None)
 
 
 def address_amended(order: Order, now: datetime, ship_to: Address) -> Decision:
     """Send what has not left yet to another address. Another country needs another plan: cancel and order again."""
-    _open(order, now)
+    _open(order, now, "ship_to")
     if ship_to.country != order.facts.ship_to.country:
         raise NotAllowed(
             "another country changes taxes and warehouses",
@@ -53,8 +68,6 @@ def address_amended(order: Order, now: datetime, ship_to: Address) -> Decision:
             field="ship_to.country",
             facts={"country": order.facts.ship_to.country, "asked": ship_to.country},
         )
-    if any(line.left for line in order.lines):
-        raise NotAllowed("a part of the order has left for the old address", code="already_shipped", field="ship_to")
     facts = attrs.evolve(order.facts, ship_to=ship_to)
     return decided(order, Event("order.amended", {"what": "ship_to"}), facts=facts)
 
@@ -68,7 +81,7 @@ def delivery_amended(
     handling: Mapping[str, Handling],
 ) -> Decision:
     """Wish for another day or service; the promises of what still waits are made again."""
-    _open(order, now)
+    _open(order, now, "delivery")
     if delivery.not_before is not None and delivery.not_before < now.date():
         raise InvalidInput("the delivery day is in the past", field="delivery.not_before")
 
@@ -96,9 +109,7 @@ def lines_added(
     handling: Mapping[str, Handling],
 ) -> Decision:
     """Add lines with their own frozen prices, reserve them as planned, and ask for the difference."""
-    _open(order, now)
-    if order.saga(AMENDMENT.name) is not None:
-        raise NotAllowed("another amendment waits for its payment", code="action_in_flight")
+    _open(order, now, "lines")
     if len(order.lines) + len(lines) > LINES_MAX:
         raise InvalidInput(f"an order has at most {LINES_MAX} lines", code="too_many_lines", field="add")
     if plan.short:
@@ -131,8 +142,11 @@ def lines_added(
     return decision.then(decided(decision.order, payments=tuple(payments), sagas=(*order.sagas, run)))
 
 
-def _open(order: Order, now: datetime) -> None:
-    if (refusal := why_not(order, now)) is not None:
+def _open(order: Order, now: datetime, part: str) -> None:
+    if (refusal := why_not_by_part(order, now)[part]) is not None:
         raise NotAllowed(
-            f"order {order.id} cannot be amended: {refusal[1]}", code=refusal[0], facts={"state": order.state}
+            f"order {order.id} cannot be amended: {refusal[1]}",
+            code=refusal[0],
+            field=part,
+            facts={"state": order.state},
         )

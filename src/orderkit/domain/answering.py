@@ -17,7 +17,7 @@ from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.payment import Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.saga import turned, without_run
+from orderkit.domain.saga import turned, unpaid_lines, without_run
 from orderkit.domain.settling import settled
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -51,7 +51,7 @@ def confirmed(
         "amount_minor": operation.amount_minor,
         "currency": order.currency,
     }
-    decision = _with_payment(order, after).told(Event(_EVENTS[operation.kind], data))
+    decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
     decision = decision.then(_refund_stepped(decision.order, operation))
     return decision.then(_onward(decision.order, operation, now))
 
@@ -62,10 +62,11 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     if not operation.open:
         return decided(order)
     if _may_try_again(order, operation, reason):
-        return _with_payment(order, payment.with_operation(_next_attempt(operation, now, reason)))
+        again = payment.with_operation(_next_attempt(operation, now, reason))
+        return _with_payment(order, again, known=operation)
     after = payments.refused(payment, operation, at=now, reason=reason)
     data = {"payment": payment.id, "operation": operation.id, "kind": operation.kind.value, "reason": reason}
-    decision = _with_payment(order, after).told(Event("payment.refused", data))
+    decision = _with_payment(order, after, known=operation).told(Event("payment.refused", data))
     run = _waiting_run(order, operation)
     if run is not None:
         return decision.then(_compensated(decision.order, run, reason, now))
@@ -128,12 +129,7 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
     back = turned(run, reason)
     decision = _unsent_closed(order, run, now)
     if run.name == "amendment":
-        added = int(run.id.rsplit("/", 1)[-1])
-        units = {
-            f.number: order.line(f.number).open
-            for f in order.facts.lines
-            if f.amendment == added and order.line(f.number).open
-        }
+        units = {number: units for number in unpaid_lines(order) if (units := order.line(number).open)}
         following = (
             units_cancelled(decision.order, units, now, reason=reason, event="order.amendment_failed")
             if units
@@ -165,8 +161,19 @@ def _unsent_closed(order: Order, run: SagaRun, now: datetime) -> Decision:
 # ---- small parts
 
 
-def _with_payment(order: Order, payment: Payment) -> Decision:
-    return decided(order, payments=tuple(payment if p.id == payment.id else p for p in order.payments))
+def _with_payment(order: Order, payment: Payment, *, known: Operation | None = None) -> Decision:
+    """Put the payment in its place; once the answer to an operation is `known`, nobody needs to look at that doubt any more."""
+    findings = order.findings
+    if known is not None and findings:
+        findings = tuple(found for found in findings if found != doubt_of(known.id))
+    return decided(
+        order, payments=tuple(payment if p.id == payment.id else p for p in order.payments), findings=findings
+    )
+
+
+def doubt_of(operation_id: str) -> str:
+    """Return the name of the finding that an answer is missing for too long."""
+    return f"payment_in_doubt:{operation_id}"
 
 
 def _waiting_run(order: Order, operation: Operation) -> SagaRun | None:
@@ -198,7 +205,9 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
     if operation.refund is None:
         return decided(order)
     refund = order.refund(operation.refund)
-    states = {o.state for _, o in order.operations() if o.refund == refund.id}
+    sent = [o for _, o in order.operations() if o.refund == refund.id]
+    last = max(o.requested_at for o in sent)  # a refund that failed may have been sent again
+    states = {o.state for o in sent if o.requested_at == last}
     trigger = (
         "fail"
         if "refused" in states

@@ -137,7 +137,7 @@ def _shipment_cancelled(order: Order, shipment: Shipment, now: datetime, reason:
         raise NotAllowed(
             "until the payment is confirmed only the whole order can be cancelled", code="action_in_flight"
         )
-    if not _still_ours(shipment, now):
+    if not still_ours(order, shipment, now):
         code = (
             "cutoff_passed"
             if shipment.waiting
@@ -163,13 +163,15 @@ def _shipment_cancelled(order: Order, shipment: Shipment, now: datetime, reason:
     return decision.then(settled(decision.order, now))
 
 
-def _still_ours(shipment: Shipment, now: datetime) -> bool:
-    return shipment.state == "planned" and (shipment.cutoff_at is None or now < shipment.cutoff_at)
+def still_ours(order: Order, shipment: Shipment, now: datetime) -> bool:
+    """Whether the warehouse has not begun: before the cutoff, and as long as the order is on hold."""
+    before = shipment.cutoff_at is None or now < shipment.cutoff_at or bool(order.active_holds)
+    return shipment.state == "planned" and before
 
 
 def _free(order: Order, number: int, now: datetime) -> int:
     line = order.line(number)
-    in_shipments = sum(q for s in order.shipments if _still_ours(s, now) for n, q in s.lines if n == number)
+    in_shipments = sum(q for s in order.shipments if still_ours(order, s, now) for n, q in s.lines if n == number)
     return sum(line[bucket] for bucket in _WAITING) + in_shipments
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from orderkit.domain import payment as payments
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
-from orderkit.domain.lifecycle import PAYMENT
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
@@ -48,13 +47,13 @@ def reservation_extended(order: Order, now: datetime) -> Decision:
 def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decision:
     """An authorization ran out: ask for a new one while goods still wait, else let it go."""
     payment = order.payment(payment_id)
-    if payment.state != "authorized" or payment.expires_at is None or payment.expires_at > now:
+    if payment.capturable_minor <= 0 or payment.expires_at is None or payment.expires_at > now:
         return decided(order)
     lost_minor = payment.authorized_minor - payment.captured_minor
     after = payments.expired(payment)
     told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
     missing = min(lost_minor, max(0, order.due_minor - order.paid_minor))
-    if missing and any(line.open for line in order.lines) and PAYMENT.allows(after.state, "authorize"):
+    if missing and any(line.open for line in order.lines):
         after = after.with_operation(asked(after, OperationKind.AUTHORIZE, missing, now))
     return decided(order, told, payments=tuple(after if p.id == payment.id else p for p in order.payments))
 
@@ -64,12 +63,3 @@ def finding_noted(order: Order, finding: str) -> Decision:
     if finding in order.findings:
         return decided(order)
     return decided(order, Event("order.needs_attention", {"finding": finding}), findings=(*order.findings, finding))
-
-
-def asked_too_often(order: Order, operation_id: str, asked_max: int) -> bool:
-    """Whether the resolver has asked so often that a person should know."""
-    _, operation = order.operation(operation_id)
-    return operation.open and operation.asked >= asked_max
-
-
-__all__ = ["asked_too_often", "authorization_expired", "finding_noted", "reservation_expired", "reservation_extended"]

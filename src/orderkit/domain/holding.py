@@ -56,12 +56,13 @@ def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> 
             code="action_in_flight",
             facts={"refunding_minor": order.refunding_minor},
         )
-    if amount_minor > order.paid_minor:
+    left_minor = refundable_minor(order)
+    if amount_minor > left_minor:
         raise NotAllowed(
-            f"asked for {amount_minor}, but only {max(0, order.paid_minor)} of the order's money are left (minor units)",
+            f"asked for {amount_minor}, but only {left_minor} of the order's money are left (minor units)",
             code="refund_exceeds_captured",
             field="amount",
-            facts={"asked_minor": amount_minor, "remaining_minor": max(0, order.paid_minor)},
+            facts={"asked_minor": amount_minor, "remaining_minor": left_minor},
         )
     refund = granted(order, "goodwill", reason, now, units={}, goodwill_minor=amount_minor)
     told = Event("refund.granted", {"refund": refund.id, "amount_minor": amount_minor, "reason": reason})
@@ -69,10 +70,16 @@ def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> 
     return decision.then(settled(decision.order, now))
 
 
-def finding_settled(order: Order, finding: str) -> Decision:
-    """A person looked at it."""
+def refundable_minor(order: Order) -> int:
+    """What may be given back for good will: what the shop has and does not owe already, to a refund that failed for example."""
+    return max(0, min(order.paid_minor, order.due_minor))
+
+
+def finding_settled(order: Order, finding: str, now: datetime) -> Decision:
+    """A person looked at it: what is owed and got stuck, such as a refund that was refused, is asked for again."""
     if finding not in order.findings:
         raise InvalidInput(f"order {order.id} has no finding {finding}", code="not_found", field="finding")
-    return decided(
+    decision = decided(
         order, Event("order.attended", {"finding": finding}), findings=tuple(f for f in order.findings if f != finding)
     )
+    return decision.then(settled(decision.order, now))

@@ -91,7 +91,7 @@ ORDER = Lifecycle(
     initial="placed",
     states={
         "placed": Flags(cancellable=True, reserves_stock=True),
-        "payment_pending": Flags(reserves_stock=True, in_doubt=True),
+        "payment_pending": Flags(cancellable=True, reserves_stock=True, in_doubt=True),
         "confirmed": Flags(cancellable=True, amendable=True, reserves_stock=True),
         "payment_failed": Flags(cancellable=True),
         "cancelled": Flags(final=True),
@@ -164,7 +164,7 @@ PAYMENT = Lifecycle(
     transitions=(
         _row("doubt", ["pending", "in_doubt"], "in_doubt"),
         _row("authorize", ["pending", "in_doubt", "expired", "declined"], "authorized"),
-        _row("capture", ["pending", "in_doubt", "authorized", "captured", "declined"], "captured"),
+        _row("capture", ["pending", "in_doubt", "authorized", "captured", "refunded", "declined"], "captured"),
         _row("refund", ["captured", "refunded"], "refunded"),
         _row("refund_part", ["captured", "refunded"], "captured"),
         _row("decline", ["pending", "in_doubt", "expired"], "declined"),
@@ -233,7 +233,7 @@ STATUS = Lifecycle(
     initial="placed",
     states={
         "placed": Flags(cancellable=True, reserves_stock=True),
-        "payment_pending": Flags(reserves_stock=True, in_doubt=True),
+        "payment_pending": Flags(cancellable=True, reserves_stock=True, in_doubt=True),
         "payment_confirmed": Flags(cancellable=True, amendable=True, reserves_stock=True),
         "payment_failed": Flags(cancellable=True),
         "processing": Flags(reserves_stock=True),

@@ -98,7 +98,7 @@ class Payment:
     @property
     def capturable_minor(self) -> int:
         """What may still be captured of the authorization, captures in flight counted as done."""
-        if self.state not in ("authorized", "captured"):
+        if self.state not in ("authorized", "captured", "refunded"):
             return 0
         return self.authorized_minor - self.captured_minor - self.open_minor(OperationKind.CAPTURE)
 
@@ -111,13 +111,6 @@ class Payment:
     def in_doubt(self) -> bool:
         """Whether some answer of the provider is unknown."""
         return any(o.state == "unknown" for o in self.operations)
-
-    def operation(self, operation_id: str) -> Operation:
-        """Return the operation with that id."""
-        for operation in self.operations:
-            if operation.id == operation_id:
-                return operation
-        raise NotAllowed(f"payment {self.id} has no operation {operation_id}", code="illegal_transition")
 
     def with_operation(self, operation: Operation) -> Payment:
         """Return the payment with the operation added, or put in the place of the one with its id."""
@@ -159,7 +152,8 @@ def confirmed(
                 captured_minor=payment.captured_minor + amount,
             )
         case OperationKind.AUTHORIZE:
-            state = PAYMENT.step(payment.state, "authorize")
+            # what was captured before is not undone by a new authorization of the rest
+            state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "authorize")
             return attrs.evolve(
                 after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at
             )

@@ -12,6 +12,7 @@ import attrs
 
 from orderkit.domain.order import DeliveryPreference, Service
 from orderkit.domain.shipment import Promise
+from orderkit.errors import InvalidInput
 
 _TRANSIT_DAYS: dict[Service, tuple[int, int]] = {
     Service.EXPRESS: (1, 1),
@@ -28,6 +29,10 @@ class Handling:
     workdays: frozenset[int] = frozenset(range(5))
     holidays: frozenset[date] = frozenset()
     grace: timedelta = timedelta(minutes=30)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.workdays & frozenset(range(7)):
+            raise InvalidInput("a warehouse works on some day of the week, 0 (Monday) to 6", field="workdays")
 
     def works_on(self, day: date) -> bool:
         """Whether the warehouse works on that day."""

@@ -169,18 +169,11 @@ def return_closed(order: Order, return_id: str, *, reason: str) -> Decision:
 
 
 def _ended(order: Order, found: Return, trigger: str, event: str, reason: str) -> Decision:
-    source = (
-        Bucket.RETURN_IN_TRANSIT if found.state == "in_transit" or _was_sent(order, found) else Bucket.RETURN_REQUESTED
-    )
-    moves = [Move(number, source, None, count, found.id) for number, count in found.outstanding.items()]
+    moves = [Move(number, found.expected_in, None, count, found.id) for number, count in found.outstanding.items()]
     after = attrs.evolve(found, state=RETURN.step(found.state, trigger), reason=reason, expires_at=None)
     return decided(
         order, Event(event, {"return": found.id, "reason": reason}), moves=moves, returns=_with(order, after)
     )
-
-
-def _was_sent(order: Order, found: Return) -> bool:
-    return found.tracking_number is not None and any(order.line(n)[Bucket.RETURN_IN_TRANSIT] for n in found.outstanding)
 
 
 def return_labeled(order: Order, return_id: str, *, label_url: str, tracking_number: str | None = None) -> Decision:
@@ -195,7 +188,10 @@ def return_sent(order: Order, return_id: str, now: datetime) -> Decision:
     found = order.return_(return_id)
     moves = [Move(i.line, Bucket.RETURN_REQUESTED, Bucket.RETURN_IN_TRANSIT, i.quantity, found.id) for i in found.items]
     after = attrs.evolve(
-        found, state=RETURN.step(found.state, "send"), expires_at=now + order.facts.policies.returns.expires_after
+        found,
+        state=RETURN.step(found.state, "send"),
+        sent_at=now,
+        expires_at=now + order.facts.policies.returns.expires_after,
     )
     return decided(order, Event("return.sent", {"return": found.id}), moves=moves, returns=_with(order, after))
 
@@ -212,11 +208,15 @@ def return_received(
 ) -> Decision:
     """A parcel of the return was opened: units are graded, go where their disposition says, and their value is given back.
 
-    What is sent back to the customer is not refunded. The refund multipliers by grade stand in the order's refund policy; an amount agreed
-    with the customer may be kept besides (`deduction_minor`).
+    What is sent back to the customer is not refunded, nor is what was given back before, as for a lost parcel that turned up. The refund
+    multipliers by grade stand in the order's refund policy; an amount agreed with the customer may be kept besides (`deduction_minor`).
     """
     found = order.return_(return_id)
     arrived = _counted(graded)
+    if not arrived:
+        raise InvalidInput("a receipt holds at least one unit", code="invalid_quantity", field="graded")
+    if deduction_minor < 0:
+        raise InvalidInput("a deduction is not below zero", code="invalid_money", field="deduction_minor")
     outstanding = found.outstanding
     for number, count in arrived.items():
         if count > outstanding.get(number, 0):
@@ -234,15 +234,15 @@ def return_received(
         "return.received", {"return": found.id, "receipt": receipt.id, "units": {str(n): q for n, q in arrived.items()}}
     )
     decision = decided(order, told, moves=moves, stock=stock)
-    credited = dict(_counted(g for g in graded if g.disposition is not Disposition.SEND_BACK).items())
-    if credited:
+    refunded = _refundable(order, graded)
+    if refunded:
         refund = granted(
             decision.order,
             "return",
             reason,
             now,
-            units=credited,
-            grades=_multipliers(order, graded),
+            units=_counted(refunded),
+            grades=_multipliers(order, refunded),
             deduction_minor=deduction_minor,
             return_id=found.id,
         )
@@ -288,18 +288,25 @@ def _disposed(
 ) -> tuple[list[Move], list[StockMove]]:
     moves: list[Move] = []
     stock: list[StockMove] = []
-    in_transit = (
-        {line.number: line[Bucket.RETURN_IN_TRANSIT] for line in order.lines}
-        if _was_sent(order, found) or found.state == "in_transit"
-        else {}
-    )
     for part in graded:
-        source = Bucket.RETURN_IN_TRANSIT if in_transit.get(part.line) else Bucket.RETURN_REQUESTED
-        moves.append(Move(part.line, source, Bucket.RETURN_RECEIVED, part.quantity, found.id))
+        moves.append(Move(part.line, found.expected_in, Bucket.RETURN_RECEIVED, part.quantity, found.id))
         moves.append(Move(part.line, Bucket.RETURN_RECEIVED, DISPOSED_TO[part.disposition], part.quantity, found.id))
         if part.disposition is Disposition.RESTOCK:
             stock.append(StockMove(order.line(part.line).sku, warehouse, on_hand=part.quantity))
     return moves, stock
+
+
+def _refundable(order: Order, graded: Sequence[Graded]) -> list[Graded]:
+    """Return what of a receipt is given value for."""
+    left = {line.number: line.ordered - order.credited_units(line.number) for line in order.lines}
+    found = []
+    for part in graded:
+        if part.disposition is Disposition.SEND_BACK:
+            continue
+        if units := min(part.quantity, left[part.line]):
+            left[part.line] -= units
+            found.append(attrs.evolve(part, quantity=units))
+    return found
 
 
 def _multipliers(order: Order, graded: Sequence[Graded]) -> dict[int, Grading]:
@@ -307,8 +314,7 @@ def _multipliers(order: Order, graded: Sequence[Graded]) -> dict[int, Grading]:
     by_grade = dict(order.facts.policies.refund.grades)
     parts: dict[int, list[tuple[int, int]]] = {}
     for part in graded:
-        if part.disposition is not Disposition.SEND_BACK:
-            parts.setdefault(part.line, []).append((part.quantity, by_grade.get(part.grade.value, WHOLE)))
+        parts.setdefault(part.line, []).append((part.quantity, by_grade.get(part.grade.value, WHOLE)))
     return {number: tuple(found) for number, found in parts.items() if any(points != WHOLE for _, points in found)}
 
 

@@ -102,9 +102,15 @@ class Return:
     method: str = "mail"
     label_url: str | None = None
     tracking_number: str | None = None
+    sent_at: datetime | None = None
     expires_at: datetime | None = None
     receipts: tuple[Receipt, ...] = ()
     reason: str | None = None
+
+    @property
+    def expected_in(self) -> Bucket:
+        """Where the units that have not arrived are."""
+        return Bucket.RETURN_REQUESTED if self.sent_at is None else Bucket.RETURN_IN_TRANSIT
 
     @property
     def outstanding(self) -> dict[int, int]:

@@ -1,13 +1,12 @@
 """Sagas as data: names of steps in order, each with its compensation, under a pinned version.
 
 A run stands on the order (`SagaRun`): definition by name and version, step by *name*, direction. So a definition may gain a version while
-runs of the old one are under way; what must not happen is that a version disappears before its last run (`missing_definitions`).
+runs of the old one are under way. A program that does not know a run's version leaves its order alone (`definition`).
 What a step does is said by the flows; the table says only what comes next. Compensation never fails: it is tried until it is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import attrs
@@ -31,12 +30,6 @@ class Saga:
     name: str
     version: int
     steps: tuple[Step, ...]
-
-    def after(self, step: str) -> str | None:
-        """The step that follows, going forward; nothing after the last."""
-        names = [s.name for s in self.steps]
-        following = names.index(step) + 1
-        return names[following] if following < len(names) else None
 
     def compensations(self, failed: str) -> tuple[str, ...]:
         """What undoes the steps before and including the failed one, in reverse order."""
@@ -66,11 +59,6 @@ def definition(run: SagaRun) -> Saga:
     return found
 
 
-def missing_definitions(runs: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    """Return which (name, version) of the live runs are not known here: a start with any of them is refused."""
-    return tuple(sorted({run for run in runs if run not in DEFINITIONS}))
-
-
 def started(saga: Saga, order_id: str, step: str, at: datetime, run: int = 1) -> SagaRun:
     """Return a run of the saga that stands at the step; everything before is done in the same commit."""
     return SagaRun(id=f"{order_id}/{saga.name}/{run}", name=saga.name, version=saga.version, step=step, started_at=at)
@@ -84,9 +72,17 @@ def turned(run: SagaRun, reason: str) -> SagaRun:
     return attrs.evolve(run, direction="backward", step=back[0] if back else run.step, reason=reason)
 
 
-def with_run(order: Order, run: SagaRun) -> tuple[SagaRun, ...]:
-    """Return the order's runs with this one put in."""
-    return (*(r for r in order.sagas if r.id != run.id), run)
+def unpaid_lines(order: Order) -> frozenset[int]:
+    """Return the lines whose payment an amendment still waits for: nothing of them may leave."""
+    run = order.saga(AMENDMENT.name)
+    if run is None:
+        return frozenset()
+    return frozenset(line.number for line in order.facts.lines if line.amendment == amendment_of(run))
+
+
+def amendment_of(run: SagaRun) -> int:
+    """Return which amendment of its order the run pays for."""
+    return int(run.id.rsplit("/", 1)[-1])
 
 
 def without_run(order: Order, run: SagaRun) -> tuple[SagaRun, ...]:

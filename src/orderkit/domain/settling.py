@@ -4,6 +4,9 @@ One rule serves every command. What the shop has (captured, less refunded, less 
 agreed total, less everything credited). A surplus is refunded over the tenders; an authorization that nothing needs any more is voided;
 a refund decision is sent when its operations are asked for, and done when they are confirmed, or at once when nothing was taken yet.
 While an answer is unknown its amount is held: it is neither taken for granted nor moved a second time.
+
+Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out whole meanwhile, and when nothing waits any
+more, what is due and was in no shipment's share is captured.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import attrs
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
-from orderkit.domain.payment import Operation, OperationKind, Payment, requested
+from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.pricing import units_value
 from orderkit.domain.refunds import Grading, RefundComponent, TenderBalance, quote, spread
 
@@ -27,24 +30,55 @@ def settled(order: Order, now: datetime) -> Decision:
     """Return the operations that bring the money in line with what is due, and the refunds that they belong to."""
     if order.state in ("placed", "payment_pending"):
         return decided(order)
-    decision = _paid_out(order, now)
+    decision = _captured(order, now)
+    decision = decision.then(_paid_out(decision.order, now))
     return decision.then(_voided(decision.order, now))
+
+
+def _captured(order: Order, now: datetime) -> Decision:
+    """Capture what is due when all that will leave has left: shipping, say, whose goods were cancelled."""
+    gone = order.state == "confirmed" and not any(line.open for line in order.lines)
+    missing = order.due_minor - order.paid_minor
+    if not gone or missing <= 0 or order.facts.policies.capture is CaptureMode.NOW or _taking(order):
+        return decided(order)
+    return captures(order, missing, now)[0]
+
+
+def captures(order: Order, wanted_minor: int, now: datetime, *, shipment: str | None = None) -> tuple[Decision, int]:
+    """Ask for an amount of the tenders that are authorized, in turn; the answer says what none of them covers."""
+    asked_of, events = [], []
+    for payment in order.payments:
+        if (part := min(wanted_minor, payment.capturable_minor)) <= 0:
+            asked_of.append(payment)
+            continue
+        operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment)
+        asked_of.append(requested(payment, operation))
+        events.append(
+            Event("capture.requested", {"operation": operation.id, "amount_minor": part, "shipment": shipment})
+        )
+        wanted_minor -= part
+    return decided(order, *events, payments=tuple(asked_of)), wanted_minor
 
 
 def _paid_out(order: Order, now: datetime) -> Decision:
     """Ask for the refunds that make the surplus vanish; call a refund done when nothing of it was ever taken."""
-    granted = [refund for refund in order.refunds if refund.state == REFUND.initial]
+    granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")]
+    outstanding = {refund.id: _outstanding(order, refund) for refund in granted}
     surplus = order.paid_minor - wanted_minor(order)
+    if granted:
+        surplus = max(surplus, min(sum(outstanding.values()), surplus + _to_come(order)))
     if surplus <= 0:
         if not granted or _taking(order):
             return decided(order)
-        released = {r.id: attrs.evolve(r, state=REFUND.step(r.state, "release")) for r in granted}
+        released = {
+            r.id: attrs.evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.state == REFUND.initial
+        }
         return decided(order, refunds=tuple(released.get(r.id, r) for r in order.refunds))
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
     rest = min(surplus, sum(p.refundable_minor for p in order.payments))
-    for refund, amount in _shares(granted, rest):
+    for refund, amount in _shares(granted, outstanding, rest):
         for payment_id, part in spread(amount, _balances(payments.values()), order.facts.policies.refund.tender_order):
             payment = payments[payment_id]
             operation = asked(payment, OperationKind.REFUND, part, now, refund=refund.id if refund else None)
@@ -67,11 +101,30 @@ def wanted_minor(order: Order) -> int:
     return 0 if order.state == "payment_failed" else order.due_minor
 
 
-def _shares(granted: Sequence[Refund], total_minor: int) -> list[tuple[Refund | None, int]]:
+def _to_come(order: Order) -> int:
+    """What will be captured with the goods that still wait; until then the shop has no claim on it."""
+    if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
+        return 0
+    waiting = 0
+    for line in order.lines:
+        price = order.facts.prices.line(line.number)
+        waiting += units_value(price.total_minor, price.quantity, line.ordered - line.open, line.open)
+    return min(waiting, sum(payment.capturable_minor for payment in order.payments))
+
+
+def _outstanding(order: Order, refund: Refund) -> int:
+    """What of a refund neither went back nor is on its way."""
+    sent = (o for _, o in order.operations() if o.refund == refund.id and o.state != "refused")
+    return refund.total_minor - sum(operation.amount_minor for operation in sent)
+
+
+def _shares(
+    granted: Sequence[Refund], outstanding: Mapping[str, int], total_minor: int
+) -> list[tuple[Refund | None, int]]:
     """Spread what is paid out over the decisions that wait for it; what is left over belongs to none (paid too much)."""
     shares: list[tuple[Refund | None, int]] = []
     for refund in granted:
-        if share := min(refund.total_minor, total_minor):
+        if share := min(outstanding[refund.id], total_minor):
             shares.append((refund, share))
             total_minor -= share
     if total_minor:
@@ -85,7 +138,7 @@ def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
 
 def _voided(order: Order, now: datetime) -> Decision:
     """Give up authorizations that nothing on the order needs any more."""
-    if order.paid_minor < wanted_minor(order) or _taking(order):
+    if order.paid_minor < wanted_minor(order) or _to_come(order) or _taking(order):
         return decided(order)
     payments = tuple(
         requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now))

@@ -95,6 +95,11 @@ class Shipment:
         return sum(quantity for _, quantity in self.lines)
 
     @property
+    def numbers(self) -> frozenset[int]:
+        """The numbers of the lines that it holds units of."""
+        return frozenset(number for number, _ in self.lines)
+
+    @property
     def waiting(self) -> bool:
         """Whether it still stands in its warehouse."""
         return self.state in ("planned", "released")

@@ -16,11 +16,12 @@ from orderkit.domain.cancelling import shrunk
 from orderkit.domain.events import Decision, Event, StockMove, decided
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
-from orderkit.domain.payment import CaptureMode, OperationKind, requested
+from orderkit.domain.payment import CaptureMode
 from orderkit.domain.placing import reserved
 from orderkit.domain.promise import Handling
 from orderkit.domain.quantities import Bucket, Move
-from orderkit.domain.settling import asked, granted, settled, shipment_value
+from orderkit.domain.saga import unpaid_lines
+from orderkit.domain.settling import captures, granted, settled, shipment_value
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment, folded
 from orderkit.errors import InvalidInput, NotAllowed
 
@@ -82,23 +83,12 @@ def _captured(order: Order, shipment: Shipment, now: datetime) -> Decision:
     """Ask for what the goods in the shipment are worth, from the tenders that are authorized, in turn."""
     if order.facts.policies.capture is not CaptureMode.PER_SHIPMENT:
         return decided(order)
-    wanted = shipment_value(order, dict(shipment.lines))
-    payments, events = [], []
-    for found in order.payments:
-        payment, part = found, min(wanted, found.capturable_minor)
-        if part > 0:
-            operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment.id)
-            payment = requested(payment, operation)
-            events.append(
-                Event("capture.requested", {"operation": operation.id, "amount_minor": part, "shipment": shipment.id})
-            )
-            wanted -= part
-        payments.append(payment)
-    findings = order.findings
-    if wanted:
-        findings = (*findings, f"capture_short:{shipment.id}")
-        events.append(Event("order.needs_attention", {"finding": findings[-1], "missing_minor": wanted}))
-    return decided(order, *events, payments=tuple(payments), findings=findings)
+    decision, missing = captures(order, shipment_value(order, dict(shipment.lines)), now, shipment=shipment.id)
+    if not missing:
+        return decision
+    found = f"capture_short:{shipment.id}"
+    told = Event("order.needs_attention", {"finding": found, "missing_minor": missing})
+    return decision.then(decided(decision.order, told, findings=(*order.findings, found)))
 
 
 def tracked(order: Order, shipment_id: str, scans: Iterable[Scan], now: datetime) -> Decision:
@@ -267,6 +257,12 @@ def _ready(order: Order, shipment_id: str) -> Shipment:
         reasons = [hold.reason for hold in order.active_holds]
         raise NotAllowed(
             f"order {order.id} is on hold: {', '.join(reasons)}", code="order_on_hold", facts={"holds": reasons}
+        )
+    if not unpaid_lines(order).isdisjoint(shipment.numbers):
+        raise NotAllowed(
+            f"shipment {shipment.id} holds lines whose payment is not known yet",
+            code="action_in_flight",
+            facts={"shipment": shipment.id},
         )
     if not shipment.waiting:
         code = "already_cancelled" if shipment.state == "cancelled" else "already_shipped"

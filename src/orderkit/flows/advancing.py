@@ -10,14 +10,14 @@ from datetime import datetime
 
 from orderkit.domain import answering, expiring, returning, shipping
 from orderkit.domain.agenda import Task, TaskKind, tasks
-from orderkit.domain.allocation import Demand
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.holding import hold_released
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.saga import definition
 from orderkit.errors import NotAllowed
-from orderkit.flows.kit import Caller, Decide, changed, loaded, replanned
+from orderkit.flows.kit import Caller, Decide, changed, loaded, replanned, waiting
 from orderkit.ports.carriers import TrackParcel
 from orderkit.ports.clock import Now, Pause
 from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, Refused, Unknown
@@ -53,7 +53,9 @@ def _when(task: Task) -> datetime:
 
 
 async def performed(order: Order, task: Task, now: datetime, caller: Caller) -> Order:
-    """Do one task of the agenda."""
+    """Do one task of the agenda. Of a saga whose version this program does not know nothing is done: another program's order."""
+    for run in order.sagas:
+        definition(run)
     match task.kind:
         case TaskKind.MOVE_MONEY:
             return await _move_money(order, task.subject, now, caller)
@@ -112,7 +114,7 @@ async def _ask_payment(order: Order, operation_id: str, now: datetime, caller: C
     settings = await ReadSettings()
     if isinstance(answer, Unknown) and operation.asked + 1 >= settings.doubts_max:
         order = await changed(
-            order.id, "doubt", lambda o, _: expiring.finding_noted(o, f"payment_in_doubt:{operation_id}"), caller
+            order.id, "doubt", lambda o, _: expiring.finding_noted(o, answering.doubt_of(operation_id)), caller
         )
     return await booked(order, operation_id, operation.attempt, answer, caller)
 
@@ -137,6 +139,7 @@ async def booked(known: Order, operation_id: str, attempt: int, answer: PaymentA
 
 async def _expire_reservation(order: Order, now: datetime, caller: Caller) -> Order:
     """Ask about every payment that may have come through before the goods are given up."""
+    answered: set[str] = set()
     for payment, operation in order.operations():
         if not operation.open or operation.kind not in _TAKING:
             continue
@@ -145,15 +148,19 @@ async def _expire_reservation(order: Order, now: datetime, caller: Caller) -> Or
             return await booked(order, operation.id, operation.attempt, answer, caller)
         if isinstance(answer, Unknown):
             return await changed(order.id, "extend_reservation", _extended, caller)
-    return await changed(order.id, "expire_reservation", _expired, caller)
+        answered.add(operation.key)
+
+    def expired(current: Order, at: datetime) -> Decision:
+        asking = {o.key for _, o in current.operations() if o.open and o.kind in _TAKING}
+        if not _ran_out(current, at) or not asking <= answered:  # what was asked for meanwhile may come through
+            return decided(current)
+        return expiring.reservation_expired(current, at)
+
+    return await changed(order.id, "expire_reservation", expired, caller)
 
 
 def _extended(order: Order, now: datetime) -> Decision:
     return expiring.reservation_extended(order, now) if _ran_out(order, now) else decided(order)
-
-
-def _expired(order: Order, now: datetime) -> Decision:
-    return expiring.reservation_expired(order, now) if _ran_out(order, now) else decided(order)
 
 
 def _ran_out(order: Order, now: datetime) -> bool:
@@ -177,25 +184,10 @@ async def _track(order: Order, shipment_id: str, now: datetime, caller: Caller) 
 
 
 async def _allocate(order: Order, caller: Caller) -> Order:
-    def demands(current: Order) -> tuple[Demand, ...]:
-        lines = {line.number: line for line in current.facts.lines}
-        return tuple(
-            Demand(
-                line=x.number,
-                sku=x.sku,
-                quantity=x[Bucket.BACKORDERED],
-                seller=lines[x.number].seller,
-                backorder=True,
-                tags=lines[x.number].tags,
-            )
-            for x in current.lines
-            if x[Bucket.BACKORDERED]
-        )
-
     return await replanned(
         order.id,
         "allocate_backorder",
-        demands,
+        lambda current: waiting(current, Bucket.BACKORDERED, backorder=True),
         lambda current, now, plan, settings: shipping.reallocated(
             current,
             plan,

@@ -162,8 +162,13 @@ async def refund(order_id: str, amount_minor: int, caller: Caller, *, reason: st
     return await advanced(await accept_refund(order_id, amount_minor, caller, reason=reason), caller)
 
 
-async def attend(order_id: str, finding: str, caller: Caller) -> Order:
+async def accept_attention(order_id: str, finding: str, caller: Caller) -> Order:
     """A person has looked at a finding."""
     return await changed(
-        order_id, "attend", lambda order, _: holding.finding_settled(order, finding), caller, request=(finding,)
+        order_id, "attend", lambda order, now: holding.finding_settled(order, finding, now), caller, request=(finding,)
     )
+
+
+async def attend(order_id: str, finding: str, caller: Caller) -> Order:
+    """The same, and what was stuck is tried again."""
+    return await advanced(await accept_attention(order_id, finding, caller), caller)

@@ -12,8 +12,8 @@ from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
 from orderkit.errors import NotAllowed, PortError
 from orderkit.flows.advancing import advanced
-from orderkit.flows.kit import Caller, changed, loaded, replanned
-from orderkit.ports.carriers import Booked, BookParcel
+from orderkit.flows.kit import Caller, changed, demand_for, loaded, replanned
+from orderkit.ports.carriers import Booked, BookParcel, CancelParcel
 from orderkit.ports.clock import Now
 from orderkit.ports.payments import Refused
 
@@ -52,7 +52,13 @@ async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str 
     if not isinstance(answer, Booked):
         code = "carrier_refused" if isinstance(answer, Refused) else "carrier_unknown"
         raise PortError(f"the carrier did not book {shipment_id}: {answer.reason}", code=code, field="shipment")
-    return await dispatch(order_id, shipment_id, caller, booked=answer, known=order)
+    try:
+        return await dispatch(order_id, shipment_id, caller, booked=answer, known=order)
+    except NotAllowed:
+        if (await loaded(order_id)).shipment(shipment_id).state == "cancelled":  # while its parcel was booked
+            number = answer.tracking_number
+            await CancelParcel(key=f"{shipment.id}/void", carrier=answer.carrier, tracking_number=number, at=now)
+        raise
 
 
 async def accept_dispatch(
@@ -119,20 +125,7 @@ async def accept_refusal(
     place = order.shipment(shipment_id).warehouse
 
     def demands(current: Order) -> tuple[Demand, ...]:
-        facts = {line.number: line for line in current.facts.lines}
-        wanted = dict(missing) if missing is not None else dict(current.shipment(shipment_id).lines)
-        return tuple(
-            Demand(
-                line=n,
-                sku=facts[n].sku,
-                quantity=q,
-                seller=facts[n].seller,
-                backorder=facts[n].backorder,
-                tags=facts[n].tags,
-            )
-            for n, q in wanted.items()
-            if n in facts and q > 0
-        )
+        return demand_for(current, dict(missing or current.shipment(shipment_id).lines))
 
     return await replanned(
         order_id,

@@ -13,6 +13,7 @@ from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
 from orderkit.domain.order import Facts, Order, OrderLine
+from orderkit.domain.quantities import Bucket
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
 from orderkit.ports.clock import Now
 from orderkit.ports.settings import ReadSettings, Settings
@@ -140,8 +141,8 @@ async def changed(
         now = await Now()
         try:
             decision = decide(order, now)
-        except NotAllowed:
-            if claim is not None and (spent := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+        except (NotAllowed, InvalidInput):  # or it was done already, by this very request
+            if (spent := await spent_on(claim)) is not None:
                 return await replayed(spent, claim)
             raise
         if decision.order is order and not decision.events:
@@ -185,11 +186,11 @@ async def replanned(
     for _ in range(settings.retry_max):
         order = await loaded(order_id)
         now = await Now()
-        found = await planned(order.facts, demands(order), settings, partial=partial, avoid=avoid)
         try:
+            found = await planned(order.facts, demands(order), settings, partial=partial, avoid=avoid)
             decision = decide(order, now, found, settings)
-        except NotAllowed:
-            if claim is not None and (spent := await FindKey(claim.principal, claim.operation, claim.key)) is not None:
+        except (NotAllowed, InvalidInput):  # or it was done already, by this very request
+            if (spent := await spent_on(claim)) is not None:
                 return await replayed(spent, claim)
             raise
         if decision.order is order and not decision.events:
@@ -209,6 +210,11 @@ async def replanned(
     raise Conflict(
         f"order {order_id} or its stock changed again and again", code="stock_contended", facts={"order_id": order_id}
     )
+
+
+async def spent_on(claim: KeyClaim | None) -> DuplicateKey | None:
+    """Return what the key of a request stands for already, if anything."""
+    return None if claim is None else await FindKey(claim.principal, claim.operation, claim.key)
 
 
 async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:
@@ -234,6 +240,22 @@ def demand_of(lines: tuple[OrderLine, ...]) -> tuple[Demand, ...]:
             tags=line.tags,
         )
         for line in lines
+    )
+
+
+def waiting(order: Order, bucket: Bucket, *, backorder: bool | None = None) -> tuple[Demand, ...]:
+    """Return what the planner is asked for the units of an order in a bucket; `backorder` overrides whether they may wait."""
+    return demand_for(order, {line.number: line[bucket] for line in order.lines if line[bucket]}, backorder=backorder)
+
+
+def demand_for(order: Order, units: Mapping[int, int], *, backorder: bool | None = None) -> tuple[Demand, ...]:
+    """Return what the planner is asked for some units of an order's lines."""
+    return tuple(
+        attrs.evolve(
+            demand, quantity=units[demand.line], backorder=demand.backorder if backorder is None else backorder
+        )
+        for demand in demand_of(order.facts.lines)
+        if units.get(demand.line, 0) > 0
     )
 
 

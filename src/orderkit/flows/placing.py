@@ -16,12 +16,13 @@ from orderkit.domain.money import to_minor
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Tender
 from orderkit.domain.placing import divided, paid_again, placed
+from orderkit.domain.quantities import Bucket
 from orderkit.errors import Conflict
 from orderkit.flows.advancing import advanced, answered_by_the_winner
-from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed
+from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, spent_on, waiting
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.settings import ReadSettings
-from orderkit.ports.store import Committed, DuplicateKey, FindKey, OutOfStock
+from orderkit.ports.store import Committed, DuplicateKey, OutOfStock
 
 PayWith = str | Tender | Sequence[Tender]
 
@@ -69,12 +70,8 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
             case DuplicateKey():
                 return Accepted(await replayed(answer, claim), replayed=True)
             case OutOfStock():  # somebody took the shelf between the look and the commit: look again
-                if (
-                    claim is not None
-                    and (known := await FindKey(claim.principal, claim.operation, claim.key)) is not None
-                ):
-                    return Accepted(await replayed(known, claim), replayed=True)
-                continue
+                if (spent := await spent_on(claim)) is not None:
+                    return Accepted(await replayed(spent, claim), replayed=True)
             case _:
                 continue
     raise Conflict("the stock changed again and again while the order was placed", code="stock_contended")
@@ -94,7 +91,7 @@ async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Or
     return await replanned(
         order_id,
         "pay",
-        lambda order: demand_of(order.facts.lines),
+        lambda order: waiting(order, Bucket.UNALLOCATED),
         lambda order, now, plan, settings: paid_again(
             order,
             plan,

@@ -171,7 +171,10 @@ async def replay(order_id: str) -> Order:
 
 
 async def cart_of(order_id: str) -> Cart:
-    """Return a cart with the lines of an earlier order, to be ordered again at the prices of then; the host prices it anew if it likes."""
+    """Return a cart with the lines of an earlier order, to be ordered again at the prices and taxes of then, without discounts and charges.
+
+    The host prices it anew if it likes.
+    """
     facts = (await loaded(order_id)).facts
     cart = Cart(
         customer=facts.customer,
@@ -179,12 +182,14 @@ async def cart_of(order_id: str) -> Cart:
         currency=facts.currency,
         delivery=attrs.evolve(facts.delivery, not_before=None),
         contact=facts.contact,
+        tax_included=facts.prices.tax_included,
     )
     lines = tuple(
         CartLine(
             sku=line.sku,
             quantity=line.quantity,
             unit_price_minor=line.unit_price_minor,
+            tax_minor=facts.prices.line(line.number).tax_minor,
             name=line.name,
             seller=line.seller,
             backorder=line.backorder,

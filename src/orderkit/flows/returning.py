@@ -30,7 +30,10 @@ async def accept_return(
     """Open a return for units by SKU or line number; `reasons` may differ from line to line."""
 
     def decide(order: Order, now: datetime) -> Decision:
-        free = {line.number: line.returnable for line in order.lines}
+        free = {
+            line.number: returning.eligibility(order, line.number, now).units if enforce_window else line.returnable
+            for line in order.lines
+        }
         chosen = by_line(order, units, free=free)
         skus = {line.number: line.sku for line in order.lines}
         why = reasons or {}

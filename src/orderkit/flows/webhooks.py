@@ -6,7 +6,7 @@ is never believed about money: it is the reason to ask the provider.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.errors import InvalidInput, NotAllowed, NotFound
@@ -76,11 +76,18 @@ async def _shipment(message: Message, caller: Caller) -> bool:
         raise NotFound(f"no shipment has the tracking number {message.reference!r}")
     order = await loaded(page.items[0].id)
     shipment = next(s for s in order.shipments if s.tracking_number == message.reference)
-    scan = Scan(
-        id=message.id,
-        status=CarrierStatus(message.data.get("status", "unknown")),
-        at=datetime.fromisoformat(str(message.data["at"])) if "at" in message.data else message.received_at,
-        place=str(message.data["place"]) if message.data.get("place") else None,
-    )
-    await track(order.id, shipment.id, [scan], caller)
+    await track(order.id, shipment.id, [_scan(message)], caller)
     return True
+
+
+def _scan(message: Message) -> Scan:
+    """Return what the carrier said; a time without a zone is UTC. What nobody understands is `invalid_input`."""
+    data = message.data
+    try:
+        status = CarrierStatus(data.get("status", "unknown"))
+        at = datetime.fromisoformat(str(data["at"])) if "at" in data else message.received_at
+    except ValueError as error:
+        raise InvalidInput(f"the message {message.id!r} is no scan: {error}", field="data") from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return Scan(id=message.id, status=status, at=at, place=str(data["place"]) if data.get("place") else None)

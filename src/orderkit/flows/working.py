@@ -68,10 +68,11 @@ async def work_on(lease: Lease) -> bool:
     try:
         before = await loaded(lease.order_id)
         after = await advanced(before, caller)
-    except OrderkitError as error:
-        if error.code != "lease_lost":
-            await GiveUp(lease, _later(await Now(), lease), str(error))
-        return error.code == "lease_lost"
+    except Exception as error:  # noqa: BLE001  (whatever one order raises is kept with it: the others go on)
+        if lost := isinstance(error, OrderkitError) and error.code == "lease_lost":
+            return lost
+        await GiveUp(lease, _later(await Now(), lease), str(error) or type(error).__name__)
+        return False
     if after.version == before.version:  # nothing came of it: somebody else was faster, or nobody knows more yet
         await GiveUp(lease, _later(await Now(), lease), "")
     return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orderkit.errors import InvalidInput
+from orderkit.errors import InvalidInput, Misconfigured
 
 if TYPE_CHECKING:
     from orderkit.replay.report import Report
@@ -19,6 +19,14 @@ def form_of(path: Path) -> str:
     if form is None:
         raise InvalidInput(f"{path.name}: a report ends in .txt, .html or .json", field="--report")
     return form
+
+
+def check_writable(path: Path) -> None:
+    """Raise before the work, not after it, when no report can be written to a path."""
+    form_of(path)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a directory" if path.is_dir() else f"there is no directory {path.parent}"
+        raise Misconfigured(f"{path} cannot be written: {what}", code="file_missing", field="--report")
 
 
 def summarized(report: Report) -> str:
