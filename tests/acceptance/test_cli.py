@@ -15,6 +15,7 @@ COMMANDS = (
     "replay",
     "worker",
     "migrate",
+    "retire",
     "doctor",
     "audit",
     "order",

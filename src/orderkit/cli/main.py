@@ -38,6 +38,7 @@ _COMMANDS = {
     "replay": "orderkit.cli.replaying",
     "worker": "orderkit.cli.operating",
     "migrate": "orderkit.cli.operating",
+    "retire": "orderkit.cli.operating",
     "doctor": "orderkit.cli.operating",
     "audit": "orderkit.cli.auditing",
     "order": "orderkit.cli.ordering",

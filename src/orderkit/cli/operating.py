@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
@@ -110,6 +111,26 @@ def migrate(store: str, print_only: bool, phase: str, roles: bool) -> None:
         )
     else:
         click.echo("nothing to do: the store is up to date")
+
+
+@click.command()
+@store_option
+@click.option(
+    "--before", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Months that ended before this day (UTC) leave."
+)
+def retire(store: str, before: datetime) -> None:
+    """Detach whole old months, with every row of their orders, into a schema of their own (PostgreSQL). Nothing is deleted.
+
+    \b
+    Example:
+      orderkit retire --store postgresql://localhost/shop --before 2019-01-01
+    """
+    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (loads pluggy)
+
+    months = Plugins().retire_store(store, before.date())
+    for month in months:
+        click.echo(f"{month:%Y-%m} is detached")
+    click.echo(f"{len(months)} months are detached")
 
 
 @click.command()
