@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from datetime import date
 from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib import metadata
 from typing import Any
 
