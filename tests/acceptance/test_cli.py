@@ -18,6 +18,7 @@ COMMANDS = (
     "replay",
     "worker",
     "migrate",
+    "retire",
     "doctor",
     "audit",
     "order",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib.util import find_spec
 from typing import Any
 
@@ -59,3 +60,13 @@ def migrate_store(url: Url, print_only: bool, phase: str = "all", with_roles: bo
     from orderkit_sql.migrating import migrate  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
     return migrate(url, print_only=print_only, phase=phase, with_roles=with_roles)
+
+
+@hookimpl
+def retire_store(url: Url, before: date) -> Sequence[date] | None:
+    """Detach the months that ended before a day."""
+    if url.scheme not in SCHEMES:
+        return None
+    from orderkit_sql.retiring import retire  # noqa: PLC0415  (SQLAlchemy only when it is used)
+
+    return retire(url, before)

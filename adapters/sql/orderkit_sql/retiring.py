@@ -21,7 +21,7 @@ from orderkit_sql.partitioning import MONTHS_LOCK, bound_of, bounds, month_of, p
 
 TRIES_MAX = 20
 # Shorter than the time after which a server looks for deadlocks: in a conflict it is always we who give up, never a writer.
-WAIT_MILLISECONDS = 300
+WAIT_MILLISECONDS = 900
 
 
 def retire(url: Url | str, before: date) -> tuple[date, ...]:
@@ -84,8 +84,10 @@ def _detach(connection: Connection, database: Database, month: date) -> None:
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MONTHS_LOCK})")
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {aside}")
-    names = ", ".join(database.name(table) for table in database.tables.partitioned())
-    connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+    # Orders first: every writer begins there, so whoever is behind it has no other of these tables yet.
+    tables = sorted(database.tables.partitioned(), key=lambda table: table is not database.tables.orders)
+    for table in tables:
+        connection.exec_driver_sql(f"LOCK TABLE {database.name(table)} IN ACCESS EXCLUSIVE MODE")
     waiting = connection.exec_driver_sql(
         f"SELECT id FROM {schema}.orders{suffix} WHERE due_at IS NOT NULL OR lease_until IS NOT NULL LIMIT 5"
     )
@@ -95,7 +97,7 @@ def _detach(connection: Connection, database: Database, month: date) -> None:
             remedy="Look with `orderkit order why ID`; retire the month when they are at rest.",
             facts={"month": f"{month:%Y-%m}", "orders": list(ids)},
         )
-    for table in database.tables.partitioned():
+    for table in tables:
         part = f"{database.name(table)}{suffix}"
         connection.exec_driver_sql(f"ALTER TABLE {database.name(table)} DETACH PARTITION {part}")
         connection.exec_driver_sql(f"ALTER TABLE {part} SET SCHEMA {aside}")

@@ -41,6 +41,7 @@ _COMMANDS = {
     "replay": "orderkit.cli.replaying",
     "worker": "orderkit.cli.working",
     "migrate": "orderkit.cli.operating",
+    "retire": "orderkit.cli.operating",
     "doctor": "orderkit.cli.operating",
     "audit": "orderkit.cli.auditing",
     "order": "orderkit.cli.ordering",

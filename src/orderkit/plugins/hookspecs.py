@@ -13,6 +13,7 @@ the command that installs it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import pluggy
@@ -100,3 +101,8 @@ def migrate_store(url: Url, print_only: bool, phase: str, with_roles: bool) -> S
 
     `phase` is `pre` (what may run before a deploy), `post` (what may run after it) or `all`; `with_roles` makes the database's roles as well.
     """
+
+
+@hookspec(firstresult=True)
+def retire_store(url: Url, before: date) -> Sequence[date] | None:
+    """Take the months that ended before a day out of the store that the URL names; return them. A store without months has no such hook."""

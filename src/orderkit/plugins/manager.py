@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import date
 from importlib import metadata
 from typing import Any
 
@@ -135,6 +136,14 @@ class Plugins:
         found: Sequence[str] | None = self._ask(
             "migrate_store", url, print_only=print_only, phase=phase, with_roles=with_roles
         )
+        if found is None:
+            raise self._unanswered("store", url)
+        return found
+
+    def retire_store(self, url: Url | str, before: date) -> Sequence[date]:
+        """Take the months that ended before a day out of the store that the URL names; return them."""
+        url = Url.parse(url)
+        found: Sequence[date] | None = self._ask("retire_store", url, before=before)
         if found is None:
             raise self._unanswered("store", url)
         return found

@@ -11,10 +11,11 @@ from datetime import datetime
 
 import attrs
 
-from orderkit.domain.events import replayed
+from orderkit.domain.events import Record, replayed
 from orderkit.domain.messages import messages_of
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode, Payment
+from orderkit.errors import OrderkitError
 from orderkit.ports.store import ReadRecords
 from orderkit.testing.sim.world import NOON, World
 
@@ -82,8 +83,15 @@ def _logged(world: World, order: Order) -> Iterator[tuple[str, str]]:
         yield "log", f"the log of {order.id} is not what was committed"
     elif [record.version for record in records] != list(range(1, order.version + 1)):
         yield "log", f"the log of {order.id} has a gap"
-    elif stored is not None and replayed(records, stored.facts) != stored:
+    elif stored is not None and not _replays(records, stored):
         yield "log", f"replaying the log of {order.id} does not give the order"
+
+
+def _replays(records: tuple[Record, ...], stored: Order) -> bool:
+    try:
+        return replayed(records, stored.facts) == stored
+    except OrderkitError:  # its moves contradict each other
+        return False
 
 
 # ---- money
