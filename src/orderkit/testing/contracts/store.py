@@ -54,9 +54,10 @@ from orderkit.ports.store import (
 from orderkit.testing.contracts.payments import EventLoop
 from orderkit.testing.contracts.store_commits import CommitCases
 from orderkit.testing.contracts.store_lists import ListCases
+from orderkit.testing.contracts.store_outbox import InboxCases, OutboxCases
 from orderkit.testing.contracts.store_races import RaceCases
 from orderkit.testing.contracts.store_stock import StockCases
-from orderkit.testing.contracts.store_work import InboxCases, LeaseCases, OutboxCases
+from orderkit.testing.contracts.store_work import LeaseCases
 
 __all__ = ["AsyncStoreContract", "BlockingStore", "StoreContract"]
 
