@@ -110,6 +110,7 @@ def a_hosts_day(world: World, name: str) -> None:
         if shop.order(orders[1].id).state == "confirmed":
             shop.cancel(orders[1].id, reason="changed_mind", key=f"{name}/cancel")
         shop.receive_message(a_message(f"{name}/event", orders[2].id))
+        shop.release(orders[0].id, parcel, key=f"{name}/release")  # a second click, when it is too late for a first one
         shop.orders(OrderQuery(limit=5))
         shop.stock("MUG")
         assert shop.replay(orders[0].id).id == orders[0].id

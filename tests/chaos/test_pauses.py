@@ -85,7 +85,7 @@ def test_a_worker_that_was_away_too_long_writes_nothing(
     refused = sum(int(n) for n in re.findall(r"(\d+) lost", victim.said))
     with engine.connect() as connection:
         stale = connection.execute(text("SELECT count(*) FROM public.stale_writes")).scalar_one()
-        claims = dict(connection.execute(text("SELECT who, count(*) FROM public.claims GROUP BY who")).tuples().all())
+        claims = dict(connection.execute(text("SELECT who, count(*) FROM public.claims GROUP BY who")).all())
     engine.dispose()
     books = examined(store, psp, acks)
     print({"pauses": pauses, "refused": refused, "accepted": stale, "orders": books.orders, "last claimed by": claims})  # noqa: T201  (the report)
