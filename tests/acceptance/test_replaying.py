@@ -6,7 +6,6 @@ import json
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from orderkit.errors import Misconfigured
 from orderkit.replay.render_json import as_document
 from orderkit.replay.running import replayed
 from orderkit.replay.sample import write_sample
+from tests import interruptible
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,7 @@ def replay(file: Path, folder: Path, name: str) -> list[str]:
     """Return the command that replays a file into a folder."""
     report = folder / f"{name}.json"
     return [
-        sys.executable,
-        "-m",
-        "orderkit.cli",
+        *interruptible.COMMAND,
         "replay",
         str(file),
         "--store",

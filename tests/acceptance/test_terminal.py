@@ -7,12 +7,12 @@ import pty
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from orderkit.replay.sample import write_sample
+from tests import interruptible
 
 ORDER_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -22,7 +22,7 @@ def on_a_terminal(*arguments: str, cwd: Path, stop_at: str | None = None) -> tup
     """Run a command on a terminal and return its exit status and all it wrote; press Ctrl-C once it wrote `stop_at`."""
     ours, its = pty.openpty()
     running = subprocess.Popen(
-        [sys.executable, "-m", "orderkit.cli", *arguments],
+        [*interruptible.COMMAND, *arguments],
         cwd=cwd,
         stdin=its,
         stdout=its,

@@ -116,6 +116,8 @@ def _roles(text: str) -> tuple[str, ...]:
     chosen = tuple(role.strip() for role in text.split(",") if role.strip())
     if unknown := set(chosen) - set(ALL_ROLES):
         raise click.BadParameter(f"no such role: {', '.join(sorted(unknown))}", param_hint="--roles")
+    if not chosen:
+        raise click.BadParameter("name at least one role", param_hint="--roles")
     return chosen
 
 
