@@ -1,6 +1,7 @@
 # What `.ci/run` needs of a machine: interpreters, a PostgreSQL, nox. Sourced by it; expects $work and $top.
 
 export ORDERKIT_REQUIRE_SERVERS=1
+unset PYTHONDONTWRITEBYTECODE # hundreds of processes are started here, and each would compile all that it imports
 later_pythons=""
 
 # Put every interpreter under its plain name first on the path: version managers leave names there that lead nowhere.

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Dialect, Engine
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from orderkit.errors import Misconfigured
@@ -44,6 +43,8 @@ class HostConnection:
 
 def host_connection(transaction: object, engine: Engine) -> HostConnection:
     """Return the way to what the host passed as `tx=`."""
+    from sqlalchemy.orm import Session  # noqa: PLC0415  (a third of what importing SQLAlchemy takes)
+
     if isinstance(transaction, Session):
         transaction = transaction.connection()
     if isinstance(transaction, Connection):
