@@ -60,9 +60,9 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
 
         found = Old(f"sqlite:///{path}", execute, ask)
     else:
-        import psycopg  # noqa: PLC0415  (only where there is a server)
-
         url: str = request.getfixturevalue("make_postgres_database")()
+
+        import psycopg  # noqa: PLC0415  (only where there is a server)
 
         def run(script: str) -> None:
             with psycopg.connect(url) as connection:
