@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -177,6 +178,25 @@ def test_processes_share_a_file(tmp_path: Path) -> None:
     assert len(said) == 600
     for n in range(3):
         assert [line["version"] for line in said if line["order_id"] == f"order-{n}"] == list(range(1, 201))
+
+
+def test_a_line_that_another_process_is_writing_is_not_taken_for_torn(tmp_path: Path) -> None:
+    """Whoever appends has the file alone: a line that is half written is waited for, and not closed by an empty one."""
+    fcntl = pytest.importorskip("fcntl")
+    path = tmp_path / "events.jsonl"
+    with closing(FileBus(path)) as bus, path.open("ab", buffering=0) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write(b'{"version": ')
+        publishing = threading.Thread(target=bus.publish, args=[some_records("order-1")[:1]])
+        publishing.start()
+        publishing.join(0.2)
+        waited = publishing.is_alive()
+        other.write(b"7}\n")
+        fcntl.flock(other, fcntl.LOCK_UN)
+        publishing.join(60)
+
+    assert waited
+    assert [said["version"] for said in lines(path)] == [7, 1]
 
 
 def test_a_file_that_cannot_be_made_is_said_at_once(tmp_path: Path) -> None:

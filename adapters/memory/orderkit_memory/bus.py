@@ -8,12 +8,18 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from orderkit.domain.events import Record
 from orderkit.errors import Misconfigured, PortError
 from orderkit.ports.bus import Subscriber
+
+try:
+    import fcntl
+except ImportError:  # an operating system without it
+    fcntl = None  # type: ignore[assignment]
 
 KEPT = 10_000  # what a process that runs for months remembers of its own past
 
@@ -91,16 +97,17 @@ class FileBus:
 
     def _append(self, lines: bytes) -> None:
         try:
-            data = b"\n" + lines if self._torn() else lines
-            if os.write(self._file, data) != len(data):
-                raise PortError("the file took a part of the records only", facts={"bytes": len(data)})
-            if self._sync:
-                os.fsync(self._file)
+            with _alone(self._file):
+                data = b"\n" + lines if self._torn() else lines
+                if os.write(self._file, data) != len(data):
+                    raise PortError("the file took a part of the records only", facts={"bytes": len(data)})
+                if self._sync:
+                    os.fsync(self._file)
         except OSError as error:
             raise PortError(f"the records cannot be written: {error.strerror}") from error
 
     def _torn(self) -> bool:
-        """Whether the file ends within a line. Where a write begins is no matter of this: it always begins at the end."""
+        """Whether the file ends within a line. Only who has the file alone can tell it from a line that is being written."""
         if os.lseek(self._file, 0, os.SEEK_END) == 0:
             return False
         os.lseek(self._file, -1, os.SEEK_END)
@@ -117,6 +124,19 @@ class FileBus:
             if self._file >= 0:
                 os.close(self._file)
                 self._file = -1
+
+
+@contextmanager
+def _alone(file: int) -> Iterator[None]:
+    """Keep other processes from appending meanwhile, where the operating system has such locks."""
+    if fcntl is None:
+        yield
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def line(record: Record) -> dict[str, object]:
