@@ -22,6 +22,7 @@ from benchmarks.shops import open_shop, stocked
 from benchmarks.workload import Workload
 from orderkit import VirtualClock
 from orderkit.domain.events import Change
+from orderkit.domain.value import evolve
 from orderkit_sql.codec import decode_record, encode
 from orderkit_sql.database import database
 from orderkit_sql.schema import full_name
@@ -213,7 +214,7 @@ def _shorten(connection: psycopg.Connection, kept: str) -> None:
     """Leave the events in the templates' log rows, and take out the difference of the state: it is most of their bytes."""
     for order_id, version, body in connection.execute(f"SELECT order_id, version, body FROM {kept}").fetchall():
         record = decode_record(bytes(body))
-        short = encode(attrs.evolve(record, change=Change(state=record.change.state)))
+        short = encode(evolve(record, change=Change(state=record.change.state)))
         connection.execute(
             f"UPDATE {kept} SET body = %s WHERE order_id = %s AND version = %s", (short, order_id, version)
         )

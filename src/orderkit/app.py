@@ -7,12 +7,11 @@ import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-import attrs
-
 from orderkit.domain.allocation import Rules, Warehouse
 from orderkit.domain.order import Order, Policies
 from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
+from orderkit.domain.value import evolve
 from orderkit.errors import FlowMisused, NotAllowed, OrderkitError
 from orderkit.ports.clock import Clock, Ids
 from orderkit.ports.effect import Effect, Flow, Outside
@@ -221,7 +220,7 @@ def _settings(
         changes["policies"] = policies
     if handling is not None:
         changes["handling"] = {"*": handling} if isinstance(handling, Handling) else dict(handling)
-    return attrs.evolve(found, **changes) if changes else found
+    return evolve(found, **changes) if changes else found
 
 
 _BOTH_WORLDS = ("store", "payments", "carriers")  # ports with a form for event loops

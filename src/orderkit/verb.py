@@ -15,6 +15,7 @@ import attrs
 
 from orderkit.domain.order import Order
 from orderkit.domain.preview import Preview
+from orderkit.domain.value import as_dict
 from orderkit.ports.effect import Flow
 
 P = ParamSpec("P")
@@ -22,14 +23,13 @@ A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
 
 
-@attrs.frozen
 class Staged(Order):
     """An order as it will be when the host's transaction commits; until then nothing has happened, and no provider was called."""
 
 
 def staged(order: Order) -> Staged:
     """Return the order marked as not yet applied."""
-    return Staged(**{field.name: getattr(order, field.name) for field in attrs.fields(Order)})
+    return Staged(**as_dict(order))
 
 
 @attrs.frozen

@@ -17,6 +17,7 @@ import attrs
 
 import orderkit
 from orderkit import Cart, OrderQuery, Shop, VirtualClock
+from orderkit.domain.value import evolve
 from orderkit.flows.kit import Caller
 from orderkit.flows.placing import accept
 from orderkit.ports.store import KeepMessage, Message
@@ -72,7 +73,7 @@ class World:
             bus=f"file:///{self.folder}/bus",
             search="memory:",
             cache="memory:",
-            settings=attrs.evolve(SETTINGS, reacts=True),
+            settings=evolve(SETTINGS, reacts=True),
             clock=VirtualClock(now - before) if before else SystemClock(),
         )
 
@@ -130,7 +131,7 @@ def due_for_workers(world: World, name: str) -> None:
     with world.opened() as shop:
         for n, method in enumerate(("pm_visa", "pm_timeout_after", "pm_declined")):
             key = f"{name}/{n}"
-            order = shop.run(accept(a_cart(n), method, attrs.evolve(caller, key=key))).order
+            order = shop.run(accept(a_cart(n), method, evolve(caller, key=key))).order
             world.told(key, order.id)
     with closing(open_store(world.store)) as store:
         store.keep_message(KeepMessage(a_message(f"{name}/event", order.id)))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import attrs
 import pytest
 
+from orderkit.domain.value import evolve
 from orderkit.plugins.url import Url
 from orderkit.ports.carriers import Booked, Carriers
 from orderkit.testing.contracts.carriers import BlockingCarriers, CarriersContract
@@ -31,7 +31,7 @@ class TestMemoryBook(CarriersContract):
     @pytest.mark.parametrize("carrier", ["fedex", "ups", "usps", "royal_mail", "dhl"])
     def test_each_carrier_can_be_chosen(self, carriers: Carriers, carrier: str) -> None:
         """A parcel is booked with the carrier that was asked for."""
-        answer = carriers.book_parcel(attrs.evolve(self.parcel(), carrier=carrier))
+        answer = carriers.book_parcel(evolve(self.parcel(), carrier=carrier))
         assert isinstance(answer, Booked)
         assert answer.carrier == carrier
 

@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from orderkit.domain.events import Record
@@ -144,7 +143,7 @@ def test_a_line_says_what_happened_and_nothing_personal(tmp_path: Path) -> None:
         "2026-03-03T12:00:00Z",
     )
     assert first["types"] == ["order.placed", "line.backordered"]
-    assert [event["type"] for event in attrs.asdict(a_life("life-1")[0].record)["events"]] == first["types"]
+    assert [event.type for event in a_life("life-1")[0].record.events] == first["types"]
     text = path.read_text(encoding="utf-8")
     assert not [word for word in ("Ångström", "北京路", "Kraków", "zoë@example.com") if word in text]
 

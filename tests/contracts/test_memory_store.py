@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from orderkit.domain.events import Event, decided
+from orderkit.domain.value import evolve
 from orderkit.ports.store import AsyncStore, ClaimDue, Committed, GiveUp, Lease, LeaseLost, Store
 from orderkit.testing.contracts.store import AsyncStoreContract, StoreContract
 from orderkit.testing.contracts.store_case import answer, shelved, stored
@@ -93,7 +94,7 @@ def test_an_order_that_is_due_again_and_again_is_handed_out_once_each_time() -> 
         (lease,) = store.claim_due(ClaimDue(NOON + timedelta(days=1), 10))
         store.give_up(GiveUp(lease, NOON + timedelta(seconds=step % 3), "again"))
         order = stored(
-            store, attrs.evolve(next_commit(order), due_at=NOON + timedelta(seconds=step % 5), due_for="move_money")
+            store, evolve(next_commit(order), due_at=NOON + timedelta(seconds=step % 5), due_for="move_money")
         )
 
     assert [lease.order_id for lease in store.claim_due(ClaimDue(NOON + timedelta(days=1), 10))] == ["order-1"]
@@ -110,7 +111,7 @@ def test_what_is_due_is_found_in_time_among_many() -> None:
         order = stored(store, a_commit(name, {"MUG": 1}))
         due_at = NOON + timedelta(minutes=(n * 37) % 200)
         moved = next_commit(order, decided(order, Event("order.noted")))
-        assert answer(store, attrs.evolve(moved, due_at=due_at, due_for="expire_hold")) == Committed(2)
+        assert answer(store, evolve(moved, due_at=due_at, due_for="expire_hold")) == Committed(2)
         expected.append((due_at, name))
     until = NOON + timedelta(minutes=120)
     leases: list[Lease] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import attrs
 import pytest
 
 from orderkit import CaptureMode, Cart, InvalidInput, Misconfigured, NotAllowed, Order, OrderQuery, Policies
@@ -13,6 +12,7 @@ from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import word
+from orderkit.domain.value import evolve
 from orderkit.flows.advancing import advance
 from orderkit.flows.kit import Caller, changed
 from orderkit.flows.working import work_on
@@ -192,7 +192,7 @@ def test_an_order_on_hold_can_be_changed_and_cancelled_past_its_cutoff() -> None
     world.shop.hold(order.id, reason="address_check")
     world.clock.advance(days=5)
     world.shop.sweep()
-    elsewhere = attrs.evolve(HOME, street="Torstr. 2")
+    elsewhere = evolve(HOME, street="Torstr. 2")
 
     amended = world.shop.amend(order.id, ship_to=elsewhere)
     after = world.shop.cancel(order.id, reason="fraud")
@@ -281,7 +281,7 @@ def test_an_order_of_a_newer_program_is_left_alone() -> None:
     world.bank.say = lambda _: "lost"
     newer = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
     other = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
-    runs = (attrs.evolve(newer.sagas[0], version=99),)
+    runs = (evolve(newer.sagas[0], version=99),)
     before = world.shop.run(changed(newer.id, "deploy", lambda order, _: decided(order, sagas=runs), Caller()))
     world.clock.advance(minutes=5)
 

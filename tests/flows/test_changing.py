@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import attrs
 import pytest
 
 from orderkit import DeliveryPreference, InvalidInput, NotAllowed, OrderQuery, Service
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes, word
+from orderkit.domain.value import evolve
 from orderkit.verb import Staged
 from tests.shops import HOME, World, a_cart, a_world
 
@@ -137,11 +137,11 @@ def test_a_placement_can_be_tried_dry() -> None:
 def test_the_address_changes_before_the_cutoff_only() -> None:
     """Same country, nothing left yet: fine. Afterwards: no."""
     world, order_id = a_paid_order()
-    elsewhere = attrs.evolve(HOME, street="Torstr. 2")
+    elsewhere = evolve(HOME, street="Torstr. 2")
 
     assert world.shop.amend(order_id, ship_to=elsewhere).facts.ship_to == elsewhere
     with pytest.raises(NotAllowed) as abroad:
-        world.shop.amend(order_id, ship_to=attrs.evolve(HOME, country="FR"))
+        world.shop.amend(order_id, ship_to=evolve(HOME, country="FR"))
     assert abroad.value.field == "ship_to.country"
     world.clock.advance(days=2)
     with pytest.raises(NotAllowed) as late:

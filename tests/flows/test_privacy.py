@@ -14,6 +14,7 @@ from orderkit import Address, Cart, DeliveryPreference, NotAllowed, Order, Order
 from orderkit.domain.events import Record
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.domain.value import evolve
 from tests.shops import World, a_world
 
 CANARIES = (
@@ -56,7 +57,7 @@ def a_whole_life(world: World) -> Sequence[Order]:
     shop, clock, bank = world.shop, world.clock, world.bank
     tenders = [Tender(method="gift_1", kind="gift_card", amount_minor=500), Tender(method="pm_canary-note")]
     order = shop.place(a_cart_of_canaries(), tenders, key="k-1")
-    shop.amend(order.id, ship_to=attrs.evolve(order.facts.ship_to, street="Canary-Street 2"))
+    shop.amend(order.id, ship_to=evolve(order.facts.ship_to, street="Canary-Street 2"))
     first, second = shop.order(order.id).shipments
     shop.ship(order.id, first.id)
     shop.track(order.id, first.id, [Scan(id="1", status=CarrierStatus.LOST, at=clock.now(), place="Depot 7")])
@@ -105,7 +106,7 @@ def test_no_canary_sings_in_the_log_of_the_orders() -> None:
     records: list[Record] = [record for order in orders for record in world.shop.records(order.id)]
 
     assert len(records) > 15
-    assert sung(*[(r.events, r.moves, r.stamp, attrs.evolve(r.change, payments=())) for r in records]) == []
+    assert sung(*[(r.events, r.moves, r.stamp, evolve(r.change, payments=())) for r in records]) == []
 
 
 def test_no_canary_sings_in_errors() -> None:
@@ -114,8 +115,8 @@ def test_no_canary_sings_in_errors() -> None:
     order = world.shop.place(a_cart_of_canaries(), "pm_visa", key="k-1")
     errors: list[Any] = []
     for act in (
-        lambda: world.shop.place(attrs.evolve(a_cart_of_canaries(), reference="other"), "pm_visa", key="k-1"),
-        lambda: world.shop.amend(order.id, ship_to=attrs.evolve(order.facts.ship_to, country="FR")),
+        lambda: world.shop.place(evolve(a_cart_of_canaries(), reference="other"), "pm_visa", key="k-1"),
+        lambda: world.shop.amend(order.id, ship_to=evolve(order.facts.ship_to, country="FR")),
         lambda: world.shop.cancel(order.id, {"MUG": 99}, reason="late"),
         lambda: world.shop.hold(order.id, reason="manual", until=world.clock.now() - timedelta(days=1)),
     ):

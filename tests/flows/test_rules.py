@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
-import attrs
 import pytest
 
 from orderkit import (
@@ -25,6 +24,7 @@ from orderkit.domain.payment import OperationKind
 from orderkit.domain.refunds import ShippingPolicy, TenderOrder
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import axes, word
+from orderkit.domain.value import evolve
 from tests.shops import HOME, NOON, World, a_cart, a_world
 
 LATER = Policies(capture=CaptureMode.PER_SHIPMENT)
@@ -56,7 +56,7 @@ Act = Callable[[World, str], object]
         (lambda w, o: w.shop.amend(o), "invalid_input"),
         (lambda w, o: w.shop.amend(o, add=a_cart()), "tenders_mismatch"),
         (lambda w, o: w.shop.amend(o, add=Cart(customer="anna", ship_to=HOME), pay_with="pm_visa"), "empty_cart"),
-        (lambda w, o: w.shop.amend(o, add=attrs.evolve(a_cart(), currency="USD"), pay_with="pm"), "mixed_currency"),
+        (lambda w, o: w.shop.amend(o, add=evolve(a_cart(), currency="USD"), pay_with="pm"), "mixed_currency"),
         (lambda w, o: w.shop.amend(o, add=a_cart(("TEE", 1, "1.00")), pay_with="pm_visa"), "not_allowed"),
         (
             lambda w, o: w.shop.amend(o, delivery=DeliveryPreference(not_before=date(2026, 3, 2))),
@@ -192,7 +192,7 @@ def test_an_address_does_not_change_behind_a_parcel() -> None:
     world.shop.ship(order_id, first.id)
 
     with pytest.raises(NotAllowed) as address:
-        world.shop.amend(order_id, ship_to=attrs.evolve(HOME, street="Torstr. 2"))
+        world.shop.amend(order_id, ship_to=evolve(HOME, street="Torstr. 2"))
     day = world.shop.amend(order_id, delivery=DeliveryPreference(not_before=date(2026, 3, 20)))
     world.shop.ship(order_id, second.id)
     with pytest.raises(NotAllowed) as late:
@@ -268,9 +268,7 @@ def test_tenders_add_up_to_the_total(tenders: list[Tender]) -> None:
 def test_three_kinds_of_tender_pay_and_are_paid_back_newest_first() -> None:
     """Gift card, store credit and card; what is cancelled goes back to the newest first."""
     world = a_world(SPLIT)
-    world.bank.capabilities = attrs.evolve(
-        world.bank.capabilities, tenders=frozenset({"card", "gift_card", "store_credit"})
-    )
+    world.bank.capabilities = evolve(world.bank.capabilities, tenders=frozenset({"card", "gift_card", "store_credit"}))
     tenders = [
         Tender(method="pm_visa"),
         Tender(method="credit_anna", kind="store_credit", amount_minor=1000),
@@ -355,7 +353,7 @@ def test_each_seller_sends_what_is_theirs() -> None:
     warehouses = [Warehouse("berlin", seller="anvil"), Warehouse("madrid", seller="brook")]
     world = a_world({"MUG": {"berlin": 9, "madrid": 9}}, warehouses=warehouses)
     cart = a_cart(("MUG", 1, "1.00")).add("MUG", 1, "1.00", seller="brook")
-    cart = attrs.evolve(cart, lines=(attrs.evolve(cart.lines[0], seller="anvil"), cart.lines[1]))
+    cart = evolve(cart, lines=(evolve(cart.lines[0], seller="anvil"), cart.lines[1]))
 
     order = world.shop.place(cart, "pm_visa")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import attrs
 import pytest
 
 from orderkit import InvalidInput, NotAllowed, OrderkitError, Tender
+from orderkit.domain.value import evolve
 from tests.shops import World, a_cart, a_world
 
 
@@ -36,7 +36,7 @@ def test_refusals_speak_of_money_in_its_currency() -> None:
 
     for act in (
         lambda: world.shop.refund(order_id, "70.00", reason="sorry"),
-        lambda: world.shop.place(attrs.evolve(cart, expected_total_minor=6000), "pm_visa"),
+        lambda: world.shop.place(evolve(cart, expected_total_minor=6000), "pm_visa"),
         lambda: world.shop.place(cart, [Tender(method="pm_visa", amount_minor=100)]),
     ):
         with pytest.raises(OrderkitError) as caught:

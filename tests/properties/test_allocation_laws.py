@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, TypeAlias
 
-import attrs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from orderkit.domain.allocation import (
     what_if,
 )
 from orderkit.domain.allocation_rules import OBJECTIVE, Question, distance_km
+from orderkit.domain.value import evolve
 
 OSLO, BERLIN, MADRID = (59.9, 10.8), (52.5, 13.4), (40.4, -3.7)
 HOME = Destination(country="NO", position=OSLO)
@@ -137,7 +137,7 @@ def fragments(draw: st.DrawFn) -> Question:
 
 def planned(question: Question, **changes: Any) -> Plan:
     """Ask the planner."""
-    asked = attrs.evolve(question, **changes)
+    asked = evolve(question, **changes)
     return plan(asked.demands, asked.supply, asked.warehouses, asked.rules, asked.destination, asked.pinned)
 
 
@@ -227,7 +227,7 @@ def sent_by(found: Plan) -> Sent:
 def unwithdrawn(question: Question, **changes: Any) -> Question:
     """The question without those rules that withdraw a plan when something is missing."""
     partial = "cancel" if question.rules.partial == "refuse" else question.rules.partial
-    return attrs.evolve(question, rules=attrs.evolve(question.rules, partial=partial, ship_complete=False, **changes))
+    return evolve(question, rules=evolve(question.rules, partial=partial, ship_complete=False, **changes))
 
 
 @given(questions())
@@ -306,7 +306,7 @@ def test_the_order_of_warehouses_and_stock_does_not_matter(question: Question, r
 @given(questions(most=9), st.sampled_from(SKUS), st.sampled_from(PLACES), st.integers(1, 9))
 def test_more_stock_never_means_more_parcels(question: Question, sku: str, place: str, more: int) -> None:
     """What could be sent completely can still be sent so in as few parcels, when parcels come first."""
-    rules = attrs.evolve(question.rules, objective=OBJECTIVE)
+    rules = evolve(question.rules, objective=OBJECTIVE)
     before = planned(question, rules=rules)
     units = {**question.supply.units, (sku, place): question.supply.units.get((sku, place), 0) + more}
     after = planned(question, rules=rules, supply=Supply(units, question.supply.safety))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-import attrs
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from orderkit.domain.refunds import (
     quote,
     spread,
 )
+from orderkit.domain.value import evolve
 from orderkit.errors import NotAllowed
 
 AMOUNTS = st.integers(0, 10**9)
@@ -64,7 +64,7 @@ def orders(draw: st.DrawFn) -> Prices:
         so_far = freeze(lines, discounts, (), tax_included=tax_included)
         left = {price.line: price.gross_minor - price.discount_minor for price in so_far.lines}
     # a tax that is included must fit into what the discounts left
-    lines = [attrs.evolve(o, tax_minor=draw(st.integers(0, left[o.line] if tax_included else 2000))) for o in lines]
+    lines = [evolve(o, tax_minor=draw(st.integers(0, left[o.line] if tax_included else 2000))) for o in lines]
     charges = [
         Charge(name, amount := draw(st.integers(0, 2000)), draw(st.integers(0, amount)), kind)
         for name, kind in (("post", "shipping"), ("express", "shipping"), ("wrap", "fee"))

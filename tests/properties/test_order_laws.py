@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-import attrs
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -32,6 +31,7 @@ from orderkit.domain.quantities import Bucket
 from orderkit.domain.settling import wanted_minor
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import word
+from orderkit.domain.value import evolve
 from tests.offers import tried
 from tests.shops import HOME, a_cart, a_world
 
@@ -197,7 +197,7 @@ class AnyOrder(RuleBasedStateMachine):
     def amend(self, later: bool) -> None:
         """The customer wants it later, or moves."""
         day = self.world.clock.now().date() + timedelta(days=9)
-        elsewhere = attrs.evolve(HOME, street="Torstr. 2")
+        elsewhere = evolve(HOME, street="Torstr. 2")
         self.attempt("amend", **({"delivery": DeliveryPreference(not_before=day)} if later else {"ship_to": elsewhere}))
 
     @precondition(lambda self: self.order.findings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
 import pytest
 
 from orderkit.domain.pricing import Charge, Discount, LineOffer, Prices, freeze
@@ -18,6 +17,7 @@ from orderkit.domain.refunds import (
     quote,
     spread,
 )
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
 MUG = LineOffer(line=1, sku="MUG", quantity=3, unit_price_minor=1000, tax_minor=479)
@@ -77,7 +77,7 @@ def test_a_unit_that_cost_nothing_is_still_mentioned() -> None:
     found = quoted({1: (0, 1)}, prices=freeze((MUG,), (Discount("GIFT", 0),), (), tax_included=True))
     free = quoted(
         {1: (0, 1)},
-        prices=freeze((attrs.evolve(MUG, unit_price_minor=0, tax_minor=0),), (), (), tax_included=True),
+        prices=freeze((evolve(MUG, unit_price_minor=0, tax_minor=0),), (), (), tax_included=True),
     )
 
     assert (found.total_minor, parts(free), free.total_minor) == (1000, [("item", 1, 0)], 0)
@@ -288,7 +288,7 @@ def test_nothing_is_paid_out_of_nothing(order: TenderOrder) -> None:
     assert (
         spread(0, TENDERS, order),
         spread(0, (), order),
-        spread(0, (attrs.evolve(CARD, refundable_minor=-5),), order),
+        spread(0, (evolve(CARD, refundable_minor=-5),), order),
     ) == (
         (),
         (),

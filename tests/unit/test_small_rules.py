@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-import attrs
 import pytest
 
 from orderkit import Address, DeliveryPreference, InvalidInput, NotAllowed, Service
@@ -12,12 +11,13 @@ from orderkit.domain.payment import Operation, OperationKind, Payment, requested
 from orderkit.domain.promise import Handling, promised
 from orderkit.domain.saga import PLACEMENT, started, turned
 from orderkit.domain.shipment import CarrierStatus, Scan, folded
+from orderkit.domain.value import evolve
 from tests.shops import NOON
 
 
 def a_payment(**changes: object) -> Payment:
     """Return a payment of ten euros, of which six are captured and one is refunded."""
-    return attrs.evolve(
+    return evolve(
         Payment(
             id="P1",
             kind="card",

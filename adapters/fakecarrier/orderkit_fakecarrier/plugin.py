@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured
 from orderkit.plugins.hookspecs import hookimpl
 from orderkit.plugins.url import Url
@@ -65,7 +66,7 @@ def _parts(url: Url) -> dict[str, Any]:
         location, path = "", Path(location[1:])
     return {
         "troubles": _troubles(url, location),
-        "capabilities": attrs.evolve(CAPABILITIES, **{claim: url.flag(claim, default=True) for claim in _CLAIMS}),
+        "capabilities": evolve(CAPABILITIES, **{claim: url.flag(claim, default=True) for claim in _CLAIMS}),
         "book": Book(path),
     }
 

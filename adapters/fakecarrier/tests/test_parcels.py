@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 
 from orderkit.domain.order import Address
 from orderkit.domain.shipment import RANK, CarrierStatus, Scan, folded
+from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured, PortError
 from orderkit.plugins.url import Url
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel, Carriers, TrackParcel
@@ -52,7 +52,7 @@ def tracked(carriers: Carriers, parcel: Booked, at: datetime) -> tuple[Scan, ...
 
 def marked(marker: str) -> BookParcel:
     """Return a parcel to an address with a marker."""
-    return attrs.evolve(PARCEL, address=attrs.evolve(MILL_LANE, street=f"1 Mill Lane [{marker}]"))
+    return evolve(PARCEL, address=evolve(MILL_LANE, street=f"1 Mill Lane [{marker}]"))
 
 
 def statuses(marker: str) -> list[CarrierStatus]:
@@ -125,14 +125,14 @@ def test_a_durable_book_knows_its_keys_after_a_restart(tmp_path: Path) -> None:
         void = CancelParcel(key="void", carrier=parcel.carrier, tracking_number=parcel.tracking_number, at=MONDAY)
         assert before.cancel_parcel(void) == parcel
     with closing(opened(path)) as after:
-        assert booked(after, attrs.evolve(PARCEL, at=MONDAY + timedelta(hours=1))) == parcel
+        assert booked(after, evolve(PARCEL, at=MONDAY + timedelta(hours=1))) == parcel
         assert {scan.status for scan in tracked(after, parcel, MONDAY + MONTHS)} == {CarrierStatus.PRE_TRANSIT}
 
 
 def test_two_books_on_one_file_agree(tmp_path: Path) -> None:
     """Eight desks on one file book the same forty parcels at once: forty numbers, each told by all."""
     desks = [FakeCarriers(Book(tmp_path / "parcels.db")) for _ in range(8)]
-    parcels = [attrs.evolve(PARCEL, key=f"{n}-S1") for n in range(40)]
+    parcels = [evolve(PARCEL, key=f"{n}-S1") for n in range(40)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda desk: desk.book_parcel_many(parcels), desks))
     for desk in desks:
@@ -155,14 +155,14 @@ def test_a_lost_reply_is_found_by_asking_again() -> None:
         ({"carrier": "pigeon"}, "unknown_carrier"),
         ({"service": "teleport"}, "unknown_service"),
         ({"units": 0}, "empty_parcel"),
-        ({"address": attrs.evolve(MILL_LANE, country="XX")}, "unknown_country"),
-        ({"address": attrs.evolve(MILL_LANE, street="1 Mill Lane [refused]")}, "address_refused"),
+        ({"address": evolve(MILL_LANE, country="XX")}, "unknown_country"),
+        ({"address": evolve(MILL_LANE, street="1 Mill Lane [refused]")}, "address_refused"),
     ],
 )
 def test_a_booking_that_nobody_can_serve_is_refused(change: dict[str, Any], reason: str) -> None:
     """The refusal says why, and the corrected booking goes through under the same key."""
     with closing(FakeCarriers()) as carriers:
-        assert carriers.book_parcel(attrs.evolve(PARCEL, **change)) == Refused(reason)
+        assert carriers.book_parcel(evolve(PARCEL, **change)) == Refused(reason)
         assert isinstance(carriers.book_parcel(PARCEL), Booked)
 
 
@@ -171,11 +171,11 @@ def test_every_country_is_served() -> None:
     with closing(FakeCarriers()) as carriers:
         for country in sorted(COUNTRIES):
             for service in ("standard", "express", "pickup"):
-                asked = attrs.evolve(
+                asked = evolve(
                     PARCEL,
                     key=f"{country}-{service}",
                     service=service,
-                    address=attrs.evolve(MILL_LANE, country=country),
+                    address=evolve(MILL_LANE, country=country),
                 )
                 scans = tracked(carriers, booked(carriers, asked), MONDAY + timedelta(days=14))
                 assert scans[-1].status is CarrierStatus.DELIVERED
@@ -187,7 +187,7 @@ def test_chance_depends_on_seed_and_key_only() -> None:
 
     def lost(seed: int, order: list[str]) -> set[str]:
         with closing(opened(f"fakecarrier:?lost=0.1&seed={seed}")) as carriers:
-            numbers = {key: booked(carriers, attrs.evolve(PARCEL, key=key)).tracking_number for key in order}
+            numbers = {key: booked(carriers, evolve(PARCEL, key=key)).tracking_number for key in order}
         waybills = {key: waybill_of(number) for key, number in numbers.items()}
         return {key for key, waybill in waybills.items() if waybill is not None and waybill.fate == Fate.LOST}
 
@@ -208,7 +208,7 @@ def test_a_wrong_carrier_does_not_know_the_number() -> None:
     """Asked about another carrier's parcel, a carrier says nothing."""
     with closing(FakeCarriers()) as carriers:
         parcel = booked(carriers, PARCEL)
-        assert tracked(carriers, attrs.evolve(parcel, carrier="ups"), MONDAY + MONTHS) == ()
+        assert tracked(carriers, evolve(parcel, carrier="ups"), MONDAY + MONTHS) == ()
         void = CancelParcel(key="void", carrier="ups", tracking_number=parcel.tracking_number, at=MONDAY)
         assert carriers.cancel_parcel(void) == Refused("not_found")
 
@@ -218,7 +218,7 @@ def test_a_closed_book_leaves_everybody_in_doubt() -> None:
     carriers = FakeCarriers()
     parcel = booked(carriers, PARCEL)
     carriers.close()
-    assert carriers.book_parcel(attrs.evolve(PARCEL, key="other")) == Unknown("book_unavailable")
+    assert carriers.book_parcel(evolve(PARCEL, key="other")) == Unknown("book_unavailable")
     void = CancelParcel(key="void", carrier=parcel.carrier, tracking_number=parcel.tracking_number, at=MONDAY)
     assert carriers.cancel_parcel(void) == Unknown("book_unavailable")
 

@@ -16,8 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
-
+from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured
 from orderkit.plugins.hookspecs import hookimpl
 from orderkit.plugins.url import Url
@@ -97,7 +96,7 @@ def _personality(url: Url, named: str) -> Personality:
     for name, value in lengths.items():
         if not 0 <= value <= _LARGEST[name]:
             raise _bad(f"{name} lies between 0 and {_LARGEST[name]:,}", name)
-    return attrs.evolve(
+    return evolve(
         found,
         seed=url.integer("seed", 0),
         latency_seconds=lengths["latency_ms"] / 1_000,
@@ -113,7 +112,7 @@ def _capabilities(url: Url) -> PaymentCapabilities:
         tenders = frozenset(name.strip() for name in url.query["tenders"].split(",") if name.strip())
         if unknown := sorted(tenders - CAPABILITIES.tenders):
             raise _bad(f"{unknown[0]!r} is no tender of {SCHEME}:", "tenders")
-    return attrs.evolve(CAPABILITIES, tenders=tenders, **{claim: url.flag(claim, default=True) for claim in _CLAIMS})
+    return evolve(CAPABILITIES, tenders=tenders, **{claim: url.flag(claim, default=True) for claim in _CLAIMS})
 
 
 def _bad(message: str, field: str) -> Misconfigured:

@@ -10,10 +10,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import attrs
 import pytest
 
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, Misconfigured, NotFound, PortError
 from orderkit.plugins.url import Url
 from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, Refused, Unknown
@@ -91,8 +91,8 @@ def test_two_processes_share_one_book(tmp_path: Path) -> None:
 
 def test_many_operations_are_answered_each_for_itself(tmp_path: Path) -> None:
     """A batch with a good card, a bad card, the good one again and a reused key has four answers."""
-    bad = attrs.evolve(MUG, key="10043-P1.1/1", payment="10043-P1", method=FakeCard.DECLINED)
-    reused = attrs.evolve(MUG, amount_minor=1)
+    bad = evolve(MUG, key="10043-P1.1/1", payment="10043-P1", method=FakeCard.DECLINED)
+    reused = evolve(MUG, amount_minor=1)
     with closing(FakePayments(Book(tmp_path / "psp.db"))) as psp:
         first, declined, again, other = psp.move_money_many([MUG, bad, MUG, reused])
         asked = psp.ask_payment_many(
@@ -107,8 +107,8 @@ def test_movements_tell_the_story_of_a_payment() -> None:
     """Charge, refused refund, refund: three movements in order, with the provider's names."""
     with closing(FakePayments()) as psp:
         psp.move_money(MUG)
-        psp.move_money(attrs.evolve(MUG, key="r1/1", kind=OperationKind.REFUND, amount_minor=9_999))
-        psp.move_money(attrs.evolve(MUG, key="r2/1", kind=OperationKind.REFUND, amount_minor=250))
+        psp.move_money(evolve(MUG, key="r1/1", kind=OperationKind.REFUND, amount_minor=9_999))
+        psp.move_money(evolve(MUG, key="r2/1", kind=OperationKind.REFUND, amount_minor=250))
         story = [(m.kind, m.amount_minor, m.state, m.reason) for m in psp.movements("10042-P1")]
         totals = psp.totals()["10042-P1"]
     assert story == [
@@ -121,53 +121,49 @@ def test_movements_tell_the_story_of_a_payment() -> None:
 
 def test_an_authorization_expires_and_can_be_renewed() -> None:
     """Seven days hold; then a capture is refused, and a new authorization holds again."""
-    hold = attrs.evolve(MUG, kind=OperationKind.AUTHORIZE)
-    take = attrs.evolve(MUG, key="c1/1", kind=OperationKind.CAPTURE, at=NOON + timedelta(days=7))
+    hold = evolve(MUG, kind=OperationKind.AUTHORIZE)
+    take = evolve(MUG, key="c1/1", kind=OperationKind.CAPTURE, at=NOON + timedelta(days=7))
     with closing(FakePayments()) as psp:
         answer = psp.move_money(hold)
         assert isinstance(answer, Confirmed)
         assert answer.expires_at == NOON + timedelta(days=7)
-        assert psp.move_money(attrs.evolve(hold, key="a2/1")) == Refused("already_authorized")
+        assert psp.move_money(evolve(hold, key="a2/1")) == Refused("already_authorized")
         assert psp.move_money(take) == Refused("authorization_expired")
-        assert isinstance(psp.move_money(attrs.evolve(hold, key="a3/1", at=take.at)), Confirmed)
-        assert isinstance(psp.move_money(attrs.evolve(take, key="c2/1")), Confirmed)
+        assert isinstance(psp.move_money(evolve(hold, key="a3/1", at=take.at)), Confirmed)
+        assert isinstance(psp.move_money(evolve(take, key="c2/1")), Confirmed)
 
 
 def test_a_void_releases_the_rest_of_a_partly_captured_authorization() -> None:
     """Of 1,250 held, 1,000 are taken; the void gives up 250, and the 1,000 stay."""
     with closing(FakePayments()) as psp:
-        psp.move_money(attrs.evolve(MUG, kind=OperationKind.AUTHORIZE))
-        psp.move_money(attrs.evolve(MUG, key="c/1", kind=OperationKind.CAPTURE, amount_minor=1_000))
-        assert isinstance(
-            psp.move_money(attrs.evolve(MUG, key="v/1", kind=OperationKind.VOID, amount_minor=250)), Confirmed
-        )
+        psp.move_money(evolve(MUG, kind=OperationKind.AUTHORIZE))
+        psp.move_money(evolve(MUG, key="c/1", kind=OperationKind.CAPTURE, amount_minor=1_000))
+        assert isinstance(psp.move_money(evolve(MUG, key="v/1", kind=OperationKind.VOID, amount_minor=250)), Confirmed)
         total = psp.totals()["10042-P1"]
     assert (total.authorized_minor, total.captured_minor) == (1_000, 1_000)
 
 
 def test_a_gift_card_pays_what_is_on_it() -> None:
     """A card of 20.00 pays 12.50, not another 12.50; a refund fills it up again; another currency is refused."""
-    gift = attrs.evolve(MUG, method="gift_BIRTHDAY", tender="gift_card")
+    gift = evolve(MUG, method="gift_BIRTHDAY", tender="gift_card")
     with closing(FakePayments()) as psp:
-        assert psp.move_money(attrs.evolve(gift, key="early/1")) == Refused("unknown_method")
+        assert psp.move_money(evolve(gift, key="early/1")) == Refused("unknown_method")
         psp.issue("gift_BIRTHDAY", 2_000, "EUR")
         assert isinstance(psp.move_money(gift), Confirmed)
-        assert psp.move_money(attrs.evolve(gift, key="x/1", payment="10043-P1")) == Refused("insufficient_funds")
+        assert psp.move_money(evolve(gift, key="x/1", payment="10043-P1")) == Refused("insufficient_funds")
         assert psp.balance("gift_BIRTHDAY", NOON) == 750
-        psp.move_money(attrs.evolve(gift, key="r/1", kind=OperationKind.REFUND))
+        psp.move_money(evolve(gift, key="r/1", kind=OperationKind.REFUND))
         assert psp.balance("gift_BIRTHDAY", NOON) == 2_000
         with pytest.raises(InvalidInput):
             psp.issue("gift_BIRTHDAY", 500, "JPY")
-        assert psp.move_money(attrs.evolve(gift, key="y/1", payment="10044-P1", currency="JPY")) == Refused(
+        assert psp.move_money(evolve(gift, key="y/1", payment="10044-P1", currency="JPY")) == Refused(
             "currency_mismatch"
         )
 
 
 def test_store_credit_is_held_until_the_authorization_ends() -> None:
     """What is authorized cannot be spent twice; when the authorization expires the credit is there again."""
-    credit = attrs.evolve(
-        MUG, method="credit_anna", tender="store_credit", kind=OperationKind.AUTHORIZE, amount_minor=800
-    )
+    credit = evolve(MUG, method="credit_anna", tender="store_credit", kind=OperationKind.AUTHORIZE, amount_minor=800)
     with closing(FakePayments()) as psp:
         psp.issue("credit_anna", 1_000, "EUR")
         assert isinstance(psp.move_money(credit), Confirmed)
@@ -181,7 +177,7 @@ def test_a_balance_is_never_overdrawn_by_a_crowd() -> None:
     with closing(FakePayments()) as psp, ThreadPoolExecutor(20) as pool:
         psp.issue("gift_LAST", 500, "EUR")
         wanted = [
-            attrs.evolve(MUG, key=f"{n}/1", payment=f"{n}-P1", method="gift_LAST", tender="gift_card", amount_minor=100)
+            evolve(MUG, key=f"{n}/1", payment=f"{n}-P1", method="gift_LAST", tender="gift_card", amount_minor=100)
             for n in range(20)
         ]
         answers = list(pool.map(psp.move_money, wanted))
@@ -196,7 +192,7 @@ def test_an_outage_answers_nobody_and_moves_nothing() -> None:
         assert psp.move_money(MUG) == Unknown("unreachable")
         assert psp.ask_payment(AskPayment(key=MUG.key, payment=MUG.payment, at=NOON)) == Unknown("unreachable")
         assert psp.movements(MUG.payment) == ()
-        assert isinstance(psp.move_money(attrs.evolve(MUG, at=NOON + timedelta(hours=1))), Confirmed)
+        assert isinstance(psp.move_money(evolve(MUG, at=NOON + timedelta(hours=1))), Confirmed)
 
 
 def test_nothing_is_reviewed_that_is_not_held() -> None:

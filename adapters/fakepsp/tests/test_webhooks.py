@@ -7,10 +7,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import attrs
 import pytest
 
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.value import evolve
 from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney
 from orderkit_fakepsp import Delivery, FakeCard, FakePayments, PaymentEvent, signed, verify
 from orderkit_fakepsp.book import Book
@@ -170,7 +170,7 @@ def test_what_is_not_told_yet_survives_a_restart(tmp_path: Path) -> None:
 
 def test_a_provider_without_webhooks_tells_nothing() -> None:
     """What is not claimed does not happen."""
-    with closing(FakePayments(capabilities=attrs.evolve(CAPABILITIES, webhooks=False))) as psp:
+    with closing(FakePayments(capabilities=evolve(CAPABILITIES, webhooks=False))) as psp:
         psp.move_money(charge(FakeCard.VISA))
         assert psp.deliveries(LATER) == []
 

@@ -19,6 +19,7 @@ from orderkit import AsyncShop, Cart, OrderQuery, flows
 from orderkit.catalog import CATALOG
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.status import PAYMENT_STATUSES, word
+from orderkit.domain.value import as_dict
 from orderkit.errors import InvalidInput, NotFound, OrderkitError
 from orderkit_fastapi import answers, bodies, serving
 from orderkit_fastapi.access import Actor, Limiter
@@ -251,7 +252,7 @@ def _checked(request: Request, query: OrderQuery) -> None:
             raise InvalidInput(f"no such filter; there are {', '.join(sorted(filters))}", code="malformed", field=name)
         if value not in words.get(name, (value,)):
             raise InvalidInput(f"no such status; there are {', '.join(words[name])}", code="malformed", field=name)
-    for name, value in attrs.asdict(query, recurse=False).items():
+    for name, value in as_dict(query).items():
         if isinstance(value, datetime) and value.tzinfo is None:
             raise InvalidInput("say the time zone, for example 2026-03-01T00:00:00Z", code="malformed", field=name)
         if any("\0" in part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, str)):

@@ -19,6 +19,7 @@ from orderkit.domain.cart import Cart
 from orderkit.domain.events import Record
 from orderkit.domain.order import Refund
 from orderkit.domain.returns import Return
+from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, answered_by_the_winner
 from orderkit.flows.placing import accept, accept_payment
@@ -145,8 +146,8 @@ async def paid(desk: Desk, order_id: str, method: str, who: Actor, caller: Calle
 
     answer = await desk.shop.run(accepted())
     if answer.replayed:
-        return attrs.evolve(answer, order=await desk.shop.run(answered_by_the_winner(answer.order)))
-    return attrs.evolve(answer, order=await desk.finished(advanced(answer.order, caller)) or answer.order)
+        return evolve(answer, order=await desk.shop.run(answered_by_the_winner(answer.order)))
+    return evolve(answer, order=await desk.finished(advanced(answer.order, caller)) or answer.order)
 
 
 async def cancelled(
@@ -193,7 +194,7 @@ async def _spent(caller: Caller, operation: str) -> bool:
 
 async def _named(caller: Caller) -> Caller:
     """A request without a key gets a name too, by which its commit is found in the log."""
-    return caller if caller.correlation else attrs.evolve(caller, correlation=await NewId())
+    return caller if caller.correlation else evolve(caller, correlation=await NewId())
 
 
 async def _record(order_id: str, command: str, caller: Caller) -> Record | None:

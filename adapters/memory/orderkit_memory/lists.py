@@ -7,10 +7,9 @@ import binascii
 import hashlib
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.order import Order
 from orderkit.domain.status import payment, word
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput
 from orderkit.ports.store import OrderQuery, OrderSummary
 
@@ -110,7 +109,7 @@ def after(query: OrderQuery) -> Position | None:
 
 def _digest(query: OrderQuery) -> str:
     """The page size is not part of it: the next page may be larger."""
-    return hashlib.blake2b(repr(attrs.evolve(query, cursor=None, limit=1)).encode(), digest_size=6).hexdigest()
+    return hashlib.blake2b(repr(evolve(query, cursor=None, limit=1)).encode(), digest_size=6).hexdigest()
 
 
 def _foreign(message: str) -> InvalidInput:

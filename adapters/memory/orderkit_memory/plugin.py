@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import attrs
-
+from orderkit.domain.value import as_dict
 from orderkit.errors import Misconfigured
 from orderkit.plugins.hookspecs import hookimpl
 from orderkit.plugins.url import Url
@@ -75,7 +74,7 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
     """Say what the adapter can do."""
     if scheme == FILE_SCHEME:
         return {"bus": {"durable": True}}
-    return {"store": attrs.asdict(MemoryStore.capabilities), "bus": {"durable": False}} if scheme == SCHEME else None
+    return {"store": as_dict(MemoryStore.capabilities), "bus": {"durable": False}} if scheme == SCHEME else None
 
 
 def _ours(url: Url) -> bool:

@@ -17,6 +17,7 @@ import attrs
 from orderkit.domain.agenda import PARKED
 from orderkit.domain.events import Record
 from orderkit.domain.order import Order
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, OrderkitError
 from orderkit.ports.store import (
     ClaimDue,
@@ -320,7 +321,7 @@ class MemoryStore:
             taken = heapq.nsmallest(asked.limit, due, key=lambda kept: (kept.message.received_at, kept.message.id))
             for kept in taken:
                 kept.due_at = asked.now + timedelta(seconds=asked.lease_seconds)
-                kept.message = attrs.evolve(kept.message, attempts=kept.message.attempts + 1)
+                kept.message = evolve(kept.message, attempts=kept.message.attempts + 1)
             return tuple(kept.message for kept in taken)
 
     def settle_message(self, asked: SettleMessage) -> None:

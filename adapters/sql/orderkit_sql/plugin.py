@@ -7,8 +7,7 @@ from datetime import date
 from importlib.util import find_spec
 from typing import Any
 
-import attrs
-
+from orderkit.domain.value import as_dict
 from orderkit.plugins.hookspecs import hookimpl
 from orderkit.plugins.url import Url
 from orderkit.ports.store import AsyncStore, Store
@@ -49,7 +48,7 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
         return None
     from orderkit_sql.store import capabilities  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
-    return {"store": attrs.asdict(capabilities(durable=True))}
+    return {"store": as_dict(capabilities(durable=True))}
 
 
 @hookimpl

@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
-import attrs
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, select, tuple_
 
+from orderkit.domain.value import as_dict, evolve
 from orderkit.errors import InvalidInput
 from orderkit.ports.store import FindOrders, OrderQuery, Page
 from orderkit_sql.database import Database
@@ -105,5 +104,5 @@ def _split(rest: str) -> tuple[str, str, str]:
 
 
 def _digest(query: OrderQuery) -> str:
-    same: dict[str, Any] = attrs.asdict(attrs.evolve(query, cursor=None, limit=50))
+    same = as_dict(evolve(query, cursor=None, limit=50))
     return hashlib.blake2b(repr(sorted(same.items())).encode(), digest_size=6).hexdigest()

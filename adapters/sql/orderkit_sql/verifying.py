@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from orderkit.domain.events import Record, replayed
 from orderkit.domain.order import Order
+from orderkit.domain.value import as_dict
 from orderkit.errors import OrderkitError
 from orderkit.ports.audit import Finding, Head
 from orderkit_sql.codec import CHAIN_START, UNREADABLE, chained, decode_record
@@ -197,9 +198,9 @@ def _folded(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
     except OrderkitError as error:
         yield Finding(order.id, order.version, f"the log cannot be replayed: {error}")
         return
-    for field in attrs.fields(Order):
-        if getattr(told, field.name) != getattr(order, field.name):
-            yield Finding(order.id, order.version, f"the log tells another {field.name} than the stored order has")
+    for name, value in as_dict(order).items():
+        if getattr(told, name) != value:
+            yield Finding(order.id, order.version, f"the log tells another {name} than the stored order has")
 
 
 def _bytes(stored: Any) -> bytes:

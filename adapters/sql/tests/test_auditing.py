@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from orderkit.cli.main import root
+from orderkit.domain.value import evolve
 from orderkit.ports.audit import ChainedLog
 from orderkit.ports.store import Commit, PutStock
 from orderkit.testing.samples import LIFE_STOCK, NOON, a_commit, a_life, next_commit, paid
@@ -143,10 +144,10 @@ def test_swapped_records_are_found(case: Case) -> None:
 def test_erasing_personal_data_is_no_finding(case: Case) -> None:
     """Names, addresses and contacts stand in the document and the search words only; emptying them leaves every chain and replay right."""
     facts = case.commits[2].after.facts
-    erased = attrs.evolve(
+    erased = evolve(
         facts,
         contact="",
-        ship_to=attrs.evolve(facts.ship_to, name="", street="erased", city="erased", zip="erased"),
+        ship_to=evolve(facts.ship_to, name="", street="erased", city="erased", zip="erased"),
     )
     case.tamper(
         f"UPDATE {{orders}} SET document = :document WHERE id = '{ORDER}'",

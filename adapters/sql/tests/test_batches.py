@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import attrs
 import pytest
 from sqlalchemy import event
 
+from orderkit.domain.value import evolve
 from orderkit.errors import OrderkitError
 from orderkit.ports.store import (
     Commit,
@@ -62,7 +62,7 @@ def test_in_a_batch_of_256_each_bad_order_is_alone_with_its_error(store: SqlStor
     """One that cannot be stored, one without stock and one under a spent key: the other 253 are committed as if alone."""
     batch = a_batch()
     unstorable, short, repeated = where, (where + 1) % SIZE, (where + 2) % SIZE
-    batch[unstorable] = attrs.evolve(
+    batch[unstorable] = evolve(
         batch[unstorable], due_for="\ud800"
     )  # a half character is nothing that a database can keep
     batch[short] = a_commit(f"order-{short:03d}", {"MUG": SIZE + 1})

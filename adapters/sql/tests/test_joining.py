@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.orm import Session
 
+from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured
 from orderkit.ports.store import Committed, FindKey, KeyClaim, OutOfStock, PutStock, ReadStock, StockLevel, Store
 from orderkit.testing.samples import NOON, a_commit, paid
@@ -143,7 +144,7 @@ def test_a_refusal_leaves_the_hosts_rows_and_transaction_alone(host: Host, trans
 def test_a_failing_statement_is_undone_alone(host: Host, transaction: Any) -> None:
     """A value that the database refuses undoes orderkit's rows only; the host commits its own."""
     commit = a_commit("order-1", {"MUG": 2})
-    broken = attrs.evolve(commit, record=attrs.evolve(commit.record, to_status="shipped"))
+    broken = evolve(commit, record=evolve(commit.record, to_status="shipped"))
     with pytest.raises(Exception, match="internal") as refusal:
         host.store.joined(transaction).commit_many([broken])
     transaction.commit()

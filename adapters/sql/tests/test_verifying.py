@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import attrs
 import pytest
 
+from orderkit.domain.value import evolve
 from orderkit.ports.store import PutStock
 from orderkit.testing.samples import LIFE_STOCK, NOON, a_commit, a_life, paid
 from orderkit_sql import SqlStore, open_async_store, open_store
@@ -115,7 +115,7 @@ def test_a_record_that_was_written_anew_with_its_hash_is_found(store: SqlStore) 
             "SELECT body, previous_hash FROM orderkit_records WHERE order_id = 'order-1' AND version = 2"
         ).one()
     record = decode_record(body)
-    forged = encode(attrs.evolve(record, change=attrs.evolve(record.change, reason="a gift")))
+    forged = encode(evolve(record, change=evolve(record.change, reason="a gift")))
     tampered(
         store,
         "UPDATE orderkit_records SET body = ?, hash = ? WHERE order_id = 'order-1' AND version = 2",

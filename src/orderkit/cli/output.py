@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-import attrs
 import click
 
+from orderkit.domain.value import as_dict, field_names
 from orderkit.errors import OrderkitError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -115,12 +115,8 @@ def say(value: Any, *, err: bool = False) -> None:
 
 def plain(value: Any) -> Any:
     """Return a value as what JSON knows."""
-    if attrs.has(type(value)):
-        return {
-            field.name: plain(getattr(value, field.name))
-            for field in attrs.fields(type(value))
-            if not field.name.startswith("_")
-        }
+    if field_names(type(value)) is not None:
+        return {name: plain(part) for name, part in as_dict(value).items() if not name.startswith("_")}
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

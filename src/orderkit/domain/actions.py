@@ -10,8 +10,6 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-import attrs
-
 from orderkit.domain import amending, cancelling
 from orderkit.domain.events import Decision
 from orderkit.domain.holding import finding_settled, goodwill, held, hold_released, refundable_minor
@@ -30,11 +28,11 @@ from orderkit.domain.returning import (
 )
 from orderkit.domain.returns import ReturnItem
 from orderkit.domain.shipping import delivered, released, shipped
+from orderkit.domain.value import Value
 from orderkit.errors import NotAllowed, OrderkitError
 
 
-@attrs.frozen(kw_only=True)
-class Action:
+class Action(Value, kw_only=True):
     """One command on one subject (a shipment, a return, a hold; empty for the order).
 
     `units` says how many of which line at most, where the command takes units; `preview` is its dry run at that most.

@@ -10,13 +10,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
 
-import attrs
-
-from orderkit.domain.evolving import swift
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OPEN, OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import unpaid_lines
+from orderkit.domain.value import Value
 
 POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped and silent
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
@@ -53,9 +51,7 @@ ROLES: dict[str, tuple[TaskKind, ...]] = {
 }
 
 
-@swift
-@attrs.frozen(weakref_slot=False)
-class Task:
+class Task(Value):
     """One thing to do for an order, and when. `subject` is the id of the operation, shipment, return or hold."""
 
     at: datetime

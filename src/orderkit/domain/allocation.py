@@ -27,6 +27,7 @@ from orderkit.domain.allocation_rules import (
     Warehouse,
 )
 from orderkit.domain.allocation_search import check, choose, one_for_all, prepared
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput
 
 __all__ = [
@@ -130,10 +131,10 @@ def what_if(
     places = asked.warehouses if warehouses is None else tuple(warehouses)
     shut = frozenset(closed)
     return _answer(
-        attrs.evolve(
+        evolve(
             asked,
             supply=asked.supply.with_changes(stock or {}),
-            warehouses=tuple(attrs.evolve(place, open=False) if place.id in shut else place for place in places),
+            warehouses=tuple(evolve(place, open=False) if place.id in shut else place for place in places),
             rules=rules or asked.rules,
         )
     )
@@ -190,12 +191,12 @@ def _allowed(found: Plan, question: Question) -> Plan:
     """Apply what the rules say of a plan that does not send everything."""
     rules = question.rules
     if found.short and rules.partial == "refuse":
-        return attrs.evolve(found, parcels=(), backordered=())
+        return evolve(found, parcels=(), backordered=())
     if not rules.ship_complete:
         return found
     if not found.short:
-        return attrs.evolve(found, parcels=(), backordered=tuple((d.line, d.quantity) for d in question.demands))
-    return attrs.evolve(
+        return evolve(found, parcels=(), backordered=tuple((d.line, d.quantity) for d in question.demands))
+    return evolve(
         found, parcels=(), backordered=(), short=tuple(Shortage(d.line, d.sku, d.quantity, 0) for d in question.demands)
     )
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from orderkit.domain.value import Value
 from orderkit.errors import InvalidInput
 
 Position: TypeAlias = tuple[float, float]
@@ -57,8 +58,7 @@ def distance_km(start: Vector | None, end: Vector | None) -> int:
     return round(EARTH_DIAMETER_KM * asin(min(chord, 1.0)))
 
 
-@attrs.frozen(kw_only=True)
-class Demand:
+class Demand(Value, kw_only=True):
     """Units of one SKU that one line of an order asks for.
 
     `seller` limits the line to that seller's warehouses and to unowned ones; a line without a seller may come from any. A line that is not
@@ -73,7 +73,7 @@ class Demand:
     backorder: bool = False
     tags: frozenset[str] = NO_TAGS
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         if type(self.quantity) is not int or self.quantity < 1:
             raise _invalid("quantity", f"line {self.line} asks for {self.quantity!r} units", "invalid_quantity")
 
@@ -121,14 +121,13 @@ class Destination:
         object.__setattr__(self, "vector", _vector("destination.position", self.position) if self.position else None)
 
 
-@attrs.frozen
-class Supply:
+class Supply(Value):
     """Available units by (SKU, warehouse id). `safety` units of each are never planned; below zero counts as none."""
 
     units: Mapping[tuple[str, str], int]
     safety: int = 0
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         _counted("supply.safety", self.safety, 0)
 
     def available(self, sku: str, warehouse: str) -> int:
@@ -140,8 +139,7 @@ class Supply:
         return Supply({**self.units, **changes}, self.safety)
 
 
-@attrs.frozen(kw_only=True)
-class Rules:
+class Rules(Value, kw_only=True):
     """How the shop wants its orders split.
 
     `line_split` false sends each line from one warehouse at most. `ship_complete` sends all or nothing. `partial` says what happens to
@@ -159,7 +157,7 @@ class Rules:
     objective: tuple[str, ...] = OBJECTIVE
     node_budget: int = 20000
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         if self.max_parcels is not None:
             _counted("rules.max_parcels", self.max_parcels, 1)
         if self.max_distance_km is not None:
@@ -174,16 +172,14 @@ class Rules:
             )
 
 
-@attrs.frozen
-class PlannedParcel:
+class PlannedParcel(Value):
     """What one warehouse sends: (line, quantity) pairs in the order of the lines."""
 
     warehouse: str
     lines: tuple[tuple[int, int], ...]
 
 
-@attrs.frozen
-class Shortage:
+class Shortage(Value):
     """A line that is short: what it asked for, and what of that could be had."""
 
     line: int
@@ -192,8 +188,7 @@ class Shortage:
     available: int
 
 
-@attrs.frozen
-class Reason:
+class Reason(Value):
     """Why a part of a line is where it is: the rule that decided, and the fact it looked at."""
 
     line: int
@@ -209,8 +204,7 @@ class Reason:
         return f"{self.sku}{where}: {self.detail}"
 
 
-@attrs.frozen
-class Rejected:
+class Rejected(Value):
     """Warehouses left out (for some SKUs only, where `skus` names them), the rule that did it, and the fact it looked at."""
 
     warehouses: tuple[str, ...]
@@ -223,8 +217,7 @@ class Rejected:
         return f"{' + '.join(self.warehouses)} {left_out}: {self.detail}"
 
 
-@attrs.frozen(kw_only=True)
-class Question:
+class Question(Value, kw_only=True):
     """All that a plan was made from, kept so that it can be explained and asked again."""
 
     demands: tuple[Demand, ...]

@@ -13,7 +13,6 @@ from datetime import datetime
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import still_ours
 from orderkit.domain.events import Decision, Event, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER
 from orderkit.domain.order import LINES_MAX, Address, DeliveryPreference, Order, OrderLine
 from orderkit.domain.payment import Payment, Tender
@@ -24,6 +23,7 @@ from orderkit.domain.quantities import Line
 from orderkit.domain.saga import AMENDMENT, started
 from orderkit.domain.settling import asked
 from orderkit.domain.shipment import Shipment
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
 

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from orderkit.domain import payment as payments
 from orderkit.domain.cancelling import stock_released, units_cancelled
 from orderkit.domain.events import Decision, Event, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.payment import Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import turned, unpaid_lines, without_run
 from orderkit.domain.settling import settled
+from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
 ASK_AGAIN = (1, 5, 30, 120, 600, 3600)  # seconds until the resolver asks again; the last one repeats

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, StockMove, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import Bucket, Move, counted
 from orderkit.domain.settling import granted, settled
 from orderkit.domain.shipment import Shipment
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
 _WAITING = (Bucket.UNALLOCATED, Bucket.BACKORDERED)

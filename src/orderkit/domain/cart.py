@@ -12,20 +12,16 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-import attrs
-
-from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.money import Money, to_minor
 from orderkit.domain.order import Address, DeliveryPreference, Facts, OrderLine, Policies
 from orderkit.domain.pricing import Charge, Discount, LineOffer, Prices, freeze
+from orderkit.domain.value import Value, evolve, field, field_names
 from orderkit.errors import InvalidInput
 
 QUANTITY_MAX = 1_000_000  # beyond any real line; keeps sums inside 64 bits
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class CartLine:
+class CartLine(Value, kw_only=True):
     """One line of a cart: what, how many, at which price. Amounts in minor units of the cart's currency."""
 
     sku: str
@@ -40,15 +36,13 @@ class CartLine:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Cart:
+class Cart(Value, kw_only=True):
     """What a customer wants to buy and where it goes."""
 
     customer: str
     ship_to: Address
     currency: str = "EUR"
-    delivery: DeliveryPreference = attrs.field(factory=DeliveryPreference)
+    delivery: DeliveryPreference = field(default_factory=DeliveryPreference)
     contact: str = ""
     reference: str = ""
     tax_included: bool = True
@@ -189,8 +183,8 @@ def _each(parts: Iterable[object]) -> list[object]:
 
 def _way(kind: type) -> Callable[[Any], object]:
     """Return the function that makes values of a class canonical."""
-    if attrs.has(kind):
-        name, names = kind.__name__, [field.name for field in attrs.fields(kind)]
+    if (names := field_names(kind)) is not None:
+        name = kind.__name__
         if len(names) == 1:
             return lambda value: (name, _canonical(getattr(value, names[0])))
         fields = attrgetter(*names)

@@ -12,32 +12,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-import attrs
-
-from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.order import Facts, Hold, Order, Refund, SagaRun
 from orderkit.domain.payment import Payment
 from orderkit.domain.quantities import Line, Move, moved
 from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import word
+from orderkit.domain.value import Value, evolve, field
 
 RECORD_SCHEMA = 1
 
 
-@swift
-@attrs.frozen(weakref_slot=False)
-class Event:
+class Event(Value):
     """A fact for the world: `order.placed`, `shipment.delivered`. `data` holds ids, names and numbers, never personal data."""
 
     type: str
-    data: Mapping[str, Any] = attrs.field(factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     schema: int = 1
 
 
-@swift
-@attrs.frozen(weakref_slot=False)
-class StockMove:
+class StockMove(Value):
     """What a decision does to one SKU at one warehouse: units on the shelf, and units promised."""
 
     sku: str
@@ -46,9 +40,7 @@ class StockMove:
     reserved: int = 0
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Stamp:
+class Stamp(Value, kw_only=True):
     """Who did it, when, why, by which command; `correlation` ties what belongs to one request together."""
 
     at: datetime
@@ -58,9 +50,7 @@ class Stamp:
     correlation: str = ""
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Change:
+class Change(Value, kw_only=True):
     """The difference between two versions of an order, part by part. Units are not in it: the moves say them."""
 
     state: str
@@ -78,9 +68,7 @@ class Change:
     findings: tuple[str, ...] = ()
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Record:
+class Record(Value, kw_only=True):
     """One commit of one order in the log: (order, version) is its name and its place in the order of things."""
 
     order_id: str
@@ -100,9 +88,7 @@ class Record:
         return f"{self.order_id}/{self.version}"
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Decision:
+class Decision(Value, kw_only=True):
     """What a command does, before anything has happened: the dry run and the real run read the same value."""
 
     order: Order

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import HOLD, ORDER
 from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
 from orderkit.domain.settling import granted, settled
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
 HOLD_REASONS = frozenset(

@@ -14,11 +14,11 @@ from typing import Any
 
 import attrs
 
+from orderkit.domain.value import Value
 from orderkit.errors import NotAllowed
 
 
-@attrs.frozen
-class Flags:
+class Flags(Value):
     """What a state permits, as data, so that no rule asks "is the state one of…"."""
 
     cancellable: bool = False

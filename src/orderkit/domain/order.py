@@ -10,9 +10,6 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-import attrs
-
-from orderkit.domain.evolving import swift
 from orderkit.domain.lifecycle import HOLD, ORDER, REFUND
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment
 from orderkit.domain.pricing import Prices
@@ -20,14 +17,14 @@ from orderkit.domain.quantities import Line
 from orderkit.domain.refunds import RefundComponent, RefundPolicy
 from orderkit.domain.returns import Return, ReturnPolicy
 from orderkit.domain.shipment import Shipment
+from orderkit.domain.value import Value, field
 from orderkit.errors import InvalidInput, NotAllowed
 
 COUNTRY_LENGTH = 2  # ISO 3166-1 alpha-2
 LINES_MAX = 1_000  # a cart above this is an import or an attack; each commit must stay one readable unit of work
 
 
-@attrs.frozen(kw_only=True)
-class Address:
+class Address(Value, kw_only=True):
     """Where something goes. `country` is the two-letter code."""
 
     street: str
@@ -36,10 +33,10 @@ class Address:
     country: str
     name: str = ""
 
-    def __attrs_post_init__(self) -> None:
-        for field in ("street", "city", "zip"):
-            if not getattr(self, field).strip():
-                raise InvalidInput(f"an address needs its {field}", code="invalid_address", field=field)
+    def __post_init__(self) -> None:
+        for name in ("street", "city", "zip"):
+            if not getattr(self, name).strip():
+                raise InvalidInput(f"an address needs its {name}", code="invalid_address", field=name)
         if len(self.country) != COUNTRY_LENGTH or not self.country.isascii() or not self.country.isupper():
             raise InvalidInput(
                 f"{self.country!r} is no two-letter country code", code="invalid_address", field="country"
@@ -54,9 +51,7 @@ class Service(StrEnum):
     PICKUP = "pickup"
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class DeliveryPreference:
+class DeliveryPreference(Value, kw_only=True):
     """What the customer wishes of the delivery: a service, and perhaps a day before which it must not come."""
 
     service: Service = Service.STANDARD
@@ -64,9 +59,7 @@ class DeliveryPreference:
     note: str = ""
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class OrderLine:
+class OrderLine(Value, kw_only=True):
     """What was ordered on one line, as agreed. `seller` names who sells it where there are several.
 
     More of the same later is a new line: a line's price never changes. `amendment` counts which amendment added it, 0 for the cart.
@@ -84,19 +77,16 @@ class OrderLine:
     amendment: int = 0
 
 
-@attrs.frozen(kw_only=True)
-class Policies:
+class Policies(Value, kw_only=True):
     """The shop's rules as they were when the order was placed; they never change under the customer's feet."""
 
     capture: CaptureMode = CaptureMode.NOW
-    refund: RefundPolicy = attrs.field(factory=RefundPolicy)
-    returns: ReturnPolicy = attrs.field(factory=ReturnPolicy)
+    refund: RefundPolicy = field(default_factory=RefundPolicy)
+    returns: ReturnPolicy = field(default_factory=ReturnPolicy)
     reservation: timedelta = timedelta(minutes=30)
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Facts:
+class Facts(Value, kw_only=True):
     """The document of an order: who, what, where to, at which prices, under which rules."""
 
     customer: str
@@ -104,8 +94,8 @@ class Facts:
     ship_to: Address
     lines: tuple[OrderLine, ...]
     prices: Prices
-    delivery: DeliveryPreference = attrs.field(factory=DeliveryPreference)
-    policies: Policies = attrs.field(factory=Policies)
+    delivery: DeliveryPreference = field(default_factory=DeliveryPreference)
+    policies: Policies = field(default_factory=Policies)
     contact: str = ""
     reference: str = ""
 
@@ -117,8 +107,7 @@ class Facts:
         raise InvalidInput(f"the order has no line {number}", code="unknown_line", field="line")
 
 
-@attrs.frozen(kw_only=True)
-class Refund:
+class Refund(Value, kw_only=True):
     """A decision to give value back: what for, how much, exactly. Money moves by the operations that name it.
 
     `units` are (line number, units) whose value is given back; they count once. `total_minor` may exceed what is paid out, when part of
@@ -136,8 +125,7 @@ class Refund:
     return_id: str | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Hold:
+class Hold(Value, kw_only=True):
     """A reason to wait. An order may have several; nothing is released to a warehouse while one is active."""
 
     id: str
@@ -149,9 +137,7 @@ class Hold:
     released_at: datetime | None = None
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class SagaRun:
+class SagaRun(Value, kw_only=True):
     """Where a durable sequence stands: definition by name and version, step by name, and the way it goes."""
 
     id: str
@@ -163,9 +149,7 @@ class SagaRun:
     reason: str | None = None
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Order:
+class Order(Value, kw_only=True):
     """An order as it stands. `version` counts its commits; `state` is its own axis, the others are derived.
 
     `sought_at` is when stock was last looked for on behalf of units that wait.

@@ -11,10 +11,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-import attrs
-
-from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.lifecycle import OPERATION, PAYMENT
+from orderkit.domain.value import Value, evolve
 from orderkit.errors import NotAllowed
 
 
@@ -38,8 +36,7 @@ class CaptureMode(StrEnum):
 OPEN = ("pending", "unknown")  # states of an operation whose answer is not known yet
 
 
-@attrs.frozen(kw_only=True)
-class Tender:
+class Tender(Value, kw_only=True):
     """How the customer wants to pay a part of the order: a method token, its kind, and an amount (`None`: the rest)."""
 
     method: str
@@ -47,9 +44,7 @@ class Tender:
     amount_minor: int | None = None
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Operation:
+class Operation(Value, kw_only=True):
     """One movement of money asked of a provider.
 
     `saga` is the run that asked for it: a saga compensates only what bears its own id. `refund` and `shipment` say what it is for.
@@ -81,9 +76,7 @@ class Operation:
         return self.state in OPEN
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Payment:
+class Payment(Value, kw_only=True):
     """One tender of an order and everything that was asked of its provider."""
 
     id: str

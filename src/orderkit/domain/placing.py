@@ -13,7 +13,6 @@ from datetime import datetime
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.answering import order_confirmed
 from orderkit.domain.events import Decision, Event, StockMove, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER, REFUND
 from orderkit.domain.money import Money
 from orderkit.domain.order import LINES_MAX, Facts, Order
@@ -23,6 +22,7 @@ from orderkit.domain.quantities import Bucket, Line, Move
 from orderkit.domain.saga import PLACEMENT, started
 from orderkit.domain.settling import asked, granted
 from orderkit.domain.shipment import Shipment
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
 # Cheap to undo first: what a shop keeps itself is given back without asking a bank.

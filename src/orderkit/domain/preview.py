@@ -5,18 +5,16 @@ A preview is made from the very decision that a commit would write; there is no 
 
 from __future__ import annotations
 
-import attrs
-
 from orderkit.domain.events import Decision, Event, Record, StockMove, summed
 from orderkit.domain.messages import messages
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import Move
 from orderkit.domain.status import word
+from orderkit.domain.value import Value
 
 
-@attrs.frozen
-class MoneyMove:
+class MoneyMove(Value):
     """Money that would be asked to move: what kind, over which tender, how much in minor units."""
 
     kind: str
@@ -25,8 +23,7 @@ class MoneyMove:
     amount_minor: int
 
 
-@attrs.frozen(kw_only=True)
-class Preview:
+class Preview(Value, kw_only=True):
     """What would happen. `str()` of it is the dry run as text."""
 
     order_id: str

@@ -14,29 +14,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import attrs
-
-from orderkit.domain.evolving import swift
 from orderkit.domain.money import MINOR_MAX, split
+from orderkit.domain.value import Value
 from orderkit.errors import InvalidInput
 
 CHARGE_KINDS = ("shipping", "fee")
 
 
-@attrs.frozen
-class Discount:
+class Discount(Value):
     """So much off the order, or off the lines with the given numbers."""
 
     name: str
     amount_minor: int
     lines: tuple[int, ...] | None = None
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         _whole(self.amount_minor, f"the discount {self.name!r}", "discounts")
 
 
-@attrs.frozen
-class Charge:
+class Charge(Value):
     """Something to pay beside the goods: `shipping` or a `fee`. Its tax is in the amount where prices include tax."""
 
     name: str
@@ -44,7 +40,7 @@ class Charge:
     tax_minor: int = 0
     kind: str = "shipping"
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         if self.kind not in CHARGE_KINDS:
             raise InvalidInput(
                 f"{self.kind!r} is no kind of charge; it is {' or '.join(CHARGE_KINDS)}", field="charges"
@@ -53,8 +49,7 @@ class Charge:
         _whole(self.tax_minor, f"the tax of the charge {self.name!r}", "charges")
 
 
-@attrs.frozen(kw_only=True)
-class LineOffer:
+class LineOffer(Value, kw_only=True):
     """What the host asks for a line. Discount and tax are for all its units; the tax is of the discounted price."""
 
     line: int
@@ -64,7 +59,7 @@ class LineOffer:
     discount_minor: int = 0
     tax_minor: int = 0
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         if type(self.quantity) is not int or self.quantity <= 0:
             raise InvalidInput(
                 f"{self.quantity!r} of {self.sku} is no number of units", code="invalid_quantity", field="quantity"
@@ -74,8 +69,7 @@ class LineOffer:
         _whole(self.tax_minor, f"the tax of {self.sku}", "tax")
 
 
-@attrs.frozen(kw_only=True)
-class UnitsValue:
+class UnitsValue(Value, kw_only=True):
     """What some units of a line are worth, in minor units: gross - discount (+ tax on top) = payable = net + tax.
 
     Gross, payable, tax, shipping and fee are never below zero. Discount and net are differences of those:
@@ -92,9 +86,7 @@ class UnitsValue:
     fee_minor: int
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class LinePrice:
+class LinePrice(Value, kw_only=True):
     """What was agreed for one line, in minor units for all of its units together.
 
     `payable_minor` is what the customer pays for the goods, tax included either way. `shares` names what the order's
@@ -146,9 +138,7 @@ class LinePrice:
         )
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Prices:
+class Prices(Value, kw_only=True):
     """The frozen prices of an order. The total is the sum over the lines of payable, shipping and fee, exactly."""
 
     tax_included: bool

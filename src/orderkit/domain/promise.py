@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
-import attrs
-
 from orderkit.domain.order import DeliveryPreference, Service
 from orderkit.domain.shipment import Promise
+from orderkit.domain.value import Value
 from orderkit.errors import InvalidInput
 
 _TRANSIT_DAYS: dict[Service, tuple[int, int]] = {
@@ -21,8 +20,7 @@ _TRANSIT_DAYS: dict[Service, tuple[int, int]] = {
 }
 
 
-@attrs.frozen(kw_only=True)
-class Handling:
+class Handling(Value, kw_only=True):
     """How warehouses work: at which hour of which days they begin, and how long a customer has at least to change an order."""
 
     cutoff: time = time(15, 0)
@@ -30,7 +28,7 @@ class Handling:
     holidays: frozenset[date] = frozenset()
     grace: timedelta = timedelta(minutes=30)
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         if not self.workdays & frozenset(range(7)):
             raise InvalidInput("a warehouse works on some day of the week, 0 (Monday) to 6", field="workdays")
 

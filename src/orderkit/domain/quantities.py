@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import IntEnum
 
-import attrs
-
-from orderkit.domain.evolving import swift
+from orderkit.domain.value import Value
 from orderkit.errors import NotAllowed
 
 
@@ -62,9 +60,7 @@ LEGAL: dict[Bucket | None, frozenset[Bucket | None]] = {
 }
 
 
-@swift
-@attrs.frozen(weakref_slot=False)
-class Move:
+class Move(Value):
     """One row of the quantity ledger: `quantity` units of a line go from one bucket to another.
 
     `cause` is the id of the shipment or return that the units belong to, if any.
@@ -77,9 +73,7 @@ class Move:
     cause: str | None = None
 
 
-@swift
-@attrs.frozen(weakref_slot=False)
-class Line:
+class Line(Value):
     """A line's units: how many were ordered, and where they are now."""
 
     number: int

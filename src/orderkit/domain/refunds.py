@@ -16,6 +16,7 @@ import attrs
 
 from orderkit.domain.money import split
 from orderkit.domain.pricing import LinePrice, Prices, units_value
+from orderkit.domain.value import Value
 from orderkit.errors import InvalidInput, NotAllowed
 
 WHOLE = 10_000  # basis points of an undiminished value
@@ -91,8 +92,7 @@ class RefundPolicy:
         )
 
 
-@attrs.frozen(kw_only=True)
-class RefundComponent:
+class RefundComponent(Value, kw_only=True):
     """One part of a refund: item, tax, shipping, fee, restocking_fee, label_cost, goodwill; what is kept is below zero.
 
     An `informational` component says what an item's amount contains and does not count: tax that the prices include.
@@ -108,16 +108,14 @@ class RefundComponent:
     informational: bool = False
 
 
-@attrs.frozen
-class RefundQuote:
+class RefundQuote(Value):
     """What a refund gives back, part by part. The total sums the components that count; it is never below zero."""
 
     components: tuple[RefundComponent, ...]
     total_minor: int
 
 
-@attrs.frozen
-class TenderBalance:
+class TenderBalance(Value):
     """What may still be refunded to one tender."""
 
     payment_id: str

@@ -10,10 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.events import Decision, Event, StockMove, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import Bucket, Move, counted
@@ -29,11 +26,11 @@ from orderkit.domain.returns import (
     ReturnItem,
 )
 from orderkit.domain.settling import granted, settled
+from orderkit.domain.value import Value, evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
 
-@attrs.frozen(kw_only=True)
-class Eligibility:
+class Eligibility(Value, kw_only=True):
     """How many units of a line may come back now, until when, and why no more."""
 
     line: int

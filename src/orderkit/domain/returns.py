@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import attrs
-
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.value import Value
 
 
 class Grade(StrEnum):
@@ -46,8 +45,7 @@ DEFAULT_DISPOSITIONS: dict[Grade, Disposition] = {
 }
 
 
-@attrs.frozen(kw_only=True)
-class ReturnPolicy:
+class ReturnPolicy(Value, kw_only=True):
     """The shop's rules for returns, frozen with the order.
 
     `window` counts from the delivery of the shipment that brought the unit; `expires_after` is how long an authorized return may stay
@@ -60,8 +58,7 @@ class ReturnPolicy:
     final_sale: frozenset[str] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
-class ReturnItem:
+class ReturnItem(Value, kw_only=True):
     """Units of one line that the customer wants to send back, and how many have arrived."""
 
     line: int
@@ -70,8 +67,7 @@ class ReturnItem:
     received: int = 0
 
 
-@attrs.frozen(kw_only=True)
-class Graded:
+class Graded(Value, kw_only=True):
     """Units of one line in one receipt, all of one grade and one fate."""
 
     line: int
@@ -80,8 +76,7 @@ class Graded:
     disposition: Disposition
 
 
-@attrs.frozen(kw_only=True)
-class Receipt:
+class Receipt(Value, kw_only=True):
     """One parcel of a return, opened at a warehouse. `refund` is the id of the refund that it granted, if any."""
 
     id: str
@@ -91,8 +86,7 @@ class Receipt:
     refund: str | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Return:
+class Return(Value, kw_only=True):
     """Goods on their way back: what was asked for, what came, and until when the rest is expected."""
 
     id: str

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import attrs
-
-from orderkit.domain.evolving import evolve
 from orderkit.domain.order import Order, SagaRun
+from orderkit.domain.value import Value, evolve
 from orderkit.errors import Misconfigured, NotAllowed
 
 
-@attrs.frozen
-class Step:
+class Step(Value):
     """One step of a saga and what undoes it; a step without compensation leaves nothing to undo."""
 
     name: str
     compensation: str | None = None
 
 
-@attrs.frozen
-class Saga:
+class Saga(Value):
     """A durable sequence, as a definition."""
 
     name: str

@@ -15,12 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.pricing import units_value
 from orderkit.domain.refunds import Grading, RefundComponent, TenderBalance, quote, spread
+from orderkit.domain.value import evolve
 
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-import attrs
-
-from orderkit.domain.evolving import swift
 from orderkit.domain.lifecycle import SHIPMENT
+from orderkit.domain.value import Value
 
 
 class CarrierStatus(StrEnum):
@@ -45,8 +43,7 @@ RANK: dict[CarrierStatus, int] = {
 }
 
 
-@attrs.frozen(kw_only=True)
-class Scan:
+class Scan(Value, kw_only=True):
     """One thing a carrier said about a parcel. `id` is the carrier's own name for it and makes repeats visible."""
 
     id: str
@@ -55,9 +52,7 @@ class Scan:
     place: str | None = None
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Promise:
+class Promise(Value, kw_only=True):
     """When the customer may expect a shipment: it leaves by `ships_by` and arrives between the two days."""
 
     ships_by: datetime
@@ -65,9 +60,7 @@ class Promise:
     arrives_until: date
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Shipment:
+class Shipment(Value, kw_only=True):
     """Units of an order that leave one warehouse together.
 
     `lines` are (line number, units). `cutoff_at` is the point of no return: from then on the warehouse works on it. `asked_at` is when

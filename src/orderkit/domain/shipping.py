@@ -12,7 +12,6 @@ from datetime import datetime
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import shrunk
 from orderkit.domain.events import Decision, Event, StockMove, decided
-from orderkit.domain.evolving import evolve
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
@@ -22,6 +21,7 @@ from orderkit.domain.quantities import Bucket, Move
 from orderkit.domain.saga import unpaid_lines
 from orderkit.domain.settling import captures, granted, settled, shipment_value
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment, folded
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
 

@@ -6,14 +6,12 @@ A small table in the tests says what each mix of units reads as, and the STATUS 
 
 from __future__ import annotations
 
-import attrs
-
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import FORWARD, Bucket
+from orderkit.domain.value import Value
 
 
-@attrs.frozen
-class Axes:
+class Axes(Value):
     """The independent statuses: what happens to the order, the goods, the money, the returns, and whether it is on hold."""
 
     lifecycle: str

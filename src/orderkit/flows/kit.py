@@ -6,15 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-import attrs
-
 from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
-from orderkit.domain.evolving import evolve, swift
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.value import Value, evolve
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
 from orderkit.ports.clock import Now
 from orderkit.ports.settings import ReadSettings, Settings
@@ -39,9 +37,7 @@ Decide: TypeAlias = Callable[[Order, datetime], Decision]
 DecideWithPlan: TypeAlias = Callable[[Order, datetime, Plan, Settings], Decision]
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class Caller:
+class Caller(Value, kw_only=True):
     """Who asks, on behalf of which principal, with which idempotency key and correlation id.
 
     A caller that goes on with the order itself keeps workers off it for a moment (`goes_on`); a worker holds a lease.
@@ -255,9 +251,7 @@ def waiting(order: Order, bucket: Bucket, *, backorder: bool | None = None) -> t
 def demand_for(order: Order, units: Mapping[int, int], *, backorder: bool | None = None) -> tuple[Demand, ...]:
     """Return what the planner is asked for some units of an order's lines."""
     return tuple(
-        attrs.evolve(
-            demand, quantity=units[demand.line], backorder=demand.backorder if backorder is None else backorder
-        )
+        evolve(demand, quantity=units[demand.line], backorder=demand.backorder if backorder is None else backorder)
         for demand in demand_of(order.facts.lines)
         if units.get(demand.line, 0) > 0
     )

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-import attrs
-
 from orderkit.domain.cart import Cart
-from orderkit.domain.evolving import swift
 from orderkit.domain.money import to_minor
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Tender
 from orderkit.domain.placing import divided, paid_again, placed
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.value import Value
 from orderkit.errors import Conflict
 from orderkit.flows.advancing import advanced, answered_by_the_winner
 from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, spent_on, waiting
@@ -28,9 +26,7 @@ from orderkit.ports.store import Committed, DuplicateKey, OutOfStock
 PayWith = str | Tender | Sequence[Tender]
 
 
-@swift
-@attrs.frozen(weakref_slot=False)
-class Accepted:
+class Accepted(Value):
     """The order is durable, or will be with the host's COMMIT; `replayed` says that an earlier request with the key made it."""
 
     order: Order

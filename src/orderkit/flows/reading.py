@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import attrs
-
 from orderkit.domain.actions import Action, actions
 from orderkit.domain.agenda import PARKED, Task, due
 from orderkit.domain.cart import Cart, CartLine
@@ -17,13 +15,13 @@ from orderkit.domain.order import Order
 from orderkit.domain.returns import Return
 from orderkit.domain.settling import granted
 from orderkit.domain.status import Axes, axes, word
+from orderkit.domain.value import Value, evolve, field
 from orderkit.flows.kit import loaded
 from orderkit.ports.clock import Now
 from orderkit.ports.store import FindOrders, OrderQuery, Page, ReadRecords, ReadStock, StockLevel
 
 
-@attrs.frozen
-class Entry:
+class Entry(Value):
     """One line of a timeline: what happened, when, by whom, why. `text` is for people, `data` has the same exactly."""
 
     at: datetime
@@ -32,11 +30,10 @@ class Entry:
     text: str
     status: str
     reason: str = ""
-    data: Mapping[str, Any] = attrs.field(factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
-@attrs.frozen
-class Timeline:
+class Timeline(Value):
     """Everything that happened to an order, oldest first. `str()` of it is readable text."""
 
     order_id: str
@@ -49,8 +46,7 @@ class Timeline:
         )
 
 
-@attrs.frozen(kw_only=True)
-class Why:
+class Why(Value, kw_only=True):
     """Where an order stands, what it waits for, and what to do. `text` is one paragraph of plain words."""
 
     order_id: str
@@ -196,7 +192,7 @@ async def cart_of(order_id: str) -> Cart:
         customer=facts.customer,
         ship_to=facts.ship_to,
         currency=facts.currency,
-        delivery=attrs.evolve(facts.delivery, not_before=None),
+        delivery=evolve(facts.delivery, not_before=None),
         contact=facts.contact,
         tax_included=facts.prices.tax_included,
     )
@@ -214,7 +210,7 @@ async def cart_of(order_id: str) -> Cart:
         )
         for line in facts.lines
     )
-    return attrs.evolve(cart, lines=lines)
+    return evolve(cart, lines=lines)
 
 
 def expected_refund(order: Order, found: Return) -> int:

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import attrs
-
 from orderkit.domain.agenda import ROLES, TaskKind
 from orderkit.domain.events import Decision, Record
 from orderkit.domain.expiring import parked
 from orderkit.domain.order import Order
+from orderkit.domain.value import Value, evolve
 from orderkit.errors import OrderkitError
 from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import WORKER, Caller, changed, loaded
@@ -45,8 +44,7 @@ class Worked(StrEnum):
     PARKED = "parked"
 
 
-@attrs.frozen(kw_only=True)
-class Relayed:
+class Relayed(Value, kw_only=True):
     """What one round of the relay did. `last` is where the next one goes on; `error` is the last one of a reaction."""
 
     taken: int = 0
@@ -55,8 +53,7 @@ class Relayed:
     error: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class Swept:
+class Swept(Value, kw_only=True):
     """What one sweep did."""
 
     claimed: int = 0
@@ -110,7 +107,7 @@ async def claim(roles: Iterable[str], limit: int, *, lease_seconds: float = LEAS
 
 async def work_on(lease: Lease) -> Worked:
     """Go on with one claimed order; an error is kept with it, and it is due again later."""
-    caller = attrs.evolve(WORKER, lease=lease)
+    caller = evolve(WORKER, lease=lease)
     try:
         before = await loaded(lease.order_id)
         if lease.attempts > ATTEMPTS_MAX:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-import attrs
+from orderkit.domain.value import Value
 
 
-@attrs.frozen
-class Finding:
+class Finding(Value):
     """One thing that is wrong: where, and what."""
 
     order_id: str
@@ -26,8 +25,7 @@ class Finding:
         return f"{where}: {self.problem}"
 
 
-@attrs.frozen
-class Head:
+class Head(Value):
     """Where the chain of an order ended at some time: the hash of its record of that version."""
 
     order_id: str

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-import attrs
-
 from orderkit.domain.events import Record
 from orderkit.ports.effect import Outside
 
 
-@attrs.frozen
 class Publish(Outside[None]):
     """Publish these records. Records of one order are in the order of their versions; a repeat has the same (order, version)."""
 

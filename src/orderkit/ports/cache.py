@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-import attrs
-
 from orderkit.ports.effect import Outside
 
 
-@attrs.frozen
 class Remember(Outside[None]):
     """Keep these entries for `seconds`."""
 
@@ -18,14 +15,12 @@ class Remember(Outside[None]):
     seconds: int
 
 
-@attrs.frozen
 class Recall(Outside["str | None"]):
     """The entry under that key, if it is still there."""
 
     key: str
 
 
-@attrs.frozen
 class Forget(Outside[None]):
     """Drop these entries."""
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-import attrs
-
 from orderkit.domain.order import Address
 from orderkit.domain.shipment import Scan
+from orderkit.domain.value import Value
 from orderkit.ports.effect import Outside
 from orderkit.ports.payments import Refused, Unknown
 
 
-@attrs.frozen(kw_only=True)
-class Booked:
+class Booked(Value, kw_only=True):
     """The carrier expects the parcel."""
 
     carrier: str
@@ -26,8 +24,7 @@ class Booked:
 CarrierAnswer: TypeAlias = "Booked | Refused | Unknown"
 
 
-@attrs.frozen(kw_only=True)
-class BookParcel(Outside[CarrierAnswer]):
+class BookParcel(Outside[CarrierAnswer], kw_only=True):
     """Book one parcel under our own key, once however often it is asked. `back` books the customer's way to the warehouse."""
 
     key: str
@@ -40,8 +37,7 @@ class BookParcel(Outside[CarrierAnswer]):
     back: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class CancelParcel(Outside["Booked | Refused | Unknown"]):
+class CancelParcel(Outside["Booked | Refused | Unknown"], kw_only=True):
     """Void the label of a parcel that has not been picked up."""
 
     key: str
@@ -50,8 +46,7 @@ class CancelParcel(Outside["Booked | Refused | Unknown"]):
     at: datetime
 
 
-@attrs.frozen(kw_only=True)
-class TrackParcel(Outside["tuple[Scan, ...]"]):
+class TrackParcel(Outside["tuple[Scan, ...]"], kw_only=True):
     """Everything that the carrier has said of a parcel until `at`."""
 
     carrier: str
@@ -59,8 +54,7 @@ class TrackParcel(Outside["tuple[Scan, ...]"]):
     at: datetime
 
 
-@attrs.frozen(kw_only=True)
-class CarrierCapabilities:
+class CarrierCapabilities(Value, kw_only=True):
     """What a carrier adapter can do."""
 
     cancel: bool = True

@@ -5,17 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-import attrs
-
 from orderkit.ports.effect import Inside, Outside
 
 
-@attrs.frozen
 class Now(Inside[datetime]):
     """The time of the shop's clock, aware, in UTC. Business deadlines compare with this."""
 
 
-@attrs.frozen
 class NewId(Inside[str]):
     """A fresh id whose order follows the shop's clock: a UUIDv7 as text."""
 
@@ -34,7 +30,6 @@ class Ids(Protocol):
         """Return a fresh UUIDv7 as 32 hexadecimal digits with hyphens; it begins with the time."""
 
 
-@attrs.frozen
 class Pause(Outside[None]):
     """Wait for so long, in real time: somebody else is about to answer."""
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import attrs
-
 from orderkit.domain.order import Order
 from orderkit.ports.effect import Outside
 
 
-@attrs.frozen(kw_only=True)
-class MakeDocument(Outside[str]):
+class MakeDocument(Outside[str], kw_only=True):
     """Make a document of that kind (`invoice`, `credit_memo`, `return_label`) for the order and answer its URL.
 
     The same `id` gives the same document again.
@@ -22,7 +19,6 @@ class MakeDocument(Outside[str]):
     order: Order
 
 
-@attrs.frozen
 class ReadDocument(Outside["bytes | None"]):
     """The bytes of the document with that URL."""
 

@@ -11,8 +11,7 @@ import contextvars
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import attrs
-
+from orderkit.domain.value import Value
 from orderkit.errors import FlowMisused
 
 A = TypeVar("A")
@@ -24,10 +23,8 @@ STEPPED: Any = object()
 driver: contextvars.ContextVar[Any] = contextvars.ContextVar("orderkit_driver", default=None)
 
 
-class Effect(Generic[A_co]):
+class Effect(Value, Generic[A_co]):
     """Something that a flow wants of the world; awaiting it gives the answer."""
-
-    __slots__ = ()
 
     def __await__(self) -> Generator[Any, Any, A_co]:
         current: Callable[[Any], Any] | None = driver.get()
@@ -44,16 +41,11 @@ class Effect(Generic[A_co]):
 class Inside(Effect[A_co]):
     """An effect that the store answers; it can run in a transaction that the host has open."""
 
-    __slots__ = ()
-
 
 class Outside(Effect[A_co]):
     """An effect that leaves the process: a provider, a carrier, a bus. Never inside a transaction."""
 
-    __slots__ = ()
 
-
-@attrs.frozen
 class All(Effect[tuple[Any, ...]]):
     """Several effects at once, none of them a commit. Answers come in the same order; errors are raised after all have answered."""
 

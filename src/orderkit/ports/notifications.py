@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import attrs
-
 from orderkit.ports.effect import Outside
 
 
-@attrs.frozen(kw_only=True)
-class Notify(Outside[None]):
+class Notify(Outside[None], kw_only=True):
     """Tell the customer. `id` makes a repeat visible to the channel; `template` names the text, `data` fills it."""
 
     id: str

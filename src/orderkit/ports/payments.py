@@ -5,29 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-import attrs
-
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.value import Value
 from orderkit.ports.effect import Outside
 
 
-@attrs.frozen
-class Confirmed:
+class Confirmed(Value):
     """The provider did it; `reference` is its own name for what it did. An authorization may carry an expiry."""
 
     reference: str
     expires_at: datetime | None = None
 
 
-@attrs.frozen
-class Refused:
+class Refused(Value):
     """The provider definitely did not do it, and why: `declined`, `insufficient_funds`, `not_found` and the like."""
 
     reason: str
 
 
-@attrs.frozen
-class Unknown:
+class Unknown(Value):
     """Nobody knows whether it happened. The amount stays held until somebody does."""
 
     reason: str = "no answer"
@@ -36,8 +32,7 @@ class Unknown:
 PaymentAnswer: TypeAlias = "Confirmed | Refused | Unknown"
 
 
-@attrs.frozen(kw_only=True)
-class MoveMoney(Outside[PaymentAnswer]):
+class MoveMoney(Outside[PaymentAnswer], kw_only=True):
     """Do this once per key, however often it is asked. Amount in minor units of `currency`.
 
     `payment` names the tender at our side; captures, voids and refunds refer to it.
@@ -54,8 +49,7 @@ class MoveMoney(Outside[PaymentAnswer]):
     at: datetime
 
 
-@attrs.frozen(kw_only=True)
-class AskPayment(Outside[PaymentAnswer]):
+class AskPayment(Outside[PaymentAnswer], kw_only=True):
     """What became of the operation with that key? `Refused("not_found")` means: definitely never happened, nor will it."""
 
     key: str
@@ -63,8 +57,7 @@ class AskPayment(Outside[PaymentAnswer]):
     at: datetime
 
 
-@attrs.frozen(kw_only=True)
-class PaymentCapabilities:
+class PaymentCapabilities(Value, kw_only=True):
     """What a provider can do; the contract suite tests what is claimed, and that what is not claimed is refused."""
 
     authorize: bool = True

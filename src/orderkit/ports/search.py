@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-import attrs
-
+from orderkit.domain.value import Value, field
 from orderkit.ports.effect import Outside
 
 
-@attrs.frozen
 class Index(Outside[None]):
     """Put these documents into the index; each has `id` and `version`, and an older version never replaces a newer one."""
 
     documents: tuple[Mapping[str, Any], ...]
 
 
-@attrs.frozen(kw_only=True)
-class SearchQuery:
+class SearchQuery(Value, kw_only=True):
     """Words over product names, SKUs and addresses, with exact filters; `aggregate` counts by one field."""
 
     text: str = ""
-    filters: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     placed_from: str | None = None
     placed_until: str | None = None
     aggregate: str | None = None
@@ -30,16 +27,14 @@ class SearchQuery:
     offset: int = 0
 
 
-@attrs.frozen
-class Found:
+class Found(Value):
     """Order ids, best first, how many there are in all, and counts of the aggregated field."""
 
     ids: tuple[str, ...]
     total: int
-    counts: Mapping[str, int] = attrs.field(factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
-@attrs.frozen
 class Search(Outside[Found]):
     """Ask the index."""
 

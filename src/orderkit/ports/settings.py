@@ -6,25 +6,23 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 
-import attrs
-
 from orderkit.domain.allocation import Rules, Warehouse
 from orderkit.domain.order import Policies
 from orderkit.domain.promise import Handling
+from orderkit.domain.value import Value, field
 from orderkit.ports.effect import Inside
 
 
-@attrs.frozen(kw_only=True)
-class Settings:
+class Settings(Value, kw_only=True):
     """The shop's own rules. `handling` is by warehouse id, `*` for all others; a warehouse that is not listed has the defaults.
 
     `reacts` says whether the relay of this process also sends messages, makes documents and indexes; with a broker its consumers do.
     """
 
-    warehouses: Mapping[str, Warehouse] = attrs.field(factory=dict)
-    rules: Rules = attrs.field(factory=Rules)
-    handling: Mapping[str, Handling] = attrs.field(factory=lambda: {"*": Handling()})
-    policies: Policies = attrs.field(factory=Policies)
+    warehouses: Mapping[str, Warehouse] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
+    handling: Mapping[str, Handling] = field(default_factory=lambda: {"*": Handling()})
+    policies: Policies = field(default_factory=Policies)
     replan_max: int = 3
     retry_max: int = 50
     answer_within: timedelta = timedelta(seconds=2)
@@ -42,6 +40,5 @@ def _undescribed(id_: str) -> Warehouse:
     return Warehouse(id_)
 
 
-@attrs.frozen
 class ReadSettings(Inside[Settings]):
     """The shop's rules as they are now."""

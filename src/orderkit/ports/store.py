@@ -11,18 +11,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
-import attrs
-
 from orderkit.domain.events import Record, StockMove
-from orderkit.domain.evolving import swift
 from orderkit.domain.order import Order
+from orderkit.domain.value import Value
 from orderkit.errors import OrderkitError
 from orderkit.ports.effect import Inside
 
 
-@swift
-@attrs.frozen(kw_only=True, weakref_slot=False)
-class KeyClaim:
+class KeyClaim(Value, kw_only=True):
     """An idempotency key with the fingerprint of its request. Scope: principal and operation."""
 
     principal: str
@@ -31,8 +27,7 @@ class KeyClaim:
     fingerprint: str
 
 
-@attrs.frozen(kw_only=True)
-class Lease:
+class Lease(Value, kw_only=True):
     """A worker's right to an order until a time of the store's own clock. Every write checks the token.
 
     A commit ends the lease and resets the attempts, unless it leaves something to do at once (`due_at` not after the record's time): then the
@@ -48,37 +43,32 @@ class Lease:
 # ---- answers to a commit
 
 
-@attrs.frozen
-class Committed:
+class Committed(Value):
     """All of it is durable."""
 
     version: int
 
 
-@attrs.frozen
-class VersionConflict:
+class VersionConflict(Value):
     """The stored order is not the one that the decision was made from. Nothing was written."""
 
     stored_version: int
 
 
-@attrs.frozen
-class DuplicateKey:
+class DuplicateKey(Value):
     """The key was claimed before. Nothing was written; `order_id` is what it stands for."""
 
     order_id: str
     fingerprint: str
 
 
-@attrs.frozen
-class OutOfStock:
+class OutOfStock(Value):
     """A guard held: the stock moves would take more than there is. Nothing was written. Items are (sku, warehouse)."""
 
     short: tuple[tuple[str, str], ...]
 
 
-@attrs.frozen
-class LeaseLost:
+class LeaseLost(Value):
     """Another worker has taken the order over. Nothing was written."""
 
 
@@ -88,8 +78,7 @@ CommitAnswer: TypeAlias = "Committed | VersionConflict | DuplicateKey | OutOfSto
 # ---- effects
 
 
-@attrs.frozen(kw_only=True)
-class Commit(Inside[CommitAnswer]):
+class Commit(Inside[CommitAnswer], kw_only=True):
     """The atomic write as a value. `before` is `None` for a new order; `due_at` and `due_for` index what the order waits for."""
 
     before: Order | None
@@ -106,14 +95,12 @@ class Commit(Inside[CommitAnswer]):
         return self.record.stock
 
 
-@attrs.frozen
 class Load(Inside["Order | None"]):
     """The order with that id as the primary has it, or nothing."""
 
     order_id: str
 
 
-@attrs.frozen
 class FindKey(Inside["DuplicateKey | None"]):
     """What an idempotency key stands for, if it was claimed."""
 
@@ -122,15 +109,13 @@ class FindKey(Inside["DuplicateKey | None"]):
     key: str
 
 
-@attrs.frozen
 class ReadSupply(Inside[Mapping[tuple[str, str], int]]):
     """Units available (on hand less reserved) by SKU and warehouse, for the SKUs asked; no row means not stocked there."""
 
     skus: tuple[str, ...]
 
 
-@attrs.frozen
-class StockLevel:
+class StockLevel(Value):
     """One SKU at one warehouse: on the shelf, promised of it, and ever received (initial stock and deliveries, restocked returns not)."""
 
     sku: str
@@ -140,14 +125,12 @@ class StockLevel:
     received: int
 
 
-@attrs.frozen
 class ReadStock(Inside[tuple[StockLevel, ...]]):
     """The stock levels of the SKUs asked, or of all."""
 
     skus: tuple[str, ...] = ()
 
 
-@attrs.frozen
 class PutStock(Inside[None]):
     """Goods arrive or are counted off: `quantity` is added to what is on hand, guarded so that promises stay covered.
 
@@ -162,15 +145,13 @@ class PutStock(Inside[None]):
     at: datetime
 
 
-@attrs.frozen
 class ReadRecords(Inside[tuple[Record, ...]]):
     """The log of one order, oldest first."""
 
     order_id: str
 
 
-@attrs.frozen(kw_only=True)
-class OrderQuery:
+class OrderQuery(Value, kw_only=True):
     """A search over what is stored. All given conditions hold together; `cursor` goes on after the last page."""
 
     customer: str | None = None
@@ -187,8 +168,7 @@ class OrderQuery:
     cursor: str | None = None
 
 
-@attrs.frozen
-class OrderSummary:
+class OrderSummary(Value):
     """One row of a list of orders. Money in minor units of `currency`."""
 
     id: str
@@ -206,22 +186,19 @@ class OrderSummary:
     parked: bool = False
 
 
-@attrs.frozen
-class Page:
+class Page(Value):
     """Orders, newest first, and the cursor of the next page, if there is one."""
 
     items: tuple[OrderSummary, ...]
     cursor: str | None = None
 
 
-@attrs.frozen
 class FindOrders(Inside[Page]):
     """A page of orders."""
 
     query: OrderQuery
 
 
-@attrs.frozen
 class ClaimDue(Inside[tuple[Lease, ...]]):
     """Take up to `limit` orders that are due by `now` and that nobody holds, for `lease_seconds` of the store's own clock.
 
@@ -236,7 +213,6 @@ class ClaimDue(Inside[tuple[Lease, ...]]):
     attempts_max: int = 20
 
 
-@attrs.frozen
 class GiveUp(Inside[None]):
     """Hand a claimed order back unchanged. `error` is kept for whoever looks.
 
@@ -249,7 +225,6 @@ class GiveUp(Inside[None]):
     error: str = ""
 
 
-@attrs.frozen
 class TakeOutbox(Inside[tuple[Record, ...]]):
     """Up to `limit` records that no relay has published, oldest first within each order, claimed for `lease_seconds`.
 
@@ -262,15 +237,13 @@ class TakeOutbox(Inside[tuple[Record, ...]]):
     after: str = ""
 
 
-@attrs.frozen
 class MarkPublished(Inside[None]):
     """These records (order id, version) are published. It needs no token: whoever says it has published them, however late it says so."""
 
     ids: tuple[tuple[str, int], ...]
 
 
-@attrs.frozen(kw_only=True)
-class Message:
+class Message(Value, kw_only=True):
     """A raw message from outside: a webhook. `id` is the sender's own, unique for `source`; a repeat is recognized by it."""
 
     source: str
@@ -282,14 +255,12 @@ class Message:
     attempts: int = 0
 
 
-@attrs.frozen
 class KeepMessage(Inside[bool]):
     """Keep a message in the inbox; the answer says whether it is new."""
 
     message: Message
 
 
-@attrs.frozen
 class TakeMessages(Inside[tuple[Message, ...]]):
     """Up to `limit` kept messages that wait and are due by `now`, oldest first, taken for `lease_seconds`.
 
@@ -301,7 +272,6 @@ class TakeMessages(Inside[tuple[Message, ...]]):
     lease_seconds: float = 30.0
 
 
-@attrs.frozen
 class SettleMessage(Inside[None]):
     """A message is applied (`retry_at` is nothing), or waits until `retry_at` because it matches nothing yet.
 
@@ -315,8 +285,7 @@ class SettleMessage(Inside[None]):
     attempts: int = 0
 
 
-@attrs.frozen(kw_only=True)
-class StoreCapabilities:
+class StoreCapabilities(Value, kw_only=True):
     """What a store can do beyond the contract; the contract suite and the runtime read it."""
 
     durable: bool = False

@@ -13,6 +13,7 @@ from orderkit.domain.events import Record, replayed
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import check
 from orderkit.domain.status import word
+from orderkit.domain.value import as_dict
 from orderkit.errors import NotAllowed
 from orderkit.replay.reckoning import StoredOrder, StoredRefund
 from orderkit.replay.report import Check
@@ -112,5 +113,5 @@ def _log(order: Order, records: Sequence[Record]) -> str:
     told = replayed(records, order.facts)
     if told == order:
         return ""
-    fields = [field.name for field in attrs.fields(Order) if getattr(told, field.name) != getattr(order, field.name)]
+    fields = [name for name, value in as_dict(order).items() if getattr(told, name) != value]
     return f"the log tells other {', '.join(fields)}"

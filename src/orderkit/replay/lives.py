@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-import attrs
-
 from orderkit import Address, Caller, Cart, Order, OrderkitError, flows
 from orderkit.domain.cart import CartLine
 from orderkit.domain.pricing import Charge
 from orderkit.domain.returns import Disposition, Grade, Graded
 from orderkit.domain.shipment import Shipment
+from orderkit.domain.value import evolve
 from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import loaded
 from orderkit.ports.store import FindKey, Load
@@ -53,7 +52,7 @@ async def placed(planned: PlannedOrder, order_id: str) -> Order:
     known = await Load(order_id)
     if known is not None:
         return await advanced(known, CALLER) if known.state == "placed" else known
-    accepted = await flows.place(cart_of(planned), "pm_visa", attrs.evolve(CALLER, key=planned.key))
+    accepted = await flows.place(cart_of(planned), "pm_visa", evolve(CALLER, key=planned.key))
     return await advanced(accepted.order, CALLER) if accepted.order.state == "placed" else accepted.order
 
 
@@ -99,7 +98,7 @@ async def taken_back(planned: PlannedReturn, order_id: str) -> Order | None:
     if order is None or order.state not in ("confirmed", "cancelled"):
         return None
     units: dict[str | int, int] = {row.line: row.quantity for row in planned.units}
-    caller = attrs.evolve(CALLER, key=planned.key)
+    caller = evolve(CALLER, key=planned.key)
     if await FindKey(CALLER.principal, "cancel", planned.key):  # an earlier run decided and did it
         return order
     if await FindKey(CALLER.principal, "request_return", planned.key):
@@ -132,7 +131,7 @@ async def _returned(planned: PlannedReturn, order_id: str, units: dict[str | int
         order_id,
         found.id,
         graded,
-        attrs.evolve(CALLER, key=f"{planned.key}:receipt"),
+        evolve(CALLER, key=f"{planned.key}:receipt"),
         warehouse=stocking_of(planned.units[0].sku).main,
         reason=credit_reason(planned.credit),
         deduction_minor=planned.deduction_minor,
@@ -166,7 +165,7 @@ async def given_back(planned: PlannedGoodwill, order_id: str) -> Order | None:
     refund = flows.refund(
         order_id,
         planned.amount_minor,
-        attrs.evolve(CALLER, key=planned.key),
+        evolve(CALLER, key=planned.key),
         reason=credit_reason(planned.credit, planned.cause.value),
     )
     return await as_of(refund, max(planned.credited_at, order.updated_at), planned.key)

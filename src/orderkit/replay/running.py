@@ -15,12 +15,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 import orderkit
 from orderkit import Order, OrderQuery, Policies, RefundPolicy, ReturnPolicy, Shop, VirtualClock, Warehouse
 from orderkit.domain.events import Record
 from orderkit.domain.refunds import ShippingPolicy
+from orderkit.domain.value import evolve
 from orderkit.errors import OrderkitError
 from orderkit.flows.kit import loaded
 from orderkit.plugins.manager import Plugins
@@ -183,7 +182,7 @@ class _Replay:
             (
                 a.key,
                 a.at,
-                orderkit.flows.put_stock(a.sku, {a.warehouse: a.quantity}, attrs.evolve(lives.CALLER, key=a.key)),
+                orderkit.flows.put_stock(a.sku, {a.warehouse: a.quantity}, evolve(lives.CALLER, key=a.key)),
             )
             for a in arrivals
         )

@@ -17,7 +17,7 @@ from orderkit.domain.order import SagaRun
 from orderkit.ports import carriers, payments
 from orderkit.ports.effect import Effect
 from orderkit.ports.store import Commit, Committed, DuplicateKey, LeaseLost
-from orderkit.runtime.bindings import Handlers
+from orderkit.runtime.bindings import Handlers, Kind, One
 
 if TYPE_CHECKING:  # asyncio is for those who have an event loop
     from orderkit.runtime.asynchronous import AsyncHandlers
@@ -227,7 +227,7 @@ def _failed(error: Exception) -> None:
     log.warning("an observer failed", exc_info=error)
 
 
-_OUTCOMES = {
+_OUTCOMES: dict[type, str] = {
     payments.Confirmed: "confirmed",
     carriers.Booked: "booked",
     payments.Refused: "refused",
@@ -253,7 +253,7 @@ def observed(handlers: Handlers, watcher: Observer | None) -> Handlers:
     """Return the handlers with an observer around commits and calls that leave the process."""
     if watcher is None:
         return handlers
-    one = {**handlers.one, Commit: _commit(handlers.one[Commit], watcher)}
+    one: dict[Kind, One] = {**handlers.one, Commit: _commit(handlers.one[Commit], watcher)}
     many = dict(handlers.many)
     if Commit in many:
         many[Commit] = _commit_many(many[Commit], watcher)

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import attrs
-
 from orderkit.domain import amending, answering, cancelling, expiring, holding, returning, shipping
 from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Plan, PlannedParcel, Warehouse
@@ -24,6 +22,7 @@ from orderkit.domain.promise import Handling
 from orderkit.domain.refunds import RefundPolicy
 from orderkit.domain.returns import Disposition, Grade, Graded, ReturnItem, ReturnPolicy
 from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.domain.value import evolve
 from orderkit.ports.store import Commit, KeyClaim, Lease
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)  # a Tuesday, three hours before the cutoff
@@ -185,7 +184,7 @@ def _life(order_id: str, commits: list[Commit]) -> Iterator[Commit]:
         ),
     )
     yield step("release_hold", lambda o, at: holding.hold_released(o, o.holds[0].id, at))
-    yield step("amend", lambda o, at: amending.address_amended(o, at, attrs.evolve(o.facts.ship_to, street="Łąkowa 7")))
+    yield step("amend", lambda o, at: amending.address_amended(o, at, evolve(o.facts.ship_to, street="Łąkowa 7")))
     yield step(
         "amend",
         lambda o, at: amending.delivery_amended(

@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import attrs
 import pytest
 
 import orderkit
 from orderkit import Order, Shop, VirtualClock
 from orderkit.domain.events import Record
+from orderkit.domain.value import evolve
 from orderkit.flows.reading import records
 from orderkit.replay.auditing import Audit, credit_reason, credited_by, stored_order
 from orderkit.replay.lives import cart_of
@@ -69,7 +69,7 @@ def test_the_report_learns_what_the_store_says(order: Order) -> None:
 
 def test_a_lost_unit_is_found(order: Order, log: tuple[Record, ...]) -> None:
     """A line whose units do not add up is named, and so is the log that tells otherwise."""
-    broken = attrs.evolve(order, lines=(attrs.evolve(order.lines[0], ordered=4),))
+    broken = evolve(order, lines=(evolve(order.lines[0], ordered=4),))
 
     assert findings(broken, log)["quantities"] == ("489434: line 1 holds 3 of 4 ordered units",)
     assert findings(broken, log)["log"] == ("489434: the log tells other lines",)
@@ -77,7 +77,7 @@ def test_a_lost_unit_is_found(order: Order, log: tuple[Record, ...]) -> None:
 
 def test_money_that_is_not_paid_out_is_found(order: Order, log: tuple[Record, ...]) -> None:
     """A refund that was granted and never paid is a finding."""
-    broken = attrs.evolve(order, refunds=order.refunds * 2)
+    broken = evolve(order, refunds=order.refunds * 2)
 
     assert findings(broken, log)["money"] == ("489434: granted 200, paid out 100",)
 

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 import orderkit
+from orderkit.domain.value import evolve
 from orderkit.errors import FlowMisused, InvalidInput, Misconfigured, OrderkitError, PortError
 from orderkit.ports.cache import Forget, Recall, Remember
 from orderkit.ports.carriers import TrackParcel
@@ -145,7 +146,7 @@ def test_commits_in_memory_take_no_lane_and_durable_ones_do() -> None:
         in_memory = False
 
     class OneByOne(Disk):
-        capabilities = attrs.evolve(MemoryStore().capabilities, batch_max=1)
+        capabilities = evolve(MemoryStore().capabilities, batch_max=1)
 
     kinds = [isinstance(shop_handlers(store).one[Commit], ThreadLane) for store in (MemoryStore(), Disk(), OneByOne())]
 

@@ -20,11 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import ClassVar
 
-import attrs
 import pytest
 
 from orderkit.domain.order import Address
 from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.domain.value import evolve
 from orderkit.ports.carriers import (
     AsyncCarriers,
     Booked,
@@ -124,7 +124,7 @@ class CarriersContract:
         """The same parcel booked again, an hour later, is the same parcel."""
         asked = self.parcel()
         first = self.booked(carriers, asked)
-        assert self.booked(carriers, attrs.evolve(asked, at=MONDAY + timedelta(hours=1))) == first
+        assert self.booked(carriers, evolve(asked, at=MONDAY + timedelta(hours=1))) == first
 
     def test_one_key_in_parallel_books_one_parcel(self, carriers: Carriers) -> None:
         """Sixteen threads book one parcel at once and get one number."""
@@ -138,7 +138,7 @@ class CarriersContract:
         """A key stands for one parcel."""
         asked = self.parcel()
         self.booked(carriers, asked)
-        assert carriers.book_parcel(attrs.evolve(asked, units=3)) == Refused("key_reused")
+        assert carriers.book_parcel(evolve(asked, units=3)) == Refused("key_reused")
 
     def test_two_parcels_have_two_numbers(self, carriers: Carriers) -> None:
         """Parcels that are booked in one minute have numbers of their own."""
@@ -147,12 +147,12 @@ class CarriersContract:
 
     def test_a_country_that_does_not_exist_is_refused(self, carriers: Carriers) -> None:
         """Nobody carries a parcel to ZZ."""
-        asked = attrs.evolve(self.parcel(), address=attrs.evolve(self.address, country="ZZ"))
+        asked = evolve(self.parcel(), address=evolve(self.address, country="ZZ"))
         assert isinstance(carriers.book_parcel(asked), Refused)
 
     def test_a_return_label_is_printed_if_claimed_and_refused_if_not(self, carriers: Carriers) -> None:
         """A label for the way back is a parcel like any other, where the adapter claims it."""
-        answer = carriers.book_parcel(attrs.evolve(self.parcel(), back=True))
+        answer = carriers.book_parcel(evolve(self.parcel(), back=True))
         assert isinstance(answer, Booked if carriers.capabilities.return_labels else Refused)
 
     # ---- scans

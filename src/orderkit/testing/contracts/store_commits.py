@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import attrs
-
 from orderkit.domain.events import replayed
 from orderkit.domain.order import LINES_MAX
+from orderkit.domain.value import evolve
 from orderkit.ports.store import (
     Committed,
     DuplicateKey,
@@ -215,7 +214,7 @@ class CommitCases(StoreCase):
         """A repeated cancellation stands for the order that it cancelled."""
         shelved(store, {("MUG", "berlin"): 9})
         first = stored(store, a_commit("order-1"))
-        change = attrs.evolve(called_off(first), key=a_claim("stop", operation="cancel"))
+        change = evolve(called_off(first), key=a_claim("stop", operation="cancel"))
         stored(store, change)
 
         assert answer(store, change) == DuplicateKey("order-1", "f1")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import attrs
 import pytest
 
 from orderkit.domain.order import Address, Order
 from orderkit.domain.status import payment, word
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput
 from orderkit.ports.store import Commit, FindOrders, OrderQuery, OrderSummary, Page, Store
 from orderkit.testing.contracts.store_case import StoreCase, shelved, stored, summary
@@ -55,7 +55,7 @@ class ListCases(StoreCase):
         fourth = stored(store, placed(3))
         fourth = stored(store, called_off(fourth))
         cart = a_cart({"TEE": 1}, customer="åke", ship_to=IN_TURKU)
-        cart = attrs.evolve(cart, lines=(attrs.evolve(cart.lines[0], name="T-Shirt 100% Wolle"),))
+        cart = evolve(cart, lines=(evolve(cart.lines[0], name="T-Shirt 100% Wolle"),))
         fifth = stored(store, a_commit("0195c3a1-77aa-7000-8000-00000000beef", at=NOON + 4 * DAY, cart=cart))
         sixth = stored(store, placed(5, "ben"))
         return [first, second, third, fourth, fifth, sixth]

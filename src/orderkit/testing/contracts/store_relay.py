@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import attrs
-
 from orderkit.domain.events import Record
+from orderkit.domain.value import evolve
 from orderkit.ports.store import KeepMessage, MarkPublished, Message, SettleMessage, Store, TakeMessages, TakeOutbox
 from orderkit.testing.contracts.store_case import LATER, MINUTE, StoreCase, due, recorded, shelved, stored
 from orderkit.testing.samples import NOON, a_commit, next_commit
@@ -117,12 +116,12 @@ class InboxCases(StoreCase):
     def test_a_message_is_kept_once(self, store: Store) -> None:
         """A repeat is recognized by its sender and id, and changes nothing; another sender may use the same id."""
         assert store.keep_message(KeepMessage(self.message()))
-        assert not store.keep_message(KeepMessage(attrs.evolve(self.message(seconds=5), kind="payment.refunded")))
+        assert not store.keep_message(KeepMessage(evolve(self.message(seconds=5), kind="payment.refunded")))
         assert store.keep_message(KeepMessage(self.message(source="acme")))
         kept = store.take_messages(TakeMessages(NOON + MINUTE, 10))
 
         expected = [self.message(source="acme"), self.message()]
-        assert sorted(kept, key=lambda message: message.source) == [attrs.evolve(m, attempts=1) for m in expected]
+        assert sorted(kept, key=lambda message: message.source) == [evolve(m, attempts=1) for m in expected]
 
     def test_the_oldest_are_tried_first(self, store: Store) -> None:
         """No more than asked, and none before it came."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import attrs
-
 from orderkit.domain.order import Order
+from orderkit.domain.value import evolve
 from orderkit.ports.store import (
     ClaimDue,
     Commit,
@@ -43,7 +42,7 @@ def claimed(
 def leased(before: Order, lease: Lease, *, waits: timedelta = LATER) -> Commit:
     """Return a worker's step on a leased order; what it waits for then is due that much later."""
     commit = next_commit(before, lease=lease)
-    return attrs.evolve(commit, due_at=commit.record.stamp.at + waits, due_for="track_shipment")
+    return evolve(commit, due_at=commit.record.stamp.at + waits, due_for="track_shipment")
 
 
 class LeaseCases(StoreCase):
@@ -59,9 +58,9 @@ class LeaseCases(StoreCase):
     def test_what_is_not_due_yet_is_not_handed_out(self, store: Store) -> None:
         """An order waits until its time, on the shop's clock; one that waits for nothing is never handed out."""
         (order,) = due(store, "order-1")
-        stored(store, attrs.evolve(next_commit(order), due_at=NOON + LATER, due_for="track_shipment"))
+        stored(store, evolve(next_commit(order), due_at=NOON + LATER, due_for="track_shipment"))
         shelved(store, {("TEE", "berlin"): 1})
-        stored(store, attrs.evolve(a_commit("order-2", {"TEE": 1}), due_at=None, due_for=None))
+        stored(store, evolve(a_commit("order-2", {"TEE": 1}), due_at=None, due_for=None))
 
         assert claimed(store) == ()
         assert [lease.order_id for lease in claimed(store, after=LATER)] == ["order-1"]
@@ -81,7 +80,7 @@ class LeaseCases(StoreCase):
         tracking = ClaimDue(NOON + LATER, 10, kinds=("track_shipment", "expire_hold"))
 
         assert store.claim_due(tracking) == ()
-        stored(store, attrs.evolve(next_commit(order), due_at=NOON, due_for="track_shipment"))
+        stored(store, evolve(next_commit(order), due_at=NOON, due_for="track_shipment"))
         assert [lease.order_id for lease in store.claim_due(tracking)] == ["order-1"]
 
     def test_a_leased_order_is_not_handed_out_again(self, store: Store) -> None:
@@ -137,11 +136,11 @@ class LeaseCases(StoreCase):
         """A lost lease is the answer even where the key is taken and the version outdated."""
         (order,) = due(store, "order-1")
         (lease,) = claimed(store)
-        keyed = attrs.evolve(leased(order, lease), key=a_claim())
+        keyed = evolve(leased(order, lease), key=a_claim())
         stored(store, keyed)
 
         assert answer(store, keyed) == LeaseLost()
-        assert answer(store, attrs.evolve(keyed, lease=None)) == DuplicateKey("order-1", "f1")
+        assert answer(store, evolve(keyed, lease=None)) == DuplicateKey("order-1", "f1")
 
     def test_a_lease_on_an_order_that_is_not_there_is_lost(self, store: Store) -> None:
         """Nobody can hold what does not exist."""
@@ -174,8 +173,8 @@ class LeaseCases(StoreCase):
         """Somebody else changed the orders meanwhile: one waits until later, one for nothing any more. Both stay as that change left them."""
         later, never = due(store, "order-1", "order-2")
         first, second = claimed(store)
-        stored(store, attrs.evolve(next_commit(later), due_at=NOON + LATER, due_for="move_money"))
-        stored(store, attrs.evolve(next_commit(never), due_at=None, due_for=None))
+        stored(store, evolve(next_commit(later), due_at=NOON + LATER, due_for="move_money"))
+        stored(store, evolve(next_commit(never), due_at=None, due_for=None))
         for lease in (first, second):
             store.give_up(GiveUp(lease, NOON, ""))
 
@@ -200,8 +199,8 @@ class LeaseCases(StoreCase):
         """Somebody changed the order while the worker held it: what it waits for now, or that it waits for nothing, stands."""
         later, done = due(store, "order-1", "order-2")
         leases = claimed(store)
-        stored(store, attrs.evolve(next_commit(later), due_at=NOON + LATER, due_for="track_shipment"))
-        stored(store, attrs.evolve(next_commit(done), due_at=None, due_for=None))
+        stored(store, evolve(next_commit(later), due_at=NOON + LATER, due_for="track_shipment"))
+        stored(store, evolve(next_commit(done), due_at=None, due_for=None))
         for lease in leases:
             store.give_up(GiveUp(lease, NOON, "version_conflict: too late"))
 
@@ -232,14 +231,14 @@ class LeaseCases(StoreCase):
     def test_an_order_that_says_that_it_is_parked_stays_so(self, store: Store) -> None:
         """The finding in its log keeps it from workers, whatever else is committed, until it is attended to."""
         (order,) = due(store, "order-1")
-        parked = attrs.evolve(order, findings=("parked",))
+        parked = evolve(order, findings=("parked",))
         first = next_commit(parked)
-        stored(store, attrs.evolve(first, due_at=NOON, due_for="move_money"))
+        stored(store, evolve(first, due_at=NOON, due_for="move_money"))
         assert summary(store, "order-1").parked
         assert claimed(store) == ()
 
-        free = attrs.evolve(first.after, findings=())
-        stored(store, attrs.evolve(next_commit(free), due_at=NOON, due_for="move_money"))
+        free = evolve(first.after, findings=())
+        stored(store, evolve(next_commit(free), due_at=NOON, due_for="move_money"))
         assert not summary(store, "order-1").parked
         assert [again.attempts for again in claimed(store)] == [1]
 
@@ -270,7 +269,7 @@ class LeaseCases(StoreCase):
         (lease,) = claimed(store, attempts_max=1)
         store.give_up(GiveUp(lease, NOON, "port_failed: no answer"))
         assert claimed(store, attempts_max=1) == ()
-        stored(store, attrs.evolve(next_commit(order), due_at=NOON, due_for="move_money"))
+        stored(store, evolve(next_commit(order), due_at=NOON, due_for="move_money"))
 
         assert not summary(store, "order-1").parked
         assert [again.attempts for again in claimed(store, attempts_max=1)] == [1]

@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.value import evolve
 from orderkit.errors import OrderkitError
 from orderkit.ports.carriers import BookParcel
 from orderkit.ports.effect import Effect
@@ -67,7 +68,7 @@ class Unfenced(Careless):
         """Drop a lease that is over."""
         row, lease = self._rows.get(commit.after.id), commit.lease
         held = row is not None and lease is not None and row.token == lease.token and row.leased(self._now())
-        return commit if held else attrs.evolve(commit, lease=None)
+        return commit if held else evolve(commit, lease=None)
 
 
 class Keyless(Careless):
@@ -75,7 +76,7 @@ class Keyless(Careless):
 
     def rewrite(self, commit: Commit) -> Commit:
         """Drop the key."""
-        return attrs.evolve(commit, key=None)
+        return evolve(commit, key=None)
 
     def find_keys(self, keys: Sequence[FindKey]) -> list[DuplicateKey | None]:
         """Find nothing."""
@@ -88,7 +89,7 @@ class Versionless(Careless):
     def rewrite(self, commit: Commit) -> Commit:
         """Say that the decision was made from whatever is stored."""
         row = self._rows.get(commit.after.id)
-        return attrs.evolve(commit, before=row.order if row else None)
+        return evolve(commit, before=row.order if row else None)
 
 
 class Guardless(Storage):
@@ -105,7 +106,7 @@ class Stockless(Careless):
         """Drop all stock moves but the first."""
         if len(commit.record.stock) < 2:
             return commit
-        return attrs.evolve(commit, record=attrs.evolve(commit.record, stock=commit.record.stock[:1]))
+        return evolve(commit, record=evolve(commit.record, stock=commit.record.stock[:1]))
 
 
 class Unordered(Storage):
@@ -122,7 +123,7 @@ class Repeating(Storage):
     def put_stock_many(self, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
         """Give every booking an id of its own."""
         self.booked = getattr(self, "booked", 0) + 1
-        return super().put_stock_many([attrs.evolve(put, id=f"{put.id}#{self.booked}") for put in puts])
+        return super().put_stock_many([evolve(put, id=f"{put.id}#{self.booked}") for put in puts])
 
 
 def stored_in(kind: type[Storage]) -> Ablate:
@@ -163,17 +164,17 @@ def heard(kind: type[Effect[Any]], ear: Callable[[Any], Any]) -> Ablate:
 def _new_key(process: Process, effect: Effect[Any]) -> Effect[Any]:
     if not isinstance(effect, MoveMoney):
         return effect
-    return attrs.evolve(effect, key=f"{effect.key}#{process.name}-{process.world.now}")
+    return evolve(effect, key=f"{effect.key}#{process.name}-{process.world.now}")
 
 
 def _new_parcel(process: Process, effect: Effect[Any]) -> Effect[Any]:
     if not isinstance(effect, BookParcel):
         return effect
-    return attrs.evolve(effect, key=f"{effect.key}#{process.name}-{process.world.now}")
+    return evolve(effect, key=f"{effect.key}#{process.name}-{process.world.now}")
 
 
 def _no_lease(_: Process, effect: Effect[Any]) -> Effect[Any]:
-    return attrs.evolve(effect, lease_seconds=0.0) if isinstance(effect, ClaimDue) else effect
+    return evolve(effect, lease_seconds=0.0) if isinstance(effect, ClaimDue) else effect
 
 
 def _fails_in_doubt(answer: Any) -> Any:

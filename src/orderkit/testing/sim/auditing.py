@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-import attrs
-
 from orderkit.domain.events import Record, replayed
 from orderkit.domain.messages import messages_of
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode, Payment
+from orderkit.domain.value import evolve
 from orderkit.errors import OrderkitError
 from orderkit.ports.store import ReadRecords
 from orderkit.testing.sim.world import NOON, World
@@ -165,9 +164,7 @@ def _parcels(world: World, order: Order) -> Iterator[str]:
         if len(sent) != 1 or sent[0].asked.units != shipment.units:
             yield f"{shipment.id} left with {shipment.units} units, and no such parcel was booked"
             continue
-        same = [
-            p for p in booked if attrs.evolve(p.asked, key="", at=NOON) == attrs.evolve(sent[0].asked, key="", at=NOON)
-        ]
+        same = [p for p in booked if evolve(p.asked, key="", at=NOON) == evolve(sent[0].asked, key="", at=NOON)]
         if len(same) > 1:
             yield f"{shipment.id} left, and {len(same)} equal parcels were booked for it"
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.value import evolve
 from orderkit.ports.payments import (
     AskPayment,
     Confirmed,
@@ -116,7 +117,7 @@ class Bank:
             return Unknown("in_review")
         del self.held[key]
         return self._entered(
-            asked, self._done(attrs.evolve(asked, at=at)) if asked.method == HELD else Refused("action_abandoned")
+            asked, self._done(evolve(asked, at=at)) if asked.method == HELD else Refused("action_abandoned")
         )
 
     def _entered(self, asked: MoveMoney, answer: PaymentAnswer) -> PaymentAnswer:
@@ -191,4 +192,4 @@ class Bank:
 
 
 def _differ(first: MoveMoney, second: MoveMoney) -> bool:
-    return first is not second and attrs.evolve(first, at=second.at) != second
+    return first is not second and evolve(first, at=second.at) != second

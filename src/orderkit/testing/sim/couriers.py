@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import attrs
 
 from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.domain.value import evolve
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel, CarrierAnswer, CarrierCapabilities, TrackParcel
 from orderkit.ports.payments import Refused
 
@@ -47,7 +48,7 @@ class Couriers:
         with self._lock:
             known = self.parcels.get(asked.key)
             if known is not None:
-                same = attrs.evolve(known.asked, at=asked.at) == asked
+                same = evolve(known.asked, at=asked.at) == asked
                 return known.booked if same else Refused("key_reused")
             if asked.address.country == NOWHERE:
                 return Refused("unknown_country")

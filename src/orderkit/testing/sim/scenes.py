@@ -15,6 +15,7 @@ import attrs
 from orderkit.domain.cart import Cart
 from orderkit.domain.order import Address, Order, Policies
 from orderkit.domain.payment import CaptureMode, Tender
+from orderkit.domain.value import evolve
 from orderkit.errors import NotAllowed
 from orderkit.flows import changing, fulfilling, placing, returning, stocking
 from orderkit.ports.payments import Payments
@@ -109,7 +110,7 @@ class Scene:
 
     def moves_house(self, order_id: str, key: str) -> Script:
         """Send what has not left to another street."""
-        there = attrs.evolve(HOME, street=f"{key} 7")
+        there = evolve(HOME, street=f"{key} 7")
         return (yield Ask(lambda caller: changing.amend_address(order_id, there, caller), key, f"move {order_id}"))
 
     def stops(self, order_id: str, key: str, seconds: float) -> Script:

@@ -15,6 +15,7 @@ from orderkit.domain.events import Record
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Disposition
+from orderkit.domain.value import evolve
 from orderkit.ports.payments import MoveMoney
 from orderkit.ports.store import Commit, CommitAnswer, Committed, Lease
 
@@ -203,7 +204,7 @@ class Witness:
                 self.say("money", f"{asked.key} is asked for while {key} {'moved money' if other else 'is in doubt'}")
         if asked.key not in keys:
             keys.append(asked.key)
-        if entry is not None and entry.asked is not None and attrs.evolve(entry.asked, at=asked.at) != asked:
+        if entry is not None and entry.asked is not None and evolve(entry.asked, at=asked.at) != asked:
             self.say("money", f"the key {asked.key} came with two requests")
 
     # ---- the bus

@@ -1,0 +1,41 @@
+"""Values: frozen, compared by what they hold, and made in a tenth of the time that a Python class takes.
+
+Placing an order makes a hundred values and changes thirty, so what one costs decides how many orders a core can place. `Value` is a
+`msgspec.Struct`: filled in C, as frozen as any value must be, and read and written by the codec without a description of its own. The collector of
+cycles does not look at values, because what is only ever made of what was there before has no cycles. This module must not know any class in
+particular, and nothing here encodes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, dataclass_transform
+
+import attrs
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+A = TypeVar("A")
+
+__all__ = ["Value", "as_dict", "evolve", "field", "field_names"]
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+class Value(Struct, frozen=True, gc=False):
+    """The base of every value of the domain and of every effect. A `__post_init__` may refuse what it is made of."""
+
+
+def evolve(value: A, **changes: Any) -> A:
+    """Return the value with the named fields changed; values of the host's own attrs classes are changed too."""
+    return replace(value, **changes) if isinstance(value, Struct) else attrs.evolve(value, **changes)  # type: ignore[misc]  # attrs refuses what is none of its values
+
+
+def field_names(kind: type) -> tuple[str, ...] | None:
+    """Return the names of the fields of a class of values, in order, or `None` if it is no such class."""
+    if issubclass(kind, Struct):
+        return kind.__struct_fields__
+    return tuple([each.name for each in attrs.fields(kind)]) if attrs.has(kind) else None
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return the fields of a value by name, as they are."""
+    return {name: getattr(value, name) for name in field_names(type(value)) or ()}

@@ -1,0 +1,96 @@
+"""Values: frozen and compared by what they hold, however they came to be."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderkit.domain.order import Address, Order
+from orderkit.domain.value import Value, as_dict, evolve, field, field_names
+from orderkit.errors import InvalidInput
+from orderkit.testing.samples import an_order
+
+
+class Mug(Value):
+    """A value with every kind of default."""
+
+    color: str
+    size: int = 3
+    tags: list[str] = field(default_factory=list)
+
+
+@attrs.frozen
+class Cup:
+    """A value of a host's, made with attrs."""
+
+    color: str
+    size: int = 3
+
+
+def test_a_value_is_made_by_position_or_by_name() -> None:
+    """With defaults where nothing is said, and with a new factory's value each time."""
+    assert (Mug("red").size, Mug("red", 4).size, Mug(color="red").color) == (3, 4, "red")
+    assert Mug("red").tags is not Mug("red").tags
+    assert repr(Mug("red")) == "Mug(color='red', size=3, tags=[])"
+
+
+@pytest.mark.parametrize("wrong", [{}, {"color": "red", "weight": 3}])
+def test_missing_and_unknown_fields_are_refused(wrong: dict[str, Any]) -> None:
+    """A field too few, or one that is not there, is a `TypeError`, when made and when changed."""
+    with pytest.raises(TypeError):
+        Mug(**wrong)
+    with pytest.raises(TypeError):
+        evolve(Mug("red"), weight=3)
+    assert evolve(Mug("red"), color="blue").color == "blue"
+
+
+@pytest.mark.parametrize(
+    "again",
+    [lambda order: evolve(order, version=order.version), copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))],
+)
+def test_a_value_is_frozen_however_it_came_to_be(again: Callable[[Order], Order]) -> None:
+    """Changed, copied or unpickled: nothing can be set on it, and it is equal to what it was made from."""
+    value = again(an_order())
+
+    with pytest.raises(AttributeError):
+        value.version = 7  # type: ignore[misc]  # that is the point
+    assert value == an_order()
+    assert type(value) is Order
+
+
+@given(st.integers(), st.sampled_from(["placed", "confirmed", "cancelled"]), st.none() | st.text())
+def test_to_evolve_changes_the_named_fields_only(version: int, state: str, reason: str | None) -> None:
+    """Every other field is the very same object, and the old value is as it was."""
+    before = an_order()
+    changes: dict[str, Any] = {"version": version, "state": state, "reason": reason}
+    after = evolve(before, **changes)
+
+    assert as_dict(after) == as_dict(before) | changes
+    assert after.facts is before.facts
+    assert before == an_order()
+
+
+def test_a_value_that_checks_itself_is_checked_when_it_is_changed() -> None:
+    """An address without a street is refused, by whichever way it is made."""
+    home = Address(street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
+    with pytest.raises(InvalidInput, match="street"):
+        evolve(home, street=" ")
+    assert evolve(home, city="Bonn").city == "Bonn"
+
+
+def test_values_of_a_host_are_known_by_their_fields_too() -> None:
+    """Attrs classes are changed and listed like the library's own; anything else has no fields."""
+    assert evolve(Cup("red"), size=4) == Cup("red", 4)
+    assert (field_names(Mug), field_names(Cup), field_names(str)) == (
+        ("color", "size", "tags"),
+        ("color", "size"),
+        None,
+    )
+    assert as_dict(Cup("red")) == {"color": "red", "size": 3}
