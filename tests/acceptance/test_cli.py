@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -76,23 +76,21 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_demo_runs(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_demo_killed_in_the_middle_is_run_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("gate", ["put_stock:after:2", "commit:after:1", "commit:after:12", "move_money:before:5"])
+def test_a_demo_killed_in_the_middle_is_run_again(tmp_path: Path, gate: str) -> None:
     """It goes on where it was killed, and a further run tells the same story: every step has its key."""
     demo = ("demo", "--store", "sqlite:///demo.db", "--invoices", "1")
-    running = subprocess.Popen(
+    killed = subprocess.run(
         [sys.executable, "-m", "orderkit.cli", *demo],
         cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        env={**os.environ, "ORDERKIT_CRASH_AT": gate},
+        capture_output=True,
+        check=False,
     )
-    while not (tmp_path / "demo.db-wal").exists():
-        time.sleep(0.01)
-    time.sleep(0.1)
-    running.kill()
-    running.wait()
 
     told, again = (run(*demo, cwd=tmp_path).stdout.partition("\nWhy the third")[0] for _ in range(2))
 
+    assert killed.returncode == 137
     assert told == again
     assert told.count("EUR") == 12
 

@@ -19,7 +19,7 @@ from orderkit.ports.bus import Subscriber
 try:
     import fcntl
 except ImportError:  # an operating system without it
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module or nothing
 
 KEPT = 10_000  # what a process that runs for months remembers of its own past
 
