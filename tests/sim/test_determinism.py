@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,48 +13,36 @@ from orderkit.testing.sim.faults import Drawn
 from orderkit.testing.sim.running import run
 from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
-from tests.architecture.tree import ROOT
 
 SEEDS = 12
+KNOWN = "f272be8832894623dc0a72193d129aac0773e4c5519b62fc763c7901234c40d8"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
-SOURCES = [ROOT / "src", *(ROOT / "adapters").iterdir()]
 
 
-def fingerprint(python: str, hash_seed: str) -> str:
-    """Return the fingerprint of the first seeds in a process of its own; it may borrow this one's pure packages."""
-    path = os.pathsep.join([*map(str, SOURCES), *(entry for entry in sys.path if entry.endswith("site-packages"))])
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
+def fingerprint(hash_seed: str) -> str:
+    """Return the fingerprint of the first seeds in a process of its own."""
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run(
-        [python, "-c", FINGERPRINT.format(count=SEEDS)], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", FINGERPRINT.format(count=SEEDS)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.strip()
-
-
-def interpreter(version: str) -> str | None:
-    """Return an interpreter of that version that works, if there is one."""
-    homes = [Path.home() / ".pyenv/versions", Path.home() / ".local/share/uv/python"]
-    places = [str(path) for home in homes for path in sorted(home.glob(f"*{version}*/bin/python{version}"))]
-    for name in (*places, f"python{version}"):
-        found = shutil.which(name)
-        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
-            return found
-    return None
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1", "2", "77"])
 def test_a_fingerprint_does_not_depend_on_the_hash_seed(hash_seed: str) -> None:
     """A dozen seeds come to the same hash, whatever order sets of text have."""
-    assert fingerprint(sys.executable, hash_seed) == campaigns.seeds(SEEDS).fingerprint
+    assert fingerprint(hash_seed) == campaigns.seeds(SEEDS).fingerprint
 
 
-@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_a_fingerprint_does_not_depend_on_the_python(version: str) -> None:
-    """A dozen seeds come to the same hash on every Python that is here."""
-    python = interpreter(version)
-    if python is None:
-        pytest.skip(f"no Python {version} here")
-
-    assert fingerprint(python, "random") == campaigns.seeds(SEEDS).fingerprint
+def test_a_fingerprint_does_not_depend_on_the_python() -> None:
+    """A dozen seeds come to the hash that is written here: every Python that runs this test is held against the same one."""
+    assert campaigns.seeds(SEEDS).fingerprint == KNOWN, (
+        "if the flows or the world were changed on purpose, write down the new one"
+    )
 
 
 def test_a_fingerprint_does_not_depend_on_the_number_of_processes() -> None:
