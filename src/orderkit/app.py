@@ -19,7 +19,7 @@ from orderkit.ports.settings import Settings
 from orderkit.ports.store import Commit
 from orderkit.runtime.admission import Admission
 from orderkit.runtime.batch import run_each, run_many
-from orderkit.runtime.bindings import Handlers, bound, joined
+from orderkit.runtime.bindings import Handlers, bound, joined, shares
 from orderkit.runtime.clocks import SystemClock, UuidIds
 from orderkit.runtime.gates import gated, gated_async, named_gate
 from orderkit.runtime.observe import Metrics, observed, observed_async, observer
@@ -130,11 +130,23 @@ class Shop(_Shop[Handlers], Verbs):
 
     def run_many(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> list[A | Exception]:
         """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order."""
-        return run_many(flows, self._handlers, in_flight=in_flight, largest=self.store.capabilities.batch_max)
+        return run_many(
+            flows,
+            self._handlers,
+            in_flight=in_flight,
+            largest=self.store.capabilities.batch_max,
+            lanes=2 if shares(self.store) else 0,
+        )
 
     def run_each(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> Iterator[tuple[int, A | Exception]]:
         """The same for an iterable of any length; yields (position, answer or exception) as flows end."""
-        return run_each(flows, self._handlers, in_flight=in_flight, largest=self.store.capabilities.batch_max)
+        return run_each(
+            flows,
+            self._handlers,
+            in_flight=in_flight,
+            largest=self.store.capabilities.batch_max,
+            lanes=2 if shares(self.store) else 0,
+        )
 
     def perform(self, command: Command[Any], tx: object | None) -> Order:
         """Run a verb: all of it, or what it accepts in the host's transaction."""

@@ -77,7 +77,7 @@ def tasks(order: Order) -> list[Task]:
     if order.state == "confirmed":
         found += _goods(order)
     for shipment in order.shipments:
-        if shipment.travelling and shipment.carrier:
+        if shipment.carrier and shipment.travelling:
             since = shipment.asked_at or shipment.shipped_at or order.updated_at
             wait = POLL_AFTER if shipment.state in ("shipped", "out_for_delivery") else timedelta(days=1)
             found.append(Task(since + wait, TaskKind.TRACK_SHIPMENT, shipment.id))
@@ -119,7 +119,7 @@ def _goods(order: Order) -> list[Task]:
         found += [
             Task(s.cutoff_at, TaskKind.RELEASE_SHIPMENT, s.id)
             for s in order.shipments
-            if s.state == "planned" and s.cutoff_at and unpaid.isdisjoint(s.numbers)
+            if s.state == "planned" and s.cutoff_at and (not unpaid or unpaid.isdisjoint(s.numbers))
         ]
     if any([line.buckets[_BACKORDERED] for line in order.lines]):  # noqa: C419  (a list of three is faster than a generator)
         found.append(Task((order.sought_at or order.placed_at) + BACKORDER_AFTER, TaskKind.ALLOCATE_BACKORDER))

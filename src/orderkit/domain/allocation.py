@@ -12,6 +12,7 @@ import attrs
 
 from orderkit.domain import allocation_explain
 from orderkit.domain.allocation_fill import Record
+from orderkit.domain.allocation_glance import one_for_all, only_places
 from orderkit.domain.allocation_rules import (
     Demand,
     Destination,
@@ -26,7 +27,7 @@ from orderkit.domain.allocation_rules import (
     Supply,
     Warehouse,
 )
-from orderkit.domain.allocation_search import check, choose, one_for_all, prepared
+from orderkit.domain.allocation_search import check, choose, prepared
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput
 
@@ -155,10 +156,10 @@ def _answer(question: Question) -> Plan:
     if not question.demands:
         return Plan(question=question)
     check(question)
-    alone = one_for_all(question)
-    if alone is not None:
-        lines = sorted([(demand.line, demand.quantity) for demand in question.demands])
-        return Plan(parcels=(PlannedParcel(alone.id, tuple(lines)),), nodes=1, question=question)
+    if (alone := one_for_all(question)) is not None:
+        return Plan(parcels=(_parcel(alone.id, question.demands),), nodes=1, question=question)
+    if (places := only_places(question)) is not None:
+        return Plan(parcels=tuple([_parcel(*place) for place in places.items()]), nodes=1, question=question)
     field = prepared(question)
     record: Record = []
     short, wait = field.filled(choose(field), [0] * len(field.sites), record)
@@ -185,6 +186,10 @@ def _answer(question: Question) -> Plan:
         question=question,
     )
     return _allowed(found, question)
+
+
+def _parcel(warehouse: str, demands: Sequence[Demand]) -> PlannedParcel:
+    return PlannedParcel(warehouse, tuple(sorted([(demand.line, demand.quantity) for demand in demands])))
 
 
 def _allowed(found: Plan, question: Question) -> Plan:

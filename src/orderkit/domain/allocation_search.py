@@ -13,12 +13,12 @@ from itertools import combinations
 
 from orderkit.domain.allocation_fill import Column, Field, Loose, Tangle
 from orderkit.domain.allocation_flow import Group, bits
+from orderkit.domain.allocation_glance import Shelves, shelves
 from orderkit.domain.allocation_rules import (
     PER_PARCEL,
     Demand,
     Question,
     Rank,
-    Supply,
     Warehouse,
     distance_km,
     forbidden,
@@ -30,25 +30,6 @@ from orderkit.errors import InvalidInput
 
 ROUNDS_MAX = 8  # of one-swap improvement
 TWINS_FROM = 9  # sites, from which it pays to drop those that a better site replaces
-
-Shelves = dict[str, dict[str, int]]
-
-
-def shelves(by_sku: dict[str, list[Demand]], supply: Supply, warehouses: dict[str, Warehouse]) -> Shelves:
-    """Return what is available of the SKUs at the warehouses, by SKU, without empty shelves."""
-    held: Shelves = {sku: {} for sku in by_sku}
-    units, safety = supply.units, supply.safety
-    if len(units) <= len(held) * len(warehouses):
-        for (sku, warehouse), count in units.items():
-            if count > safety and sku in held and warehouse in warehouses:
-                held[sku][warehouse] = count - safety
-    else:
-        for sku, shelf in held.items():
-            for warehouse in warehouses:
-                count = units.get((sku, warehouse), 0)
-                if count > safety:
-                    shelf[warehouse] = count - safety
-    return held
 
 
 def check(question: Question) -> None:
@@ -64,41 +45,6 @@ def check(question: Question) -> None:
 def _twice(names: Iterable[int | str]) -> int | str:
     counts = Counter(names)
     return next(name for name in counts if counts[name] > 1)
-
-
-def one_for_all(question: Question) -> Warehouse | None:
-    """Return the best warehouse that can send everything in one parcel, where that settles the plan; None when the search must."""
-    rules = question.rules
-    if question.pinned or rules.objective[1:2] != ("parcels",):
-        return None
-    needs: dict[str, int] = {}
-    limited = []
-    for demand in question.demands:
-        needs[demand.sku] = needs.get(demand.sku, 0) + demand.quantity
-        if demand.seller is not None or demand.tags:
-            limited.append(demand)
-    available, safety = question.supply.units.get, question.supply.safety
-    wanted = [(sku, need + safety) for sku, need in needs.items()]
-    found = []
-    for warehouse in question.warehouses:
-        name = warehouse.id
-        for sku, need in wanted:
-            if available((sku, name), 0) < need:
-                break
-        else:
-            found.append(warehouse)
-    destination = question.destination
-    able = [
-        place
-        for place in found
-        if forbidden(place, rules, destination) is None and not any(refused(demand, place) for demand in limited)
-        if place.capacity_units is None or place.capacity_units >= sum(needs.values())
-    ]
-    if len(able) < 2:  # noqa: PLR2004  (nothing to rank)
-        return able[0] if able else None
-    return min(
-        able, key=lambda place: parcel_rank(rules.objective, place, distance_km(place.vector, destination.vector))
-    )
 
 
 def prepared(question: Question) -> Field:

@@ -7,15 +7,13 @@ fingerprint tells two requests with one idempotency key apart.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from operator import attrgetter
-from typing import Any
 
 from orderkit.domain.money import Money, to_minor
 from orderkit.domain.order import Address, DeliveryPreference, Facts, OrderLine, Policies
 from orderkit.domain.pricing import Charge, Discount, LineOffer, Prices, freeze
-from orderkit.domain.value import Value, evolve, field, field_names
+from orderkit.domain.value import Value, canonical, evolve, field
 from orderkit.errors import InvalidInput
 
 QUANTITY_MAX = 1_000_000  # beyond any real line; keeps sums inside 64 bits
@@ -162,35 +160,4 @@ class Cart(Value, kw_only=True):
 
 def fingerprint(*parts: object) -> str:
     """Return a digest of what a request asks for; equal requests have equal fingerprints on every machine."""
-    return hashlib.sha256(repr(tuple(map(_canonical, parts))).encode()).hexdigest()[:32]
-
-
-_PLAIN = frozenset({str, int, bool, type(None)})
-_WAYS: dict[type, Callable[[Any], object]] = {}
-
-
-def _canonical(part: object) -> object:
-    """Return a part as nested tuples of text and numbers, whose `repr` is the same everywhere."""
-    kind = type(part)
-    return part if kind in _PLAIN else (_WAYS.get(kind) or _WAYS.setdefault(kind, _way(kind)))(part)
-
-
-def _each(parts: Iterable[object]) -> list[object]:
-    # Most parts are plain: they are told apart here, because a call for each costs more than all the rest.
-    # So are empty collections, of which a cart has many.
-    return [part if type(part) in _PLAIN else _canonical(part) if part else () for part in parts]
-
-
-def _way(kind: type) -> Callable[[Any], object]:
-    """Return the function that makes values of a class canonical."""
-    if (names := field_names(kind)) is not None:
-        name = kind.__name__
-        if len(names) == 1:
-            return lambda value: (name, _canonical(getattr(value, names[0])))
-        fields = attrgetter(*names)
-        return lambda value: (name, *_each(fields(value)))
-    if issubclass(kind, Mapping):
-        return lambda value: tuple(sorted((str(key), _canonical(each)) for key, each in value.items()))
-    if issubclass(kind, (set, frozenset)):
-        return lambda value: tuple(sorted(map(str, value)))
-    return (lambda value: tuple(_each(value))) if issubclass(kind, (list, tuple)) else str
+    return hashlib.sha256(canonical(parts)).hexdigest()[:32]

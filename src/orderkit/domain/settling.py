@@ -27,11 +27,18 @@ _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
 
 def settled(order: Order, now: datetime) -> Decision:
     """Return the operations that bring the money in line with what is due, and the refunds that they belong to."""
-    if order.state in ("placed", "payment_pending"):
+    if order.state in ("placed", "payment_pending") or _even(order):
         return decided(order)
     decision = _captured(order, now)
     decision = decision.then(_paid_out(decision.order, now))
     return decision.then(_voided(decision.order, now))
+
+
+def _even(order: Order) -> bool:
+    """Whether the order was paid to the cent, owes nothing and holds nothing: almost always, so it is seen at one glance."""
+    if order.refunds or order.state == "payment_failed" or order.paid_minor != order.total_minor:
+        return False
+    return not any([payment.capturable_minor for payment in order.payments])  # noqa: C419  (a list of one or two is faster than a generator)
 
 
 def _captured(order: Order, now: datetime) -> Decision:

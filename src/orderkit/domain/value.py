@@ -3,20 +3,25 @@
 Placing an order makes a hundred values and changes thirty, so what one costs decides how many orders a core can place. `Value` is a
 `msgspec.Struct`: filled in C, as frozen as any value must be, and read and written by the codec without a description of its own. The collector of
 cycles does not look at values, because what is only ever made of what was there before has no cycles. This module must not know any class in
-particular, and nothing here encodes.
+particular, nor how values are stored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, TypeVar, dataclass_transform
 
 import attrs
 from msgspec import Struct, field
+from msgspec.json import Encoder
 from msgspec.structs import replace
+
+from orderkit.errors import InvalidInput
 
 A = TypeVar("A")
 
-__all__ = ["Value", "as_dict", "evolve", "field", "field_names"]
+__all__ = ["Value", "as_dict", "canonical", "evolve", "field", "field_names"]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -39,3 +44,24 @@ def field_names(kind: type) -> tuple[str, ...] | None:
 def as_dict(value: Any) -> dict[str, Any]:
     """Return the fields of a value by name, as they are."""
     return {name: getattr(value, name) for name in field_names(type(value)) or ()}
+
+
+def canonical(value: object) -> bytes:
+    """Return the bytes of values, collections and whatever has a text: equal on every machine, whatever order a set or a mapping has.
+
+    Raises: `InvalidInput` for text that UTF-8 does not hold, and whole numbers beyond 64 bits.
+    """
+    try:
+        return _canonical(_pairs(value))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(f"what is asked for cannot be written down: {error}", field="request") from error
+
+
+def _pairs(value: object) -> object:
+    """Return mappings as sorted pairs, since the codec writes those by text only, also where they are in tuples and in mappings."""
+    if isinstance(value, Mapping):
+        return sorted([(str(key), _pairs(each)) for key, each in value.items()], key=itemgetter(0))
+    return [_pairs(each) for each in value] if isinstance(value, (tuple, list)) else value
+
+
+_canonical = Encoder(order="deterministic", enc_hook=str).encode

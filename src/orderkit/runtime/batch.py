@@ -1,57 +1,66 @@
 """The batching driver: many flows step together, and equal effects are answered by one call of their port.
 
 It needs no event loop and is the fastest way to run bulk work: imports, replays, sweeps. Each flow gets its own answer, or its own error;
-one that fails never touches its neighbors.
+one that fails never touches its neighbors. Where a store is waited for, its commits are called in threads (`lanes`), and the other flows go on
+meanwhile: flows themselves are stepped by the caller's thread alone.
 """
 
 from __future__ import annotations
 
+import contextvars
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from orderkit.ports.clock import Pause
 from orderkit.ports.effect import STEPPED, All, Effect, Flow, driver
-from orderkit.runtime.bindings import Handlers, checked
+from orderkit.ports.store import Commit
+from orderkit.runtime.bindings import Handlers, Kind, checked
 from orderkit.runtime.guards import asked
 from orderkit.runtime.sync import awaitable, explained
 
 A = TypeVar("A")
+# In line: the position and the flow, or the group and the place in it; and the effect.
+_Waiting: TypeAlias = tuple[Any, Any, Effect[Any]]
 
 
 def run_many(
-    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256
+    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256, lanes: int = 0
 ) -> list[A | Exception]:
     """Run all flows and return their answers in order; a flow that failed has its exception in its place."""
-    results = dict(run_each(flows, handlers, in_flight=in_flight, largest=largest))
+    results = dict(run_each(flows, handlers, in_flight=in_flight, largest=largest, lanes=lanes))
     return [results[n] for n in range(len(results))]
 
 
 def run_each(
-    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256
+    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256, lanes: int = 0
 ) -> Iterator[tuple[int, A | Exception]]:
     """Run flows from an iterable of any length, `in_flight` at a time; yield (position, answer or exception) as each one ends.
 
-    Flows are taken from the iterable, and answers handed out, outside the driver: either side may run flows of its own.
+    Flows are taken from the iterable, and answers handed out, outside the driver: either side may run flows of its own. With `lanes`, so
+    many batches of commits are under way at once, each in a thread; without, everything happens here, and in the same order each time.
     """
     if in_flight < 1 or largest < 1:
         raise ValueError("in_flight and largest are 1 or more")
     source = enumerate(flows)
-    bench = _Bench(handlers, largest)
-    while True:
-        started = list(islice(source, in_flight - bench.running))
-        if not started and not bench.running:
-            return
-        token = driver.set(STEPPED)
-        try:
-            for position, flow in started:
-                bench.begin(position, flow)
-            bench.answer_fullest()
-        finally:
-            driver.reset(token)
-        ended, bench.ended = bench.ended, []
-        yield from ended
+    with ThreadPoolExecutor(lanes, "orderkit-commits") if lanes else nullcontext() as threads:
+        bench = _Bench(handlers, largest, threads, lanes)
+        while True:
+            started = list(islice(source, in_flight - bench.running))
+            if not started and not bench.running:
+                return
+            token = driver.set(STEPPED)
+            try:
+                for position, flow in started:
+                    bench.begin(position, flow)
+                bench.go_on()
+            finally:
+                driver.reset(token)
+            ended, bench.ended = bench.ended, []
+            yield from ended
 
 
 class _Group:
@@ -71,11 +80,11 @@ class _Group:
 class _Bench:
     """The flows that are under way: each waits in the line of the effect that it awaits."""
 
-    def __init__(self, handlers: Handlers, largest: int) -> None:
+    def __init__(self, handlers: Handlers, largest: int, threads: ThreadPoolExecutor | None, lanes: int) -> None:
         self._handlers, self._one, self._many, self._largest = handlers, handlers.one, handlers.many, largest
-        self._lines: dict[type[Effect[Any]], deque[tuple[Any, Any, Effect[Any]]]] = {
-            kind: deque() for kind in handlers.many
-        }
+        self._lines: dict[type[Effect[Any]], deque[_Waiting]] = {kind: deque() for kind in handlers.many}
+        self._threads, self._lanes = threads, lanes
+        self._under_way: dict[Future[Sequence[Any]], list[_Waiting]] = {}
         self.running = 0
         self.ended: list[tuple[int, Any]] = []
 
@@ -146,15 +155,50 @@ class _Bench:
         if not group.missing:
             self._step(group.position, group.flow, tuple(group.answers), group.failure())
 
-    def answer_fullest(self) -> None:
-        """Answer the fullest line with one call; those who pause wait until nobody else does."""
-        lines = self._lines
-        kind = max(lines, key=lambda kind: (bool(lines[kind]), kind is not Pause, len(lines[kind])), default=None)
-        if kind is None or not lines[kind]:
-            return
-        line = lines[kind]
-        batch = [line.popleft() for _ in range(min(self._largest, len(line)))]
-        answers = asked(kind, self._many[kind], [waiting[2] for waiting in batch])
+    def go_on(self) -> None:
+        """Let something happen: commits set out or come back, or the fullest line is answered by one call."""
+        if self._threads is not None:
+            self._send_commits(self._threads)
+        if any(sent.done() for sent in self._under_way) or not self._answer_fullest():
+            self._take_commits()
+
+    def _send_commits(self, threads: ThreadPoolExecutor) -> None:
+        """Send commits into free lanes: full batches at once; fewer when nothing else is to be done, a small rest only when all lanes are free."""
+        line = self._lines.get(Commit)
+        while line and len(self._under_way) < self._lanes:
+            enough = len(line) * 2 >= self._largest or not self._under_way
+            if len(line) < self._largest and (self._fullest() not in (None, Pause) or not enough):
+                return
+            batch = self._batch(line)
+            call = contextvars.copy_context().run  # a copy, because a context can be entered by one thread at a time
+            sent = threads.submit(call, asked, Commit, self._many[Commit], [waiting[2] for waiting in batch])
+            self._under_way[sent] = batch
+
+    def _take_commits(self) -> None:
+        """Wait until commits come back, if any are under way, and hand their answers out."""
+        done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+        for sent in done:
+            self._hand_out(self._under_way.pop(sent), sent.result())
+
+    def _fullest(self) -> Kind | None:
+        """The kind that most flows wait for here; those who pause come when nobody else waits."""
+        apart = Commit if self._threads is not None else None
+        kinds = [kind for kind, line in self._lines.items() if line and kind is not apart]
+        return max(kinds, key=lambda kind: (kind is not Pause, len(self._lines[kind])), default=None)
+
+    def _answer_fullest(self) -> bool:
+        """Answer the fullest line with one call, if there is one; nobody pauses while commits are under way."""
+        kind = self._fullest()
+        if kind is None or (kind is Pause and self._under_way):
+            return False
+        batch = self._batch(self._lines[kind])
+        self._hand_out(batch, asked(kind, self._many[kind], [waiting[2] for waiting in batch]))
+        return True
+
+    def _batch(self, line: deque[_Waiting]) -> list[_Waiting]:
+        return [line.popleft() for _ in range(min(self._largest, len(line)))]
+
+    def _hand_out(self, batch: list[_Waiting], answers: Sequence[Any]) -> None:
         for (waiter, flow, _), answer in zip(batch, answers, strict=True):
             if type(waiter) is _Group:
                 self._tell(waiter, flow, answer)
