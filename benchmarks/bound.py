@@ -21,7 +21,7 @@ from benchmarks import bare
 from benchmarks.bare import Batch, Row
 from benchmarks.cpu import CpuWatch
 from benchmarks.harness import Bench
-from benchmarks.load import Load, collect_rarely
+from benchmarks.load import Load, collect_rarely, in_processes
 from benchmarks.shops import stocked
 from benchmarks.workload import Provider, Workload
 
@@ -46,11 +46,10 @@ def run(bench: Bench) -> None:
         url = bench.server.database()
         workload = Workload(skus=skus)
         _stocked(url, workload)
-        load = bare_loop(url, workload, seconds=bench.seconds, server_pid=bench.server.pid)
-        conditions: dict[str, Any] = {"skus": name, "batch": BATCH, "connections": CONNECTIONS, "processes": 1}
-        bench.figure("bare_driver", load.per_second, "orders/s", **conditions)
-        bench.figure("bare_driver_cpu", load.client_cpu_micros(), "µs/order", side="client", skus=name)
-        bench.figure("bare_driver_cpu", load.server_cpu_micros(), "µs/order", side="server", skus=name)
+        _bare_figures(bench, bare_loop(url, workload, bench.seconds, 0, bench.server.pid), skus=name, processes=1)
+        if name == "uniform":
+            load = in_processes(2, bare_loop, url, workload, bench.seconds, server_pid=bench.server.pid)
+            _bare_figures(bench, load, skus=name, processes=2)
         bench.figure("findings", _findings(url), "findings", at_most=0, skus=name)
         bench.server.drop(url)
     url = bench.server.database()
@@ -59,6 +58,12 @@ def run(bench: Bench) -> None:
     bench.figure("copy", copied.per_second, "orders/s", batch=BATCH, connections=CONNECTIONS, processes=1)
     bench.figure("copy_cpu", copied.client_cpu_micros() + copied.server_cpu_micros(), "µs/order", side="both")
     bench.server.drop(url)
+
+
+def _bare_figures(bench: Bench, load: Load, **params: Any) -> None:
+    bench.figure("bare_driver", load.per_second, "orders/s", batch=BATCH, connections=CONNECTIONS, **params)
+    bench.figure("bare_driver_cpu", load.client_cpu_micros(), "µs/order", side="client", **params)
+    bench.figure("bare_driver_cpu", load.server_cpu_micros(), "µs/order", side="server", **params)
 
 
 def _stocked(url: str, workload: Workload) -> None:
@@ -76,7 +81,7 @@ def _findings(url: str) -> int:
 # ---- the bare script
 
 
-def bare_loop(url: str, workload: Workload, *, seconds: float, server_pid: int | None, first: int = 0) -> Load:
+def bare_loop(url: str, workload: Workload, seconds: float, first: int = 0, server_pid: int | None = None) -> Load:
     """Place batch after batch on a few connections, each in a thread of its own: one builds while the server works for the other."""
     return _threads(lambda connection, numbers: _placed(connection, workload, numbers), url, seconds, server_pid, first)
 

@@ -8,9 +8,11 @@ needed here, since programs in other environments (the peers) use it too.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import itertools
 import math
+import multiprocessing
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,6 +23,8 @@ from benchmarks.cpu import CpuWatch
 # A program that places thousands of orders a second has many young objects alive at any time: with Python's default of 700 it spends a third
 # of its time looking for cycles among them. Every system that is measured runs under the same settings.
 COLLECT = (50_000, 20, 50)
+
+FAR = 1_000_000_000  # what the processes of a run count from is so far apart; a run in one process counts from 0
 
 Act = Callable[[int], object]
 AsyncAct = Callable[[int], Awaitable[object]]
@@ -159,4 +163,27 @@ def threaded_loop(act: Act, *, callers: int, seconds: float, server_pid: int | N
         raise errors[0]
     load.seconds = clock() - begin
     load.client_cpu, load.server_cpu = watch.spent()
+    return load
+
+
+# ---- processes
+
+
+def warm_up_of(seconds: float) -> float:
+    """Return for how many seconds a run of so many goes on before it counts."""
+    return min(2.0, seconds / 4)
+
+
+def in_processes(
+    processes: int, measure: Callable[..., Load], url: str, what: object, seconds: float, *, server_pid: int | None
+) -> Load:
+    """Run `measure(url, what, seconds, first)` in processes of its own; each counts its own CPU time, the server's is counted here."""
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        pool.map(abs, range(processes))  # all have started
+        watch = CpuWatch(server_pid)
+        parts = pool.starmap(measure, [(url, what, seconds, n * FAR) for n in range(1, processes + 1)])
+        _, server = watch.spent()
+    load = functools.reduce(Load.joined, parts)
+    # The server worked for the orders of the warm-up too; they are part of the count of what it spent, so it is spread over all of them.
+    load.server_cpu = server * load.seconds / (load.seconds + warm_up_of(seconds))
     return load

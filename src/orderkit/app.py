@@ -19,7 +19,7 @@ from orderkit.ports.settings import Settings
 from orderkit.ports.store import Commit
 from orderkit.runtime.admission import Admission
 from orderkit.runtime.batch import run_each, run_many
-from orderkit.runtime.bindings import Handlers, bound, joined, shares
+from orderkit.runtime.bindings import Handlers, bound, joined, lanes_of, shares
 from orderkit.runtime.clocks import SystemClock, UuidIds
 from orderkit.runtime.gates import gated, gated_async, named_gate
 from orderkit.runtime.observe import Metrics, observed, observed_async, observer
@@ -128,25 +128,27 @@ class Shop(_Shop[Handlers], Verbs):
             flow.close()
             raise
 
-    def run_many(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> list[A | Exception]:
-        """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order."""
-        return run_many(
-            flows,
-            self._handlers,
-            in_flight=in_flight,
-            largest=self.store.capabilities.batch_max,
-            lanes=2 if shares(self.store) else 0,
-        )
+    def run_many(
+        self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000, lanes: int | None = None
+    ) -> list[A | Exception]:
+        """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order.
 
-    def run_each(self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000) -> Iterator[tuple[int, A | Exception]]:
+        Up to `lanes` batches of commits are waited for in threads while the other flows go on: by default as many as the store can use.
+        With `lanes=0` everything happens in this thread, and commits come in the same order each time.
+        """
+        return run_many(flows, self._handlers, in_flight=in_flight, **self._batches(lanes))
+
+    def run_each(
+        self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000, lanes: int | None = None
+    ) -> Iterator[tuple[int, A | Exception]]:
         """The same for an iterable of any length; yields (position, answer or exception) as flows end."""
-        return run_each(
-            flows,
-            self._handlers,
-            in_flight=in_flight,
-            largest=self.store.capabilities.batch_max,
-            lanes=2 if shares(self.store) else 0,
-        )
+        return run_each(flows, self._handlers, in_flight=in_flight, **self._batches(lanes))
+
+    def _batches(self, lanes: int | None) -> dict[str, int]:
+        if lanes is None:
+            alone = not shares(self.store) or not self.store.capabilities.concurrent_writers
+            lanes = 0 if alone else lanes_of(self.store)  # a writer alone is no faster in a thread
+        return {"largest": self.store.capabilities.batch_max, "lanes": lanes}
 
     def perform(self, command: Command[Any], tx: object | None) -> Order:
         """Run a verb: all of it, or what it accepts in the host's transaction."""

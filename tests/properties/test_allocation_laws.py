@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderkit.domain import allocation
 from orderkit.domain.allocation import (
     Demand,
     Destination,
@@ -132,6 +134,22 @@ def fragments(draw: st.DrawFn) -> Question:
         ),
         destination=HOME,
         pinned=draw(st.sampled_from(((), (), (PlannedParcel("W1", ()),)))),
+    )
+
+
+@st.composite
+def scattered(draw: st.DrawFn) -> Question:
+    """Each SKU lies in one warehouse, with plenty of it as a rule: nothing is left to choose."""
+    demands, warehouses = draw(demands_of(3)), draw(warehouses_of())
+    homes = {sku: draw(st.sampled_from(warehouses)).id for sku in SKUS}
+    units = {(sku, home): draw(st.sampled_from((2, 40, 40, 40))) for sku, home in homes.items()}
+    return Question(
+        demands=tuple(evolve(demand, seller=None, tags=frozenset()) for demand in demands),
+        supply=Supply(units, draw(st.sampled_from((0, 0, 1)))),
+        warehouses=warehouses,
+        rules=draw(rules_of()),
+        destination=HOME,
+        pinned=(),
     )
 
 
@@ -336,3 +354,12 @@ def test_a_plan_asked_again_is_the_same_plan(question: Question) -> None:
     again = what_if(found)
     assert again == found
     assert compare(found, again) == ()
+
+
+@given(scattered())
+def test_what_is_seen_at_a_glance_is_what_the_search_finds(question: Question) -> None:
+    """A plan that is settled because each SKU lies in one place only is the plan that the search comes to."""
+    with patch.object(allocation, "only_places", lambda _: None):
+        searched = planned(question)
+
+    assert planned(question) == searched

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderkit.domain.order import Address, Order
-from orderkit.domain.value import Value, as_dict, evolve, field, field_names
+from orderkit.domain.value import Value, as_dict, canonical, evolve, field, field_names
 from orderkit.errors import InvalidInput
 from orderkit.testing.samples import an_order
 
@@ -94,3 +95,28 @@ def test_values_of_a_host_are_known_by_their_fields_too() -> None:
         None,
     )
     assert as_dict(Cup("red")) == {"color": "red", "size": 3}
+
+
+@given(st.dictionaries(st.integers(), st.frozensets(st.text("ab"))))
+def test_canonical_bytes_do_not_depend_on_any_order(units: dict[int, frozenset[str]]) -> None:
+    """A mapping and its reverse, with their sets made anew, are the same bytes; one entry more is not."""
+    again = {number: frozenset(sorted(tags, reverse=True)) for number, tags in reversed(units.items())}
+
+    assert canonical(("return", again)) == canonical(("return", units))
+    assert canonical(("return", {**units, max(units, default=0) + 1: frozenset()})) != canonical(("return", units))
+
+
+def test_canonical_bytes_tell_values_apart() -> None:
+    """A number is not its text, nothing is not an empty text, and every field counts."""
+    forms = [1, "1", None, "", True, (1,), Mug("red"), Mug("blue"), Mug("red", 4), Cup("red"), {"1": 1}]
+
+    assert len({canonical(form) for form in forms}) == len(forms)
+    assert canonical(date(2026, 3, 3)) == b'"2026-03-03"'
+
+
+@pytest.mark.parametrize("unwritable", ["\ud800", {"MUG": "\udfff"}, {1, "one"}], ids=["text", "inside", "mixed set"])
+def test_what_cannot_be_written_down_is_refused(unwritable: object) -> None:
+    """Whoever sent it is told, before anything happens."""
+    with pytest.raises(InvalidInput, match="cannot be written down") as refusal:
+        canonical(unwritable)
+    assert refusal.value.field == "request"

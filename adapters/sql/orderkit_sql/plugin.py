@@ -48,7 +48,7 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
         return None
     from orderkit_sql.store import capabilities  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
-    return {"store": as_dict(capabilities(durable=True))}
+    return {"store": as_dict(capabilities(scheme, durable=True))}
 
 
 @hookimpl

@@ -43,7 +43,7 @@ class SqlStore(SqlMethods):
                 remedy="Open the store with open_store(URL), or call orderkit_sql.prepare(engine) before the first connection.",
             )
         self.database = database
-        self.capabilities = capabilities(durable=durable)
+        self.capabilities = capabilities(database.backend.name, durable=durable)
         self._engine = engine
         sqlite = engine.dialect.name == "sqlite"
         self._single = engine.execution_options(**({READS: True} if sqlite else {"isolation_level": "AUTOCOMMIT"}))
@@ -133,7 +133,7 @@ class JoinedStore(SqlMethods):
 
     def __init__(self, database: Database, host: Host, apart: Callable[[Work[None]], None]) -> None:
         self.database = database
-        self.capabilities = capabilities(durable=False)
+        self.capabilities = capabilities(database.backend.name, durable=False)
         self._host = host
         self._apart = apart
 
@@ -173,9 +173,10 @@ def within_savepoint(connection: Connection, work: Work[A]) -> A:
     return answer
 
 
-def capabilities(*, durable: bool) -> StoreCapabilities:
-    """Return what a SQL store can do."""
-    return StoreCapabilities(durable=durable, concurrent_writers=True, joins_host_transaction=True, batch_max=256)
+def capabilities(dialect: str, *, durable: bool) -> StoreCapabilities:
+    """Return what a SQL store can do. SQLite takes writers from anywhere, but one at a time."""
+    several = dialect != "sqlite"
+    return StoreCapabilities(durable=durable, concurrent_writers=several, joins_host_transaction=True, batch_max=256)
 
 
 def open_store(url: Url | str, *, create: bool | None = None) -> SqlStore:

@@ -59,6 +59,9 @@ def test_capabilities_are_said_without_opening() -> None:
     assert plugin.adapter_capabilities("postgresql") == {
         "store": {"durable": True, "concurrent_writers": True, "joins_host_transaction": True, "batch_max": 256}
     }
+    assert plugin.adapter_capabilities("sqlite") == {
+        "store": {"durable": True, "concurrent_writers": False, "joins_host_transaction": True, "batch_max": 256}
+    }
 
 
 def test_an_option_of_another_database_is_refused(tmp_path: Path) -> None:

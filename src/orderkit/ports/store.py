@@ -286,7 +286,10 @@ class SettleMessage(Inside[None]):
 
 
 class StoreCapabilities(Value, kw_only=True):
-    """What a store can do beyond the contract; the contract suite and the runtime read it."""
+    """What a store can do beyond the contract; the contract suite and the runtime read it.
+
+    With `concurrent_writers` several commits are under way at once, each on its own connection; without, the next waits for the last.
+    """
 
     durable: bool = False
     concurrent_writers: bool = False

@@ -226,7 +226,8 @@ class _Replay:
             for step in asked:
                 by_order[self._order_ids[step.order]].append(step)
                 by_key[step.key] = step
-        for answer in self.shop.run_many(lives.credited(steps, order_id) for order_id, steps in by_order.items()):
+        lived = (lives.credited(steps, order_id) for order_id, steps in by_order.items())
+        for answer in self.shop.run_many(lived, lanes=0):
             if isinstance(answer, Exception):
                 raise answer
             for key, message in answer.items():
@@ -241,7 +242,8 @@ class _Replay:
                 names.append(name)
                 yield as_of(flow, moment, ids[0] if ids else name)
 
-        for position, answer in self.shop.run_each(timed()):
+        # Without lanes: a replay that is repeated, or goes on after a crash, meets the same stock at the same order.
+        for position, answer in self.shop.run_each(timed(), lanes=0):
             if isinstance(answer, Exception) and not isinstance(answer, OrderkitError):
                 raise answer
             yield names[position], answer
