@@ -17,18 +17,23 @@ import attrs
 
 import orderkit
 from orderkit import Cart, OrderQuery, Shop, VirtualClock
+from orderkit.domain.shipment import Scan
 from orderkit.domain.value import evolve
 from orderkit.flows.kit import Caller
 from orderkit.flows.placing import accept
+from orderkit.ports.carriers import Booked, TrackParcel
 from orderkit.ports.store import KeepMessage, Message
 from orderkit.runtime.clocks import SystemClock
 from orderkit.runtime.gates import CRASH_AT
 from orderkit.runtime.workers import Plan, Worker
+from orderkit_fakecarrier.book import Book
+from orderkit_fakecarrier.carrier import FakeCarriers
 from orderkit_sql import open_store
 from tests.chaos.books import settled
 from tests.chaos.shops import HOME, SETTINGS, a_cart
 
 LEASE = 0.6
+UNREACHABLE = Booked(carrier="pigeon", tracking_number="P-1", tracking_url="", label_url="")
 
 
 def forked(work: Callable[[], object], gate: str = "", *, prepare: Callable[[], object] = lambda: None) -> int:
@@ -44,6 +49,16 @@ def forked(work: Callable[[], object], gate: str = "", *, prepare: Callable[[], 
             traceback.print_exc()
             os._exit(99)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Carriers(FakeCarriers):
+    """Carriers of which one cannot be reached when it is asked for a parcel."""
+
+    def track_parcel(self, asked: TrackParcel) -> tuple[Scan, ...]:
+        """Say where a parcel is, if its carrier can be reached."""
+        if asked.carrier == UNREACHABLE.carrier:
+            raise ConnectionError(asked.carrier)
+        return super().track_parcel(asked)
 
 
 @attrs.frozen
@@ -69,7 +84,7 @@ class World:
         return orderkit.open(
             self.store,
             payments=f"fakepsp:///{self.psp}",
-            carriers=f"fakecarrier:///{self.folder}/parcels.db",
+            carriers=Carriers(Book(self.folder / "parcels.db")),
             bus=f"file:///{self.folder}/bus",
             search="memory:",
             cache="memory:",
@@ -118,12 +133,15 @@ def a_hosts_day(world: World, name: str) -> None:
 
 
 def due_for_workers(world: World, name: str) -> None:
-    """Leave everything behind that workers do: sagas, doubts, a parcel under way, a backorder, and a message."""
+    """Leave everything behind that workers do: sagas, doubts, parcels under way, of which one cannot be tracked, a backorder, a message."""
     caller = Caller(goes_on=False)
     with world.opened(before=timedelta(hours=3)) as shop:
         sent = shop.place(a_cart(0), "pm_visa", key=f"{name}/sent")
         shop.release(sent.id, sent.shipments[0].id)
         shop.ship(sent.id, sent.shipments[0].id)
+        lost = shop.place(a_cart(1), "pm_visa", key=f"{name}/lost")
+        shop.release(lost.id, lost.shipments[0].id)
+        shop.ship(lost.id, lost.shipments[0].id, booked=UNREACHABLE)
         cart = Cart(customer="bruno", ship_to=HOME, currency="EUR").add("LAMP", 1, "9.00", backorder=True)
         shop.put_stock("LAMP", {"berlin": 1}, key="lamp")
         shop.put_stock("LAMP", {"berlin": -1}, key="lamp broken")

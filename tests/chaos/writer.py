@@ -8,15 +8,18 @@ from __future__ import annotations
 import random
 import sys
 import time
+from datetime import timedelta
 
 from sqlalchemy import create_engine
 
 from orderkit.ports.store import Commit, Committed
-from orderkit.testing.samples import a_commit, next_commit
+from orderkit.runtime.clocks import uuid7
+from orderkit.testing.samples import NOON, a_commit, next_commit
 from orderkit_sql import open_store
 
 VERSIONS = 5
 BATCH = 200
+DAYS = timedelta(days=60)
 
 
 def main(store_url: str, name: str, rows: str) -> None:
@@ -26,8 +29,9 @@ def main(store_url: str, name: str, rows: str) -> None:
     engine = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
     orders = int(rows) // VERSIONS
     for start in range(0, orders, BATCH):
-        # Their order of names is not the order of their commits, as with keys of many hosts.
-        names = [f"{dice.randrange(16**8):08x}-{name}-{n}" for n in range(start, min(start + BATCH, orders))]
+        # Their order of names is not the order of their commits, as with clocks of many hosts that differ.
+        count = min(BATCH, orders - start)
+        names = [uuid7(NOON - DAYS * dice.random(), dice.getrandbits(74)) for _ in range(count)]
         commits = [a_commit(order_id, {name: 1}) for order_id in names]  # a shelf of its own: writers wait for nobody
         for _ in range(VERSIONS):
             _written(store, engine, commits, late=dice.random() < 0.25, seconds=dice.uniform(0.0, 0.3))
