@@ -175,15 +175,24 @@ def warm_up_of(seconds: float) -> float:
 
 
 def in_processes(
-    processes: int, measure: Callable[..., Load], url: str, what: object, seconds: float, *, server_pid: int | None
+    processes: int,
+    measure: Callable[..., Load],
+    url: str,
+    what: object,
+    seconds: float,
+    *,
+    server_pid: int | None,
+    warm_up: float = 0.0,
 ) -> Load:
     """Run `measure(url, what, seconds, first)` in processes of its own; each counts its own CPU time, the server's is counted here."""
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        pool.map(abs, range(processes))  # all have started
+    context = multiprocessing.get_context("spawn")
+    started = context.Barrier(processes + 1)
+    with context.Pool(processes, started.wait) as pool:
+        started.wait()
         watch = CpuWatch(server_pid)
         parts = pool.starmap(measure, [(url, what, seconds, n * FAR) for n in range(1, processes + 1)])
         _, server = watch.spent()
     load = functools.reduce(Load.joined, parts)
     # The server worked for the orders of the warm-up too; they are part of the count of what it spent, so it is spread over all of them.
-    load.server_cpu = server * load.seconds / (load.seconds + warm_up_of(seconds))
+    load.server_cpu = server * load.seconds / (load.seconds + warm_up)
     return load

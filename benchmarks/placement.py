@@ -115,7 +115,9 @@ def _measured(bench: Bench, case: Case, seconds: float) -> Load:
     load = (
         _one_process(url, case, seconds, 0, watch_server)
         if case.processes == 1
-        else in_processes(case.processes, _one_process, url, case, seconds, server_pid=watch_server)
+        else in_processes(
+            case.processes, _one_process, url, case, seconds, server_pid=watch_server, warm_up=warm_up_of(seconds)
+        )
     )
     bench.server.drop(url)
     return load
@@ -179,8 +181,8 @@ def _in_batches(url: str, case: Case, seconds: float, first: int, server_pid: in
 
     with open_shop(url) as shop:
         collect_rarely()
-        watch = None
-        for position, answer in shop.run_each(placing(), in_flight=case.callers):
+        watch, begin = None, clock()
+        for position, answer in shop.run_each(placing(), in_flight=case.callers // case.processes):
             if isinstance(answer, Exception) or answer.order.state != "confirmed":
                 raise AssertionError(f"order {position}: {answer}")
             if watch is not None:

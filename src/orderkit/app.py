@@ -19,7 +19,7 @@ from orderkit.ports.settings import Settings
 from orderkit.ports.store import Commit
 from orderkit.runtime.admission import Admission
 from orderkit.runtime.batch import run_each, run_many
-from orderkit.runtime.bindings import Handlers, bound, joined, lanes_of, shares
+from orderkit.runtime.bindings import Handlers, bound, bulk_lanes_of, joined
 from orderkit.runtime.clocks import SystemClock, UuidIds
 from orderkit.runtime.gates import gated, gated_async, named_gate
 from orderkit.runtime.observe import Metrics, observed, observed_async, observer
@@ -134,20 +134,20 @@ class Shop(_Shop[Handlers], Verbs):
         """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order.
 
         Up to `lanes` batches of commits are waited for in threads while the other flows go on: by default as many as the store can use.
-        With `lanes=0` everything happens in this thread, and commits come in the same order each time.
+        With `lanes=0` everything happens in this thread, and commits come in the same order each time. Who stops early, also by Ctrl-C,
+        waits for the commits that are under way.
         """
-        return run_many(flows, self._handlers, in_flight=in_flight, **self._batches(lanes))
+        return run_many(flows, self._handlers, in_flight=in_flight, **self._limits(lanes))
 
     def run_each(
         self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000, lanes: int | None = None
     ) -> Iterator[tuple[int, A | Exception]]:
         """The same for an iterable of any length; yields (position, answer or exception) as flows end."""
-        return run_each(flows, self._handlers, in_flight=in_flight, **self._batches(lanes))
+        return run_each(flows, self._handlers, in_flight=in_flight, **self._limits(lanes))
 
-    def _batches(self, lanes: int | None) -> dict[str, int]:
+    def _limits(self, lanes: int | None) -> dict[str, int]:
         if lanes is None:
-            alone = not shares(self.store) or not self.store.capabilities.concurrent_writers
-            lanes = 0 if alone else lanes_of(self.store)  # a writer alone is no faster in a thread
+            lanes = bulk_lanes_of(self.store)
         return {"largest": self.store.capabilities.batch_max, "lanes": lanes}
 
     def perform(self, command: Command[Any], tx: object | None) -> Order:

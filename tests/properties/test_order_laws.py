@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from unittest.mock import patch
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,11 +25,12 @@ from orderkit import (
     ReturnPolicy,
     Tender,
 )
+from orderkit.domain import settling
 from orderkit.domain.actions import actions
 from orderkit.domain.lifecycle import ORDER, STATUS
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.settling import wanted_minor
+from orderkit.domain.settling import settled, wanted_minor
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import word
 from orderkit.domain.value import evolve
@@ -257,6 +259,14 @@ class AnyOrder(RuleBasedStateMachine):
         assert order.refunded_minor <= bank.total(OperationKind.REFUND)
         assert bank.total(OperationKind.REFUND) <= bank.total(OperationKind.CHARGE, OperationKind.CAPTURE)
         assert 0 <= order.credited_minor <= order.total_minor
+
+    @invariant()
+    def what_is_even_needs_no_second_look(self) -> None:
+        """Whoever settles at a glance comes to what capturing, paying out and voiding come to."""
+        order, now = self.order, self.world.clock.now()
+        with patch.object(settling, "_even", lambda _: False):
+            looked = settled(order, now)
+        assert settled(order, now) == looked
 
     @invariant()
     def money_follows_the_goods(self) -> None:

@@ -1,6 +1,7 @@
 """Plans that need no search: everything from one place, or each SKU from the only place that has it.
 
-Most orders are like that, so the planner looks here first. What is returned is what the search would find. It must not know orders.
+Most orders are like that, so the planner looks here first. What is returned is what the search finds, given its budget. It must not know
+orders.
 """
 
 from __future__ import annotations

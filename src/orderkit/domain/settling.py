@@ -35,7 +35,10 @@ def settled(order: Order, now: datetime) -> Decision:
 
 
 def _even(order: Order) -> bool:
-    """Whether the order was paid to the cent, owes nothing and holds nothing: almost always, so it is seen at one glance."""
+    """Whether the order was paid to the cent, owes nothing and holds nothing: then there is nothing to capture, to refund or to void.
+
+    Almost every order is like that when its payment is booked, so it is seen before the three look for themselves.
+    """
     if order.refunds or order.state == "payment_failed" or order.paid_minor != order.total_minor:
         return False
     return not any([payment.capturable_minor for payment in order.payments])  # noqa: C419  (a list of one or two is faster than a generator)

@@ -9,7 +9,6 @@ particular, nor how values are stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import itemgetter
 from typing import Any, TypeVar, dataclass_transform
 
 import attrs
@@ -47,9 +46,9 @@ def as_dict(value: Any) -> dict[str, Any]:
 
 
 def canonical(value: object) -> bytes:
-    """Return the bytes of values, collections and whatever has a text: equal on every machine, whatever order a set or a mapping has.
+    """Return the bytes of values, collections and whatever else has a text: equal on every machine, whatever order a set or a mapping has.
 
-    Raises: `InvalidInput` for text that UTF-8 does not hold, and whole numbers beyond 64 bits.
+    Raises: `InvalidInput` for what has no bytes, such as text that UTF-8 does not hold.
     """
     try:
         return _canonical(_pairs(value))
@@ -58,10 +57,15 @@ def canonical(value: object) -> bytes:
 
 
 def _pairs(value: object) -> object:
-    """Return mappings as sorted pairs, since the codec writes those by text only, also where they are in tuples and in mappings."""
+    """Return mappings as sorted pairs, since the codec writes those by text only: line 1 is not the SKU `"1"`."""
     if isinstance(value, Mapping):
-        return sorted([(str(key), _pairs(each)) for key, each in value.items()], key=itemgetter(0))
+        pairs = [(key if type(key) in (str, int) else str(key), _pairs(each)) for key, each in value.items()]
+        return sorted(pairs, key=lambda pair: (type(pair[0]).__name__, pair[0]))
     return [_pairs(each) for each in value] if isinstance(value, (tuple, list)) else value
 
 
-_canonical = Encoder(order="deterministic", enc_hook=str).encode
+def _unknown(value: object) -> object:
+    return _pairs(value) if isinstance(value, Mapping) else str(value)
+
+
+_canonical = Encoder(order="deterministic", enc_hook=_unknown).encode

@@ -288,7 +288,7 @@ class SettleMessage(Inside[None]):
 class StoreCapabilities(Value, kw_only=True):
     """What a store can do beyond the contract; the contract suite and the runtime read it.
 
-    With `concurrent_writers` several commits are under way at once, each on its own connection; without, the next waits for the last.
+    With `concurrent_writers` several commits can be under way at once; without, each waits until the one before has ended.
     """
 
     durable: bool = False

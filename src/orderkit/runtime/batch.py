@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextvars
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import nullcontext
 from itertools import islice
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeAlias, TypeVar
 
 from orderkit.ports.clock import Pause
@@ -43,11 +43,11 @@ def run_each(
     Flows are taken from the iterable, and answers handed out, outside the driver: either side may run flows of its own. With `lanes`, so
     many batches of commits are under way at once, each in a thread; without, everything happens here, and in the same order each time.
     """
-    if in_flight < 1 or largest < 1:
-        raise ValueError("in_flight and largest are 1 or more")
+    if in_flight < 1 or largest < 1 or lanes < 0:
+        raise ValueError("in_flight and largest are 1 or more, lanes 0 or more")
     source = enumerate(flows)
-    with ThreadPoolExecutor(lanes, "orderkit-commits") if lanes else nullcontext() as threads:
-        bench = _Bench(handlers, largest, threads, lanes)
+    bench = _Bench(handlers, largest, lanes)
+    try:
         while True:
             started = list(islice(source, in_flight - bench.running))
             if not started and not bench.running:
@@ -61,6 +61,8 @@ def run_each(
                 driver.reset(token)
             ended, bench.ended = bench.ended, []
             yield from ended
+    finally:
+        bench.wait()
 
 
 class _Group:
@@ -80,11 +82,11 @@ class _Group:
 class _Bench:
     """The flows that are under way: each waits in the line of the effect that it awaits."""
 
-    def __init__(self, handlers: Handlers, largest: int, threads: ThreadPoolExecutor | None, lanes: int) -> None:
+    def __init__(self, handlers: Handlers, largest: int, lanes: int) -> None:
         self._handlers, self._one, self._many, self._largest = handlers, handlers.one, handlers.many, largest
         self._lines: dict[type[Effect[Any]], deque[_Waiting]] = {kind: deque() for kind in handlers.many}
-        self._threads, self._lanes = threads, lanes
-        self._under_way: dict[Future[Sequence[Any]], list[_Waiting]] = {}
+        self._lanes, self._under_way = lanes if Commit in self._lines else 0, 0
+        self._back: SimpleQueue[tuple[list[_Waiting], Sequence[Any] | BaseException]] = SimpleQueue()
         self.running = 0
         self.ended: list[tuple[int, Any]] = []
 
@@ -157,38 +159,68 @@ class _Bench:
 
     def go_on(self) -> None:
         """Let something happen: commits set out or come back, or the fullest line is answered by one call."""
-        if self._threads is not None:
-            self._send_commits(self._threads)
-        if any(sent.done() for sent in self._under_way) or not self._answer_fullest():
-            self._take_commits()
+        while self._commits_are_due():
+            self._send_commits()
+        if not self._back.empty() or not self._answer_fullest():
+            self._await_commits()
 
-    def _send_commits(self, threads: ThreadPoolExecutor) -> None:
-        """Send commits into free lanes: full batches at once; fewer when nothing else is to be done, a small rest only when all lanes are free."""
-        line = self._lines.get(Commit)
-        while line and len(self._under_way) < self._lanes:
-            enough = len(line) * 2 >= self._largest or not self._under_way
-            if len(line) < self._largest and (self._fullest() not in (None, Pause) or not enough):
-                return
-            batch = self._batch(line)
-            call = contextvars.copy_context().run  # a copy, because a context can be entered by one thread at a time
-            sent = threads.submit(call, asked, Commit, self._many[Commit], [waiting[2] for waiting in batch])
-            self._under_way[sent] = batch
+    def wait(self) -> None:
+        """Wait for the commits that are under way; nobody asks for their answers any more."""
+        while self._under_way:
+            self._back.get()
+            self._under_way -= 1
 
-    def _take_commits(self) -> None:
-        """Wait until commits come back, if any are under way, and hand their answers out."""
-        done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
-        for sent in done:
-            self._hand_out(self._under_way.pop(sent), sent.result())
+    def _commits_are_due(self) -> bool:
+        """Whether commits should set out into a free lane: a full batch, or the longest line, which waits for more while others are under way."""
+        if self._under_way >= self._lanes:
+            return False
+        count, (_, others) = len(self._lines[Commit]), self._fullest()
+        worth_it = count * 2 >= self._largest or (count and not self._under_way)
+        return count >= self._largest or bool(worth_it and count >= others)
 
-    def _fullest(self) -> Kind | None:
-        """The kind that most flows wait for here; those who pause come when nobody else waits."""
-        apart = Commit if self._threads is not None else None
-        kinds = [kind for kind, line in self._lines.items() if line and kind is not apart]
-        return max(kinds, key=lambda kind: (kind is not Pause, len(self._lines[kind])), default=None)
+    def _send_commits(self) -> None:
+        """Call for a batch of commits in a thread; where none can be started, here."""
+        batch = self._batch(self._lines[Commit])
+        effects, many = [waiting[2] for waiting in batch], self._many[Commit]
+        context = contextvars.copy_context()  # a copy, because a context can be entered by one thread at a time
+
+        def call() -> None:
+            try:
+                self._back.put((batch, context.run(asked, Commit, many, effects)))
+            except BaseException as error:  # noqa: BLE001  (raised by whoever takes it)
+                self._back.put((batch, error))
+
+        try:
+            Thread(target=call, name="orderkit-commits").start()
+        except RuntimeError:  # there are too many, or the interpreter is about to end
+            self._lanes = 0
+            self._hand_out(batch, asked(Commit, many, effects))
+        else:
+            self._under_way += 1
+
+    def _await_commits(self) -> None:
+        """Wait until a batch of commits comes back, if any is under way, and hand its answers out."""
+        if self._under_way:
+            batch, answers = self._back.get()
+            self._under_way -= 1
+            if isinstance(answers, BaseException):
+                raise answers
+            self._hand_out(batch, answers)
+
+    def _fullest(self) -> tuple[Kind | None, int]:
+        """The kind that most flows wait for here, and how many; those who pause count as nobody, and come when nobody else waits."""
+        apart = Commit if self._lanes else None
+        found: tuple[Kind | None, int] = None, 0
+        for kind, line in self._lines.items():
+            if line and kind is not apart:
+                count = 0 if kind is Pause else len(line)
+                if found[0] is None or count > found[1]:
+                    found = kind, count
+        return found
 
     def _answer_fullest(self) -> bool:
         """Answer the fullest line with one call, if there is one; nobody pauses while commits are under way."""
-        kind = self._fullest()
+        kind, _ = self._fullest()
         if kind is None or (kind is Pause and self._under_way):
             return False
         batch = self._batch(self._lines[kind])

@@ -249,6 +249,11 @@ def lanes_of(store_: Any) -> int:
     return 2 if store_.capabilities.concurrent_writers else 1
 
 
+def bulk_lanes_of(store_: Any) -> int:
+    """How many batches the batching driver has under way in threads: none where that gains nothing, as with a single writer."""
+    return lanes_of(store_) if shares(store_) and store_.capabilities.concurrent_writers else 0
+
+
 def store_bindings(adapter: store.Store) -> tuple[Binding, ...]:
     """Bind the effects that a store answers."""
     return (

@@ -94,6 +94,56 @@ def test_few_commits_do_not_wait_for_company() -> None:
     assert store.sizes == [4, 1]
 
 
+@pytest.mark.parametrize("commits", [1, 3, 200])
+def test_flows_that_read_on_and_on_hold_up_no_commit(commits: int) -> None:
+    """A few commits set out although another flow, which waits for one of them, reads without end."""
+    committed = threading.Event()
+    store = Counter()
+
+    async def marking(n: int) -> object:
+        answer = await a_commit(f"order-{n}")
+        committed.set()
+        return answer
+
+    async def reading() -> int:
+        count = 0
+        while not committed.is_set() and count < 100_000:
+            await Load("MUG")
+            count += 1
+        return count
+
+    *answers, loads = run_many([*map(marking, range(commits)), reading()], store.handlers, lanes=2)
+
+    assert answers == [Committed(1)] * commits
+    assert loads < 100_000
+
+
+def test_where_no_thread_can_be_started_commits_are_called_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system has no more threads, or the interpreter is about to end: each commit is called for once all the same."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    store = Counter()
+    results = run_many((committing(n) for n in range(5)), store.handlers, largest=2, lanes=2)
+
+    assert results == [(Committed(1), threading.get_ident())] * 5
+    assert (store.sizes, store.threads) == ([2, 2, 1], {threading.get_ident()})
+
+
+def test_what_ends_a_program_ends_it_from_a_lane_too() -> None:
+    """An exit in a store's call is no flow's error: it comes out of the driver."""
+
+    def commit_many(_: Sequence[Commit]) -> list[Committed]:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        run_many((committing(n) for n in range(4)), Handlers({}, {Commit: commit_many}), largest=2, lanes=2)
+    with pytest.raises(ValueError, match="lanes"):
+        run_many([], Handlers({}), lanes=-1)
+
+
 def test_a_call_that_fails_is_the_failure_of_its_own_flows() -> None:
     """Of two batches the second fails: its flows have the error, the first's their answers."""
 
