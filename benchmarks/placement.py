@@ -181,16 +181,18 @@ def _in_batches(url: str, case: Case, seconds: float, first: int, server_pid: in
 
     with open_shop(url) as shop:
         collect_rarely()
-        watch, begin = None, clock()
+        watch, begin = None, warm
         for position, answer in shop.run_each(placing(), in_flight=case.callers // case.processes):
             if isinstance(answer, Exception) or answer.order.state != "confirmed":
                 raise AssertionError(f"order {position}: {answer}")
-            if watch is not None:
-                load.latencies.append(clock() - began[position])
-            elif clock() > warm:
-                watch, begin = CpuWatch(server_pid), clock()
-        load.seconds = clock() - begin
-        load.client_cpu, load.server_cpu = watch.spent() if watch else (0.0, 0.0)
+            now = clock()
+            if watch is None and now > warm:
+                watch, begin = CpuWatch(server_pid), now
+            elif watch is not None and not load.seconds:
+                load.latencies.append(now - began[position])
+                if now > until:  # what is in flight still comes, and no longer counts
+                    load.seconds, (load.client_cpu, load.server_cpu) = now - begin, watch.spent()
+    load.seconds = load.seconds or clock() - begin
     return load
 
 
