@@ -1,7 +1,7 @@
 """Values of the domain as stored bytes, and back: JSON in one canonical form, and the hash chain over it.
 
-msgspec reads and writes the values of the domain as they are. Fields have their order and keys are sorted, so equal values are equal bytes; a record's bytes are
-hashed as stored and never encoded anew. Everything stored in one piece is listed here; what is stored as rows is in `rows`.
+msgspec reads and writes the values of the domain as they are. Fields have their order and keys are sorted, so equal values are equal bytes; a
+record's bytes are hashed as stored and never encoded anew. Everything stored in one piece is listed here; what is stored as rows is in `rows`.
 """
 
 from __future__ import annotations
