@@ -47,21 +47,24 @@ def run_each(
         raise ValueError("in_flight and largest are 1 or more, lanes 0 or more")
     source = enumerate(flows)
     bench = _Bench(handlers, largest, lanes)
+    started: deque[tuple[int, Flow[A]]] = deque()
     try:
         while True:
-            started = list(islice(source, in_flight - bench.running))
+            started.extend(islice(source, in_flight - bench.running))
             if not started and not bench.running:
                 return
             token = driver.set(STEPPED)
             try:
-                for position, flow in started:
-                    bench.begin(position, flow)
+                while started:
+                    bench.begin(*started.popleft())
                 bench.go_on()
             finally:
                 driver.reset(token)
             ended, bench.ended = bench.ended, []
             yield from ended
     finally:
+        for _, flow in started:  # an interrupt came before they were begun
+            flow.close()
         bench.wait()
 
 

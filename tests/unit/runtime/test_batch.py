@@ -267,3 +267,19 @@ def test_a_window_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="1 or more"):
         run_many([], Shelf().handlers, in_flight=0)
     assert run_many([], Shelf().handlers) == []
+
+
+def test_flows_that_an_interrupt_kept_from_beginning_are_closed() -> None:
+    """Nobody is told, after Ctrl-C, of coroutines that were never awaited."""
+
+    async def interrupted() -> object:
+        return await Now()
+
+    def interrupt(_: object) -> object:
+        raise KeyboardInterrupt
+
+    flows = [interrupted(), loading("MUG"), loading("TEE")]
+    with pytest.raises(KeyboardInterrupt):
+        run_many(flows, Handlers({Now: interrupt}, {Load: Shelf().load_many}))
+
+    assert [flow.cr_frame for flow in flows[1:]] == [None, None]
