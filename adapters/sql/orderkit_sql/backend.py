@@ -1,8 +1,9 @@
 """What the two databases do differently, in one place: times, sets of rows as parameters, bulk writes, row locks.
 
 Bulk rows go to the driver directly, without a compiled statement in between: on SQLite by `executemany`, on PostgreSQL as arrays written as
-text (measured: as fast as COPY, and it also works for updates, for async drivers, and inside a host's transaction). This module knows
-tables, not orders.
+text (measured: as fast as COPY, and it also works for updates, for async drivers, and inside a host's transaction). What a commit writes to
+all its tables is one statement there, because each way to the server and back is time in which nobody works. This module knows tables, not
+orders.
 """
 
 from __future__ import annotations
@@ -13,12 +14,27 @@ from functools import cache, lru_cache
 from json import dumps
 from typing import Any, Protocol
 
+import attrs
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, Table
 
 from orderkit_sql import partitioning
 from orderkit_sql.schema import full_name
 
 Row = tuple[Any, ...]
+
+
+@attrs.frozen
+class Change:
+    """Rows of one table that are written: new ones, or with `keys` those that are there; `adds` says that numbers are added to what is there.
+
+    Each row has the values of `names` first, then those of `keys`.
+    """
+
+    table: Table
+    names: tuple[str, ...]
+    rows: Sequence[Row]
+    keys: tuple[str, ...] = ()
+    adds: bool = False
 
 
 class Backend(Protocol):
@@ -41,13 +57,8 @@ class Backend(Protocol):
     def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:
         """Return the parameters of `row_set`."""
 
-    def insert(self, connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Insert many rows."""
-
-    def update(
-        self, connection: Connection, table: Table, names: tuple[str, ...], keys: tuple[str, ...], rows: Sequence[Row]
-    ) -> None:
-        """Update many rows; each row has its new values first, then its key."""
+    def write(self, connection: Connection, changes: Sequence[Change]) -> None:
+        """Write all changes. No row of a table may be in two of them."""
 
     def among(self, column: str) -> str:
         """Return SQL that holds for rows whose column is in a list of texts."""
@@ -83,17 +94,13 @@ class Sqlite:
         """Return the parameters of many rows."""
         return (dumps(rows),)
 
-    def insert(self, connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Insert many rows."""
-        if rows:
-            connection.exec_driver_sql(_insert_each(table, names), list(rows))
-
-    def update(
-        self, connection: Connection, table: Table, names: tuple[str, ...], keys: tuple[str, ...], rows: Sequence[Row]
-    ) -> None:
-        """Update many rows."""
-        if rows:
-            connection.exec_driver_sql(_update_each(table, names, keys), list(rows))
+    def write(self, connection: Connection, changes: Sequence[Change]) -> None:
+        """Write one change after the other."""
+        for change in changes:
+            if change.rows:
+                connection.exec_driver_sql(
+                    _write_each(change.table, change.names, change.keys, adds=change.adds), list(change.rows)
+                )
 
     def among(self, column: str) -> str:
         """Return SQL for membership in a list of texts."""
@@ -134,20 +141,22 @@ class Postgres:
             _array(_type(table, name), values) for name, values in zip(names, zip(*rows, strict=True), strict=True)
         )
 
-    def insert(self, connection: Connection, table: Table, names: tuple[str, ...], rows: Sequence[Row]) -> None:
-        """Insert many rows."""
-        if rows:
-            connection.exec_driver_sql(_insert_set(table, names), self.row_parameters(table, names, rows))
+    def write(self, connection: Connection, changes: Sequence[Change]) -> None:
+        """Write all changes by one statement."""
+        parts: list[str] = []
+        parameters: Row = ()
+        for change in changes:
+            if change.rows:
+                parts.append(self._part(change))
+                parameters += self.row_parameters(change.table, change.names + change.keys, change.rows)
+        if parts:
+            connection.exec_driver_sql(_all_at_once(tuple(parts)), parameters)
 
-    def update(
-        self, connection: Connection, table: Table, names: tuple[str, ...], keys: tuple[str, ...], rows: Sequence[Row]
-    ) -> None:
-        """Update many rows."""
-        if rows:
-            statement = _update_set(table, names, keys)
-            if "by" in table.info:
-                statement += self.near(f"t.{keys[0]}", [row[len(names)] for row in rows])
-            connection.exec_driver_sql(statement, self.row_parameters(table, names + keys, rows))
+    def _part(self, change: Change) -> str:
+        part = _write_set(change.table, change.names, change.keys, adds=change.adds)
+        if change.keys and "by" in change.table.info:
+            part += self.near(f"t.{change.keys[0]}", [row[len(change.names)] for row in change.rows])
+        return part
 
     def among(self, column: str) -> str:
         """Return SQL for membership in a list of texts."""
@@ -177,13 +186,10 @@ def _json_rows(names: tuple[str, ...]) -> str:
 
 
 @cache
-def _insert_each(table: Table, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {full_name(table)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-
-
-@cache
-def _update_each(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    values = ", ".join(f"{name} = ?" for name in names)
+def _write_each(table: Table, names: tuple[str, ...], keys: tuple[str, ...], *, adds: bool) -> str:
+    if not keys:
+        return f"INSERT INTO {full_name(table)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    values = ", ".join(f"{name} = {name} + ?" if adds else f"{name} = ?" for name in names)
     return f"UPDATE {full_name(table)} SET {values} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
 
 
@@ -198,15 +204,19 @@ def _arrays(table: Table, names: tuple[str, ...]) -> str:
 
 
 @cache
-def _insert_set(table: Table, names: tuple[str, ...]) -> str:
-    return f"INSERT INTO {full_name(table)} ({', '.join(names)}) SELECT * FROM {_arrays(table, names)}"
-
-
-@cache
-def _update_set(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    values = ", ".join(f"{name} = v.{name}" for name in names)
+def _write_set(table: Table, names: tuple[str, ...], keys: tuple[str, ...], *, adds: bool) -> str:
+    if not keys:
+        return f"INSERT INTO {full_name(table)} ({', '.join(names)}) SELECT * FROM {_arrays(table, names)}"
+    values = ", ".join(f"{name} = t.{name} + v.{name}" if adds else f"{name} = v.{name}" for name in names)
     rows = " AND ".join(f"t.{key} = v.{key}" for key in keys)
     return f"UPDATE {full_name(table)} AS t SET {values} FROM {_arrays(table, names + keys)} WHERE {rows}"
+
+
+@lru_cache(maxsize=1_024)  # the text stays the same for a month, so that drivers and servers recognize it
+def _all_at_once(parts: tuple[str, ...]) -> str:
+    *first, last = parts
+    named = ", ".join(f"w{n} AS ({part})" for n, part in enumerate(first))
+    return f"WITH {named} {last}" if first else last
 
 
 @cache

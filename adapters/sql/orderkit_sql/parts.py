@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Table
 
 from orderkit.ports.store import Commit
-from orderkit_sql.backend import Backend, Row
+from orderkit_sql.backend import Backend, Change, Row
 from orderkit_sql.database import Database
 from orderkit_sql.rows import (
     LINE_KEY,
@@ -31,19 +31,19 @@ class _Numbered(Protocol):
     id: str
 
 
-def write_parts(database: Database, connection: Connection, commits: Sequence[Commit]) -> None:
-    """Write the lines, payments, shipments and returns that the commits changed."""
+def part_changes(database: Database, connection: Connection, commits: Sequence[Commit]) -> Iterator[Change]:
+    """Yield how the lines, payments, shipments and returns change that the commits changed; those that are gone are deleted at once."""
     tables = database.tables
-    _write_lines(database, connection, commits)
+    yield from _line_changes(database, connection, commits)
     for name, table, columns, write in (
         ("payments", tables.payments, PAYMENT_CHANGES, payment_changes),
         ("shipments", tables.shipments, SHIPMENT_CHANGES, shipment_changes),
         ("returns", tables.returns, RETURN_CHANGES, return_changes),
     ):
-        _write_numbered(database, connection, commits, name, table, columns, write)
+        yield from _numbered_changes(database, connection, commits, name, table, columns, write)
 
 
-def _write_lines(database: Database, connection: Connection, commits: Sequence[Commit]) -> None:
+def _line_changes(database: Database, connection: Connection, commits: Sequence[Commit]) -> Iterator[Change]:
     new: list[Row] = []
     changed: dict[
         tuple[str, ...], list[Row]
@@ -65,14 +65,14 @@ def _write_lines(database: Database, connection: Connection, commits: Sequence[C
                     row = (*(there[n] for n in moved), order_id, line.number)
                     changed.setdefault(tuple(BUCKETS[n] for n in moved), []).append(row)
             gone += [(order_id, number) for number in known]
-    table, backend = database.tables.order_lines, database.backend
-    backend.insert(connection, table, LINE_NEW, new)
-    for names, rows in changed.items():
-        backend.update(connection, table, names, LINE_KEY, rows)
+    table = database.tables.order_lines
     _delete(database, connection, table, gone)
+    yield Change(table, LINE_NEW, new)
+    for names, rows in changed.items():
+        yield Change(table, names, rows, keys=LINE_KEY)
 
 
-def _write_numbered(
+def _numbered_changes(
     database: Database,
     connection: Connection,
     commits: Sequence[Commit],
@@ -80,8 +80,8 @@ def _write_numbered(
     table: Table,
     columns: tuple[str, ...],
     write: _Write,
-) -> None:
-    """Write parts under their position in the order: it is the order in which they are loaded again."""
+) -> Iterator[Change]:
+    """Yield how parts change, under their position in the order: it is the order in which they are loaded again."""
     new: list[Row] = []
     changed: list[Row] = []
     gone: list[Row] = []
@@ -98,9 +98,9 @@ def _write_numbered(
             elif part is not known[number]:
                 changed.append((*write(part, backend), order_id, number))
         gone += [(order_id, number) for number in range(len(parts), len(known))]
-    backend.insert(connection, table, columns + LINE_KEY, new)
-    backend.update(connection, table, columns, LINE_KEY, changed)
     _delete(database, connection, table, gone)
+    yield Change(table, columns + LINE_KEY, new)
+    yield Change(table, columns, changed, keys=LINE_KEY)
 
 
 def _delete(database: Database, connection: Connection, table: Table, rows: Sequence[Row]) -> None:

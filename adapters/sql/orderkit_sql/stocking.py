@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from orderkit.domain.events import StockMove
 from orderkit.errors import InvalidInput, OrderkitError
 from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
-from orderkit_sql.backend import Row
+from orderkit_sql.backend import Change, Row
 from orderkit_sql.database import Database
 
 Place = tuple[str, str]
@@ -79,32 +79,32 @@ def locked_shelves(database: Database, connection: Connection, places: Iterable[
     return Shelves({(row[0], row[1]): Shelf(row[2], row[3], stored=True) for row in found})
 
 
-def write_shelves(database: Database, connection: Connection, shelves: Shelves) -> None:
-    """Write every shelf that moved, once. A new shelf may have been made by somebody else meanwhile: then both add up."""
+def shelf_changes(database: Database, shelves: Shelves) -> Change:
+    """Return what is added to every shelf that is there and moved, once each."""
+    return Change(database.tables.stock, _UNITS, _moved(shelves, stored=True), keys=_PLACE, adds=True)
+
+
+def add_shelves(database: Database, connection: Connection, shelves: Shelves) -> None:
+    """Write the shelves that were not there. Somebody else may have made one meanwhile: then both add up."""
+    rows = _moved(shelves, stored=False)
+    if not rows:
+        return
     table, backend = database.tables.stock, database.backend
-    names = _PLACE + _UNITS
-    moved = [
-        (place, shelf) for place, shelf in sorted(shelves.shelves.items(), key=lambda item: item[0]) if shelf.moved
+    names = _UNITS + _PLACE
+    added = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in _UNITS)
+    connection.exec_driver_sql(
+        f"INSERT INTO {database.name(table)} AS t ({', '.join(names)}) SELECT {', '.join(names)}"
+        f" FROM {backend.row_set(table, names)} WHERE true ON CONFLICT (sku, warehouse) DO UPDATE SET {added}",
+        backend.row_parameters(table, names, rows),
+    )
+
+
+def _moved(shelves: Shelves, *, stored: bool) -> list[Row]:
+    return [
+        (shelf.moved_on_hand, shelf.moved_reserved, shelf.received, *place)
+        for place, shelf in sorted(shelves.shelves.items(), key=lambda item: item[0])
+        if shelf.moved and shelf.stored is stored
     ]
-    rows = [
-        (shelf.stored, (*place, shelf.moved_on_hand, shelf.moved_reserved, shelf.received)) for place, shelf in moved
-    ]
-    old: list[Row] = [row for stored, row in rows if stored]
-    new: list[Row] = [row for stored, row in rows if not stored]
-    if old:
-        added = ", ".join(f"{name} = t.{name} + v.{name}" for name in _UNITS)
-        connection.exec_driver_sql(
-            f"UPDATE {database.name(table)} AS t SET {added} FROM {backend.row_set(table, names)}"
-            " WHERE t.sku = v.sku AND t.warehouse = v.warehouse",
-            backend.row_parameters(table, names, old),
-        )
-    if new:
-        added = ", ".join(f"{name} = t.{name} + excluded.{name}" for name in _UNITS)
-        connection.exec_driver_sql(
-            f"INSERT INTO {database.name(table)} AS t ({', '.join(names)}) SELECT {', '.join(names)}"
-            f" FROM {backend.row_set(table, names)} WHERE true ON CONFLICT (sku, warehouse) DO UPDATE SET {added}",
-            backend.row_parameters(table, names, new),
-        )
 
 
 def put_stock_many(database: Database, connection: Connection, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
@@ -126,9 +126,10 @@ def put_stock_many(database: Database, connection: Connection, puts: Sequence[Pu
                 error = _uncovered(put, shelf)
                 refused.add(put.id)
         answers.append(error)
-    write_shelves(database, connection, shelves)
+    backend = database.backend
+    backend.write(connection, [shelf_changes(database, shelves)])
+    add_shelves(database, connection, shelves)
     if refused:
-        backend = database.backend
         table = database.name(database.tables.stock_receipts)
         connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id')}", backend.texts(sorted(refused)))
     return answers

@@ -24,10 +24,10 @@ from orderkit.ports.store import (
     OutOfStock,
     VersionConflict,
 )
-from orderkit_sql.backend import Row
+from orderkit_sql.backend import Change, Row
 from orderkit_sql.codec import CHAIN_START, chained, encode
 from orderkit_sql.database import Database
-from orderkit_sql.parts import write_parts
+from orderkit_sql.parts import part_changes
 from orderkit_sql.rows import (
     ORDER_CHANGES,
     ORDER_NEW,
@@ -37,7 +37,7 @@ from orderkit_sql.rows import (
     search_text,
     tracking_numbers,
 )
-from orderkit_sql.stocking import Shelves, locked_shelves, write_shelves
+from orderkit_sql.stocking import Shelves, add_shelves, locked_shelves, shelf_changes
 
 Scope = tuple[str, str, str]
 _KEY = ("principal", "operation", "key", "order_id", "fingerprint", "claimed_at")
@@ -114,8 +114,9 @@ def _commit_wave(
         answers.append(refusal or Committed(commit.after.version))
     _settle_keys(database, connection, keys, commits)
     if accepted:
-        _write(database, connection, accepted)
-        write_shelves(database, connection, shelves)
+        changes = [*_order_changes(database, accepted), *part_changes(database, connection, [c for c, _ in accepted])]
+        database.backend.write(connection, [*changes, shelf_changes(database, shelves)])
+        add_shelves(database, connection, shelves)
     return answers
 
 
@@ -244,17 +245,19 @@ def _written_before(database: Database, connection: Connection, commits: Sequenc
     return {commit.after.id for commit in commits if bodies.get(commit.after.id) == encode(commit.record)}
 
 
-def _write(database: Database, connection: Connection, accepted: Sequence[tuple[Commit, Stored | None]]) -> None:
+def _order_changes(database: Database, accepted: Sequence[tuple[Commit, Stored | None]]) -> list[Change]:
+    """Return how the orders' own rows change, what they are found by, and the log."""
     backend, tables = database.backend, database.tables
     new: list[Row] = []
     changed: list[Row] = []
-    documents: list[Row] = []
+    amended: list[Row] = []
     texts: list[Row] = []
     new_texts: list[Row] = []
     records: list[Row] = []
     for commit, stored in accepted:
         before, after = commit.before, commit.after
         record = _record_row(commit, stored.log_head if stored else CHAIN_START, database)
+        records.append(record)
         lease_until = stored.lease_until if stored else None
         if commit.lease is not None and not keeps_lease(commit):
             lease_until = None
@@ -262,21 +265,22 @@ def _write(database: Database, connection: Connection, accepted: Sequence[tuple[
         if before is None:
             new.append(values + order_identity(after, backend))
             new_texts.append((search_text(after), after.id))
+            continue
+        other_facts = before.facts is not after.facts and before.facts != after.facts
+        if other_facts:
+            amended.append((*values, encode(after.facts), after.id))
         else:
             changed.append((*values, after.id))
-            amended = before.facts is not after.facts and before.facts != after.facts
-            if amended:
-                documents.append((encode(after.facts), after.id))
-            if amended or tracking_numbers(before) != tracking_numbers(after):
-                texts.append((search_text(after), after.id))
-        records.append(record)
-    backend.insert(connection, tables.orders, ORDER_NEW, new)
-    backend.update(connection, tables.orders, ORDER_CHANGES, ("id",), changed)
-    backend.update(connection, tables.orders, ("document",), ("id",), documents)
-    backend.insert(connection, tables.texts, ("text", "order_id"), new_texts)
-    backend.update(connection, tables.texts, ("text",), ("order_id",), texts)
-    write_parts(database, connection, [commit for commit, _ in accepted])
-    backend.insert(connection, tables.records, RECORD_NEW, records)
+        if other_facts or tracking_numbers(before) != tracking_numbers(after):
+            texts.append((search_text(after), after.id))
+    return [
+        Change(tables.orders, ORDER_NEW, new),
+        Change(tables.orders, ORDER_CHANGES, changed, keys=("id",)),
+        Change(tables.orders, (*ORDER_CHANGES, "document"), amended, keys=("id",)),
+        Change(tables.texts, ("text", "order_id"), new_texts),
+        Change(tables.texts, ("text",), texts, keys=("order_id",)),
+        Change(tables.records, RECORD_NEW, records),
+    ]
 
 
 def _record_row(commit: Commit, previous: bytes, database: Database) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -83,8 +84,8 @@ def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore) -> None:
     written: list[Any] = []
 
     def listen(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        if statement.startswith("UPDATE") and "stock AS t" in statement:
-            written.append(parameters)
+        if re.search(r"UPDATE \S*stock ", statement):
+            written.append(parameters[-5:])  # what a commit writes may be one statement; its shelves come last
 
     event.listen(store._engine, "before_cursor_execute", listen)
     answers = store.commit_many(a_batch())
