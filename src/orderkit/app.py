@@ -129,7 +129,7 @@ class Shop(_Shop[Handlers], Verbs):
             raise
 
     def run_many(
-        self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000, lanes: int | None = None
+        self, flows: Iterable[Flow[A]], *, in_flight: int = 512, lanes: int | None = None
     ) -> list[A | Exception]:
         """Run many flows together; equal effects share one call of their port. Answers or exceptions, in order.
 
@@ -140,7 +140,7 @@ class Shop(_Shop[Handlers], Verbs):
         return run_many(flows, self._handlers, in_flight=in_flight, **self._limits(lanes))
 
     def run_each(
-        self, flows: Iterable[Flow[A]], *, in_flight: int = 1_000, lanes: int | None = None
+        self, flows: Iterable[Flow[A]], *, in_flight: int = 512, lanes: int | None = None
     ) -> Iterator[tuple[int, A | Exception]]:
         """The same for an iterable of any length; yields (position, answer or exception) as flows end."""
         return run_each(flows, self._handlers, in_flight=in_flight, **self._limits(lanes))

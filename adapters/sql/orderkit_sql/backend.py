@@ -18,6 +18,7 @@ import attrs
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, Table
 
 from orderkit_sql import partitioning
+from orderkit_sql.documents import Documents
 from orderkit_sql.schema import full_name
 
 Row = tuple[Any, ...]
@@ -171,7 +172,7 @@ class Postgres:
         return partitioning.near(column, order_ids)
 
 
-@lru_cache(maxsize=4096)  # a batch says the same few times again and again
+@lru_cache(maxsize=4_096)  # a row has the same time in several columns
 def _written(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
@@ -233,15 +234,20 @@ def _type(table: Table, name: str) -> str:
     return "timestamptz" if hasattr(kind, "timezone") else "text"
 
 
-def _array(kind: str, values: Sequence[Any]) -> str | list[bytes]:
+def _array(kind: str, values: Sequence[Any]) -> str | Documents:
     """Write values as the text of an array, in the database's own notation; bytes go as they are."""
     if kind == "bytea":
-        return list(values)
+        return Documents(values)
     if kind in ("integer", "bigint", "boolean"):
         return "{" + ",".join(map(str, values)) + "}"
     if kind == "timestamptz":
-        return "{" + ",".join(["NULL" if value is None else f'"{value.isoformat()}"' for value in values]) + "}"
+        return "{" + ",".join(map(_moment, values)) + "}"
     return _text_array(values)
+
+
+@lru_cache(maxsize=4_096)  # a row has the same time in several columns
+def _moment(at: datetime | None) -> str:
+    return "NULL" if at is None else f'"{at.isoformat()}"'
 
 
 def _text_array(values: Sequence[str | None]) -> str:

@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-import attrs
 import msgspec
 
 from orderkit.domain.events import Record
@@ -20,13 +19,13 @@ from orderkit.domain.order import Facts, Hold, Order, Refund, SagaRun
 from orderkit.domain.payment import Operation
 from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
+from orderkit.domain.value import Value
 
 CHAIN_START = bytes(32)
 _CHAIN = b"orderkit chain 1\n"  # the version of the rule: another way of hashing gets another word
 
 
-@attrs.frozen
-class State:
+class State(Value):
     """What changes of an order and has neither a column nor a row of its own."""
 
     reason: str | None

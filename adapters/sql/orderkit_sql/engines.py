@@ -22,6 +22,7 @@ from orderkit.errors import Misconfigured
 from orderkit.plugins.url import Url
 from orderkit_sql.creating import creation
 from orderkit_sql.database import Database, database
+from orderkit_sql.documents import register
 
 READS = "orderkit_reads"
 SQLITE_MIN = (3, 35, 0)  # RETURNING, UPDATE FROM
@@ -195,8 +196,9 @@ def missing_driver(backend: str, error: ImportError) -> Misconfigured:
 
 
 def prepare(engine: Engine, address: Address) -> None:
-    """Install the hooks on a SQLite engine; PostgreSQL needs none."""
+    """Install the hooks: SQLite's, without which data may be lost, and PostgreSQL's, which makes it faster."""
     if engine.dialect.name != "sqlite":
+        event.listen(engine, "connect", lambda connection, _record: register(connection))
         return
     if sqlite3.sqlite_version_info < SQLITE_MIN:
         raise Misconfigured(

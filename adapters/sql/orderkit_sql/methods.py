@@ -53,7 +53,7 @@ class SqlMethods(ABC):
 
     @abstractmethod
     def _write(self, work: Callable[[Connection, bool], A]) -> A:
-        """Run work that writes; it is told whether an earlier try may have been committed."""
+        """Run work that writes; it is told whether it is run again, after a try that may even have been committed."""
 
     @abstractmethod
     def _write_apart(self, work: Work[None]) -> None:
@@ -87,7 +87,7 @@ class SqlMethods(ABC):
 
     def _commit(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
         self._make_months(commits)
-        return self._write(lambda c, unsure: writing.commit_many(self.database, c, commits, resolving=unsure))
+        return self._write(lambda c, again: writing.commit_many(self.database, c, commits, again=again))
 
     def _make_months(self, commits: Sequence[Commit]) -> None:
         """Make the partitions of new orders before their rows."""

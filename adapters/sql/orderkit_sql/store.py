@@ -87,7 +87,7 @@ class SqlStore(SqlMethods):
             try:
                 with self._writer, self._engine.connect() as connection:
                     try:
-                        answer = work(connection, attempts.unsure)
+                        answer = work(connection, attempts.done > 0)
                         committing = True
                         connection.commit()
                     except Exception:
@@ -141,7 +141,7 @@ class JoinedStore(SqlMethods):
         """Nothing is closed: everything is the host's."""
 
     def _write(self, work: Callable[[Connection, bool], A]) -> A:
-        return self._within(lambda connection: work(connection, False))
+        return self._within(lambda connection: work(connection, True))  # there is one try, so it looks for everything
 
     def _write_apart(self, work: Work[None]) -> None:
         self._apart(work)

@@ -68,12 +68,16 @@ class Keys:
 
 
 def commit_many(
-    database: Database, connection: Connection, commits: Sequence[Commit], *, resolving: bool = False
+    database: Database, connection: Connection, commits: Sequence[Commit], *, again: bool = False
 ) -> list[CommitAnswer]:
-    """Apply each commit wholly or not at all; `resolving` recognizes commits that an earlier try has written."""
+    """Apply each commit wholly or not at all.
+
+    The first try takes it that a new order is not there yet: where one is, its row is refused, and the transaction is tried `again`, looking
+    for everything, also for what an earlier try may have written.
+    """
     answers: list[CommitAnswer] = []
     for wave in _waves(commits):
-        answers += _commit_wave(database, connection, wave, resolving=resolving)
+        answers += _commit_wave(database, connection, wave, again=again)
     return answers
 
 
@@ -92,12 +96,12 @@ def _waves(commits: Sequence[Commit]) -> Iterator[list[Commit]]:
 
 
 def _commit_wave(
-    database: Database, connection: Connection, commits: list[Commit], *, resolving: bool
+    database: Database, connection: Connection, commits: list[Commit], *, again: bool
 ) -> list[CommitAnswer]:
     keys = _claimed_keys(database, connection, commits)
-    stored = _locked_orders(database, connection, [commit.after.id for commit in commits])
+    stored = _locked_orders(database, connection, [c.after.id for c in commits if again or c.before is not None])
     shelves = locked_shelves(database, connection, {(m.sku, m.warehouse) for c in commits for m in c.stock})
-    written = _written_before(database, connection, commits) if resolving else set()
+    written = _written_before(database, connection, commits) if again else set()
     answers: list[CommitAnswer] = []
     accepted: list[tuple[Commit, Stored | None]] = []
     for commit in commits:
@@ -113,6 +117,8 @@ def _commit_wave(
             accepted.append((commit, found))
         answers.append(refusal or Committed(commit.after.version))
     _settle_keys(database, connection, keys, commits)
+    if not again:
+        _look_behind(database, connection, commits, answers)
     if accepted:
         changes = [*_order_changes(database, accepted), *part_changes(database, connection, [c for c, _ in accepted])]
         database.backend.write(connection, [*changes, shelf_changes(database, shelves)])
@@ -221,6 +227,8 @@ def _settle_keys(database: Database, connection: Connection, keys: Keys, commits
 
 
 def _locked_orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
+    if not ids:
+        return {}
     backend = database.backend
     statement = (
         f"SELECT id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"
@@ -230,6 +238,17 @@ def _locked_orders(database: Database, connection: Connection, ids: Sequence[str
         row[0]: Stored(row[1], row[2], row[3], row[4], bool(row[5]))
         for row in connection.exec_driver_sql(statement, backend.texts(ids))
     }
+
+
+def _look_behind(
+    database: Database, connection: Connection, commits: Sequence[Commit], answers: list[CommitAnswer]
+) -> None:
+    """Answer new orders for which there was no stock with their version, where they are there already: nobody has looked before."""
+    short = [n for n, answer in enumerate(answers) if isinstance(answer, OutOfStock) and commits[n].before is None]
+    found = _locked_orders(database, connection, [commits[n].after.id for n in short])
+    for n in short:
+        if (stored := found.get(commits[n].after.id)) is not None:
+            answers[n] = VersionConflict(stored.version)
 
 
 def _written_before(database: Database, connection: Connection, commits: Sequence[Commit]) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from orderkit.domain.order import Facts, Hold, Order, Refund, SagaRun
@@ -144,8 +145,8 @@ def sealed(decision: Decision, before: Order | None, stamp: Stamp) -> tuple[Orde
 
 def summed(stock: Sequence[StockMove]) -> tuple[StockMove, ...]:
     """Return one move for each SKU and warehouse, sorted: the order in which stock rows are locked everywhere."""
-    if not stock:
-        return ()
+    if len({(move.sku, move.warehouse) for move in stock}) == len(stock):  # nearly always: nothing is added up
+        return tuple(sorted([move for move in stock if move.on_hand or move.reserved], key=_PLACE))
     totals: dict[tuple[str, str], list[int]] = {}
     for move in stock:
         total = totals.setdefault((move.sku, move.warehouse), [0, 0])
@@ -154,6 +155,7 @@ def summed(stock: Sequence[StockMove]) -> tuple[StockMove, ...]:
     return tuple([StockMove(*place, *total) for place, total in sorted(totals.items()) if total[0] or total[1]])
 
 
+_PLACE = attrgetter("sku", "warehouse")
 _PARTS = ("shipments", "payments", "refunds", "returns", "holds")
 P = TypeVar("P", Shipment, Payment, Refund, Return, Hold)
 

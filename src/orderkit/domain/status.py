@@ -10,6 +10,8 @@ from orderkit.domain.order import Order
 from orderkit.domain.quantities import FORWARD, Bucket
 from orderkit.domain.value import Value
 
+_FORWARD = len(FORWARD)
+
 
 class Axes(Value):
     """The independent statuses: what happens to the order, the goods, the money, the returns, and whether it is on hold."""
@@ -82,15 +84,16 @@ PAYMENT_STATUSES = (
 
 def payment(order: Order) -> str:
     """Return where the money stands, as one of `PAYMENT_STATUSES`."""
-    captured = 0
+    captured = refunded = 0
     for tender in order.payments:
         if tender.in_doubt:
             return "in_doubt"
         captured += tender.captured_minor
+        refunded += tender.refunded_minor
     if captured:
-        if refunded := order.refunded_minor:
+        if refunded:
             return "refunded" if refunded == captured else "partially_refunded"
-        missing = order.due_minor - order.paid_minor
+        missing = order.due_minor - captured + order.refunding_minor
         if missing < 0:
             return "overpaid"
         return "partially_paid" if missing else "paid"
@@ -115,13 +118,12 @@ def returns(order: Order) -> str:
     return "requested" if open_ else "none"
 
 
-def _totals(order: Order) -> list[int]:
-    if len(order.lines) == 1:
-        return list(order.lines[0].buckets[:8])
+def _totals(order: Order) -> tuple[int, ...]:
     # All columns at once, because this runs several times a commit and orders have hundreds of lines.
-    return list(map(sum, zip(*[line.buckets for line in order.lines], strict=True)))[: len(FORWARD)] or [0] * len(
-        FORWARD
-    )
+    columns = [line.buckets[:_FORWARD] for line in order.lines]
+    if len(columns) == 1:
+        return columns[0]
+    return tuple(map(sum, zip(*columns, strict=True))) if columns else (0,) * _FORWARD
 
 
 def _returned(order: Order) -> int:

@@ -58,6 +58,8 @@ def canonical(value: object) -> bytes:
 
 def _pairs(value: object) -> object:
     """Return mappings as sorted pairs, since the codec writes those by text only: line 1 is not the SKU `"1"`."""
+    if isinstance(value, (str, Struct)):  # nearly everything that is asked for
+        return value
     if isinstance(value, Mapping):
         pairs = [(key if type(key) in (str, int) else str(key), _pairs(each)) for key, each in value.items()]
         return sorted(pairs, key=lambda pair: (type(pair[0]).__name__, pair[0]))

@@ -28,7 +28,7 @@ _Waiting: TypeAlias = tuple[Any, Any, Effect[Any]]
 
 
 def run_many(
-    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256, lanes: int = 0
+    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 512, largest: int = 256, lanes: int = 0
 ) -> list[A | Exception]:
     """Run all flows and return their answers in order; a flow that failed has its exception in its place."""
     results = dict(run_each(flows, handlers, in_flight=in_flight, largest=largest, lanes=lanes))
@@ -36,7 +36,7 @@ def run_many(
 
 
 def run_each(
-    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 1_000, largest: int = 256, lanes: int = 0
+    flows: Iterable[Flow[A]], handlers: Handlers, *, in_flight: int = 512, largest: int = 256, lanes: int = 0
 ) -> Iterator[tuple[int, A | Exception]]:
     """Run flows from an iterable of any length, `in_flight` at a time; yield (position, answer or exception) as each one ends.
 
