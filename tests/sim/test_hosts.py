@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 import attrs
 import pytest
 
-from orderkit.domain.value import evolve
 from orderkit.flows import placing
 from orderkit.flows.kit import Caller
 from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Refused
@@ -92,7 +91,7 @@ def test_pairs_and_seeds_are_at_hand(
     many_seeds: Callable[[Scenario, int], Enumerated],
 ) -> None:
     """A short scenario stands a thousand pairs of crashes; any scenario plays under the faults of many seeds."""
-    quiet = evolve(named("last-unit"), workers=1, apis=1)
+    quiet = attrs.evolve(named("last-unit"), workers=1, apis=1)
 
     assert many_seeds(quiet, 30).runs == 30
     assert every_crash_pair(quiet).runs > 500

@@ -18,7 +18,6 @@ import attrs
 
 from orderkit.domain.order import Address
 from orderkit.domain.shipment import Scan
-from orderkit.domain.value import evolve
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel, CarrierAnswer, CarrierCapabilities, TrackParcel
 from orderkit.ports.payments import Refused, Unknown
 from orderkit_fakecarrier.book import Book
@@ -100,7 +99,7 @@ class Counter:
         )
         number = number_of(first)
         while self._book.taken(number):
-            first = evolve(first, serial=(first.serial + 1) % SHAPES[carrier].serials)
+            first = attrs.evolve(first, serial=(first.serial + 1) % SHAPES[carrier].serials)
             number = number_of(first)
         return number
 

@@ -14,7 +14,6 @@ from datetime import timedelta
 import attrs
 
 from orderkit.domain.payment import OperationKind
-from orderkit.domain.value import evolve
 from orderkit.ports.payments import (
     AskPayment,
     Confirmed,
@@ -159,7 +158,7 @@ class Desk:
         if card is None:
             return Reply(_answer(self._not_done(entry, at, "unknown_method")))
         step = self._step(card, entry, before)
-        entry = evolve(entry, calls=entry.calls + 1)
+        entry = attrs.evolve(entry, calls=entry.calls + 1)
         seconds = SLOW_SECONDS if step.name == "slow" else 0.0
         if step.name == "timeout":
             self.book.put_entry(entry)
@@ -203,7 +202,7 @@ class Desk:
         if not reason:
             return None
         settles_at = None if after is None else entry.at + microseconds_of(after)
-        return evolve(entry, state="pending", reason=reason, settles_at=settles_at, settles_as=outcome)
+        return attrs.evolve(entry, state="pending", reason=reason, settles_at=settles_at, settles_as=outcome)
 
     # ---- rules
 
@@ -280,31 +279,31 @@ class Desk:
         expires_at: int | None = None
         match entry.operation:
             case OperationKind.CHARGE:
-                after = evolve(
+                after = attrs.evolve(
                     before, authorized_minor=captured + amount, captured_minor=captured + amount, expires_at=None
                 )
             case OperationKind.AUTHORIZE:
                 expires_at = at + microseconds_of(self.personality.authorization)
-                after = evolve(before, authorized_minor=captured + amount, expires_at=expires_at)
+                after = attrs.evolve(before, authorized_minor=captured + amount, expires_at=expires_at)
             case OperationKind.CAPTURE:
-                after = evolve(before, captured_minor=captured + amount)
+                after = attrs.evolve(before, captured_minor=captured + amount)
             case OperationKind.VOID:
-                after = evolve(before, authorized_minor=captured, expires_at=None)
+                after = attrs.evolve(before, authorized_minor=captured, expires_at=None)
             case OperationKind.REFUND:
-                after = evolve(before, refunded_minor=before.refunded_minor + amount)
+                after = attrs.evolve(before, refunded_minor=before.refunded_minor + amount)
         self.book.put_account(after)
         return self._ended(
-            evolve(entry, state="confirmed", reference=_reference(entry), expires_at=expires_at, reason=""), at
+            attrs.evolve(entry, state="confirmed", reference=_reference(entry), expires_at=expires_at, reason=""), at
         )
 
     def _not_done(self, entry: Entry, at: int, reason: str) -> Entry:
-        return self._ended(evolve(entry, state="refused", reason=reason), at)
+        return self._ended(attrs.evolve(entry, state="refused", reason=reason), at)
 
     def _ended(self, entry: Entry, at: int) -> Entry:
         """Write an entry's end, and when the provider tells of it. Of what it has never seen it tells nothing."""
-        ended = evolve(entry, settles_at=None, settles_as="", ended_at=at, tell_at=None)
+        ended = attrs.evolve(entry, settles_at=None, settles_as="", ended_at=at, tell_at=None)
         if self.capabilities.webhooks and entry.kind is not None and entry.reason != _NEVER:
-            ended = evolve(ended, tell_at=self.tell_at(ended))
+            ended = attrs.evolve(ended, tell_at=self.tell_at(ended))
         self.book.put_entry(ended)
         return ended
 

@@ -16,6 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured
 from orderkit.plugins.hookspecs import hookimpl
@@ -96,7 +98,7 @@ def _personality(url: Url, named: str) -> Personality:
     for name, value in lengths.items():
         if not 0 <= value <= _LARGEST[name]:
             raise _bad(f"{name} lies between 0 and {_LARGEST[name]:,}", name)
-    return evolve(
+    return attrs.evolve(
         found,
         seed=url.integer("seed", 0),
         latency_seconds=lengths["latency_ms"] / 1_000,

@@ -15,7 +15,6 @@ from datetime import datetime
 import attrs
 
 from orderkit.domain.payment import OperationKind
-from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotFound
 from orderkit.ports.payments import AskPayment, MoveMoney, PaymentAnswer, PaymentCapabilities, Refused, Unknown
 from orderkit_fakepsp.book import Book, Entry, instant, microseconds
@@ -176,8 +175,8 @@ class Provider:
         """Write that an event was sent, and return it; a repeat has the same id."""
         done = entry.state == "confirmed"
         card_disputes = entry.told > 0 and self._desk.disputes(entry)
-        following = evolve(entry, told=entry.told + 1)
-        self._book.put_entry(evolve(following, tell_at=self._desk.tell_at(following)))
+        following = attrs.evolve(entry, told=entry.told + 1)
+        self._book.put_entry(attrs.evolve(following, tell_at=self._desk.tell_at(following)))
         kind = event_kind(entry.operation, done=done, disputed=card_disputes)
         event = PaymentEvent(
             id=f"evt_{kind.partition('.')[2]}_{entry.key}",

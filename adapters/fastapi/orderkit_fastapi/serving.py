@@ -146,8 +146,8 @@ async def paid(desk: Desk, order_id: str, method: str, who: Actor, caller: Calle
 
     answer = await desk.shop.run(accepted())
     if answer.replayed:
-        return evolve(answer, order=await desk.shop.run(answered_by_the_winner(answer.order)))
-    return evolve(answer, order=await desk.finished(advanced(answer.order, caller)) or answer.order)
+        return attrs.evolve(answer, order=await desk.shop.run(answered_by_the_winner(answer.order)))
+    return attrs.evolve(answer, order=await desk.finished(advanced(answer.order, caller)) or answer.order)
 
 
 async def cancelled(

@@ -239,7 +239,10 @@ def _array(kind: str, values: Sequence[Any]) -> str | Documents:
     if kind == "bytea":
         return Documents(values)
     if kind in ("integer", "bigint", "boolean"):
-        return "{" + ",".join(map(str, values)) + "}"
+        alike = values.count(values[0]) == len(
+            values
+        )  # most columns of new orders are: nothing was shipped or returned yet
+        return "{" + ",".join([str(values[0])] * len(values) if alike else map(str, values)) + "}"
     if kind == "timestamptz":
         return "{" + ",".join(map(_moment, values)) + "}"
     return _text_array(values)

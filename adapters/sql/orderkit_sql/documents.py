@@ -37,8 +37,8 @@ def register(connection: Any) -> None:
 @cache
 def _dumper() -> type[Any]:
     from psycopg import adapters  # noqa: PLC0415  (only where psycopg is there)
-    from psycopg.adapt import Dumper  # noqa: PLC0415
-    from psycopg.pq import Format  # noqa: PLC0415
+    from psycopg.adapt import Dumper  # noqa: PLC0415  (the same)
+    from psycopg.pq import Format  # noqa: PLC0415  (the same)
 
     class DocumentsDumper(Dumper):
         """Writes the array in one piece."""

@@ -135,7 +135,7 @@ def what_if(
         evolve(
             asked,
             supply=asked.supply.with_changes(stock or {}),
-            warehouses=tuple(evolve(place, open=False) if place.id in shut else place for place in places),
+            warehouses=tuple(attrs.evolve(place, open=False) if place.id in shut else place for place in places),
             rules=rules or asked.rules,
         )
     )
@@ -196,12 +196,12 @@ def _allowed(found: Plan, question: Question) -> Plan:
     """Apply what the rules say of a plan that does not send everything."""
     rules = question.rules
     if found.short and rules.partial == "refuse":
-        return evolve(found, parcels=(), backordered=())
+        return attrs.evolve(found, parcels=(), backordered=())
     if not rules.ship_complete:
         return found
     if not found.short:
-        return evolve(found, parcels=(), backordered=tuple((d.line, d.quantity) for d in question.demands))
-    return evolve(
+        return attrs.evolve(found, parcels=(), backordered=tuple((d.line, d.quantity) for d in question.demands))
+    return attrs.evolve(
         found, parcels=(), backordered=(), short=tuple(Shortage(d.line, d.sku, d.quantity, 0) for d in question.demands)
     )
 

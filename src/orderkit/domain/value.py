@@ -9,7 +9,7 @@ particular, nor how values are stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, dataclass_transform
 
 import attrs
 from msgspec import Struct, field
@@ -17,8 +17,6 @@ from msgspec.json import Encoder
 from msgspec.structs import replace
 
 from orderkit.errors import InvalidInput
-
-A = TypeVar("A")
 
 __all__ = ["Value", "as_dict", "canonical", "evolve", "field", "field_names"]
 
@@ -28,9 +26,7 @@ class Value(Struct, frozen=True, gc=False):
     """The base of every value of the domain and of every effect. A `__post_init__` may refuse what it is made of."""
 
 
-def evolve(value: A, **changes: Any) -> A:
-    """Return the value with the named fields changed; values of the host's own attrs classes are changed too."""
-    return replace(value, **changes) if isinstance(value, Struct) else attrs.evolve(value, **changes)  # type: ignore[misc]  # attrs refuses what is none of its values
+evolve = replace  # the value with the named fields changed; the codec's own function, since a call more is a third of what it takes
 
 
 def field_names(kind: type) -> tuple[str, ...] | None:

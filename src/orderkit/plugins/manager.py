@@ -17,7 +17,6 @@ from typing import Any
 import attrs
 import pluggy
 
-from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured
 from orderkit.plugins import hookspecs
 from orderkit.plugins.hookspecs import GROUP
@@ -249,15 +248,15 @@ class Plugins:
                 self._load(adapter.scheme)
             plugin = self._loaded[adapter.scheme]
             if plugin is None:
-                return evolve(adapter, problem="blocked")
+                return attrs.evolve(adapter, problem="blocked")
             hook = self._manager.subset_hook_caller(
                 "adapter_capabilities", [other for other in self._manager.get_plugins() if other is not plugin]
             )
-            return evolve(adapter, ports=self._offers(plugin), capabilities=hook(scheme=adapter.scheme) or {})
+            return attrs.evolve(adapter, ports=self._offers(plugin), capabilities=hook(scheme=adapter.scheme) or {})
         except ImportError as error:
-            return evolve(adapter, problem=str(_missing(adapter.scheme, error)))
+            return attrs.evolve(adapter, problem=str(_missing(adapter.scheme, error)))
         except Misconfigured as error:
-            return evolve(adapter, problem=str(error))
+            return attrs.evolve(adapter, problem=str(error))
 
 
 # ---- what is installed
