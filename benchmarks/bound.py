@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -47,9 +48,11 @@ def run(bench: Bench) -> None:
         workload = Workload(skus=skus)
         _stocked(url, workload)
         _bare_figures(bench, bare_loop(url, workload, bench.seconds, 0, bench.server.pid), skus=name, processes=1)
-        if name == "uniform":
-            load = in_processes(2, bare_loop, url, workload, bench.seconds, server_pid=bench.server.pid)
-            _bare_figures(bench, load, skus=name, processes=2)
+        # What suits a machine best is not known beforehand: as many connections in each of two processes, or as many in all.
+        for connections in (CONNECTIONS, 1) if name == "uniform" else ():
+            loop = partial(bare_loop, connections=connections)
+            load = in_processes(2, loop, url, workload, bench.seconds, server_pid=bench.server.pid)
+            _bare_figures(bench, load, connections, skus=name, processes=2)
         bench.figure("findings", _findings(url), "findings", at_most=0, skus=name)
         bench.server.drop(url)
     url = bench.server.database()
@@ -60,8 +63,9 @@ def run(bench: Bench) -> None:
     bench.server.drop(url)
 
 
-def _bare_figures(bench: Bench, load: Load, **params: Any) -> None:
-    bench.figure("bare_driver", load.per_second, "orders/s", batch=BATCH, connections=CONNECTIONS, **params)
+def _bare_figures(bench: Bench, load: Load, connections: int = CONNECTIONS, **params: Any) -> None:
+    params |= {"connections": connections}
+    bench.figure("bare_driver", load.per_second, "orders/s", batch=BATCH, **params)
     bench.figure("bare_driver_cpu", load.client_cpu_micros(), "µs/order", side="client", **params)
     bench.figure("bare_driver_cpu", load.server_cpu_micros(), "µs/order", side="server", **params)
 
@@ -81,9 +85,24 @@ def _findings(url: str) -> int:
 # ---- the bare script
 
 
-def bare_loop(url: str, workload: Workload, seconds: float, first: int = 0, server_pid: int | None = None) -> Load:
+def bare_loop(
+    url: str,
+    workload: Workload,
+    seconds: float,
+    first: int = 0,
+    server_pid: int | None = None,
+    *,
+    connections: int = CONNECTIONS,
+) -> Load:
     """Place batch after batch on a few connections, each in a thread of its own: one builds while the server works for the other."""
-    return _threads(lambda connection, numbers: _placed(connection, workload, numbers), url, seconds, server_pid, first)
+    return _threads(
+        lambda connection, numbers: _placed(connection, workload, numbers),
+        url,
+        seconds,
+        server_pid,
+        first,
+        connections=connections,
+    )
 
 
 def _placed(connection: psycopg.Connection[Any], workload: Workload, numbers: Sequence[int]) -> None:
@@ -223,6 +242,8 @@ def _threads(
     seconds: float,
     server_pid: int | None,
     first: int,
+    *,
+    connections: int = CONNECTIONS,
 ) -> Load:
     numbers: Iterator[int] = count(first, BATCH)
     load = Load()
@@ -241,7 +262,7 @@ def _threads(
             errors.append(error)
 
     watch, begin = CpuWatch(server_pid), time.perf_counter()
-    threads = [threading.Thread(target=worker) for _ in range(CONNECTIONS)]
+    threads = [threading.Thread(target=worker) for _ in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:

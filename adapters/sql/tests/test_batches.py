@@ -27,6 +27,7 @@ from orderkit.ports.store import (
     ReadRecords,
     ReadStock,
     StockLevel,
+    VersionConflict,
 )
 from orderkit.testing.samples import NOON, a_commit, paid
 from orderkit_sql import SqlStore, open_store
@@ -94,6 +95,32 @@ def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore) -> None:
     assert len(written) == 1
     assert str(written[0]).count("MUG") == 1
     assert store.read_stock(ReadStock()) == (StockLevel("MUG", "berlin", SIZE, SIZE, SIZE),)
+
+
+@pytest.mark.postgres
+def test_a_batch_takes_three_statements(postgres_database: str) -> None:
+    """Each is a way to the server and back: the keys, the shelves under their locks, and everything that is written; later only two."""
+    with closing(open_store(_with_schema(postgres_database), create=True)) as store:
+        store.put_stock_many([PutStock("r1", "MUG", "berlin", SIZE, "received", NOON)])
+        sent: list[str] = []
+        event.listen(store._engine, "before_cursor_execute", lambda *said: sent.append(said[2]))
+        batch = a_batch()
+        first = store.commit_many(batch)
+        placing, later = len(sent), store.commit_many([paid(commit.after) for commit in batch])
+
+    assert (first, later) == ([Committed(1)] * SIZE, [Committed(2)] * SIZE)
+    assert (placing, len(sent) - placing) == (3, 2)
+
+
+def test_new_orders_that_are_there_already_are_told_so(store: SqlStore) -> None:
+    """Nobody looks for them before their rows are refused, or their stock: then each has its version for an answer, and the others go on."""
+    known, short = a_commit("order-000", {"MUG": 1}), a_commit("order-001", {"MUG": SIZE})
+    store.commit_many([known, a_commit("order-001", {"MUG": 1})])
+
+    answers = store.commit_many([a_commit("order-000", {"MUG": 2}), short, a_commit("order-002", {"MUG": 1})])
+
+    assert answers == [VersionConflict(1), VersionConflict(1), Committed(1)]
+    assert [level.reserved for level in store.read_stock(ReadStock())] == [3]
 
 
 @pytest.mark.postgres
