@@ -20,7 +20,9 @@ adapt = pytest.importorskip("psycopg.adapt")
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=20))
 def test_the_array_is_what_the_driver_would_write(documents: list[bytes]) -> None:
     """Byte by byte."""
-    assert bytes(adapt.Transformer().dump_sequence([documents], [adapt.PyFormat.BINARY])[0] or b"") == array_of(documents)
+    assert bytes(adapt.Transformer().dump_sequence([documents], [adapt.PyFormat.BINARY])[0] or b"") == array_of(
+        documents
+    )
 
 
 @pytest.mark.postgres
