@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
@@ -28,6 +29,7 @@ from benchmarks.workload import Provider, Workload
 
 BATCH = 256
 CONNECTIONS = 2
+VERIFIED_S = 2.0  # seconds of the bare script whose orders are verified: it takes longer than placing them
 _KINDS = {
     **dict.fromkeys(("version", "number", "ordered", "shipment_count", "return_count", "attempts"), "int"),
     **dict.fromkeys(bare.NEW_LINE[4:], "int"),
@@ -42,38 +44,45 @@ _KINDS = {
 
 
 def run(bench: Bench) -> None:
-    """Measure the bare script with as many SKUs as placement has, and COPY."""
-    for skus, name in ((1_000, "uniform"), (10, "hot")):
-        url = bench.server.database()
-        workload = Workload(skus=skus)
-        _stocked(url, workload)
-        _bare_figures(bench, bare_loop(url, workload, bench.seconds, 0, bench.server.pid), skus=name, processes=1)
-        # What suits a machine best is not known beforehand: as many connections in each of two processes, or as many in all.
-        for connections in (CONNECTIONS, 1) if name == "uniform" else ():
-            loop = partial(bare_loop, connections=connections)
-            load = in_processes(2, loop, url, workload, bench.seconds, server_pid=bench.server.pid)
-            _bare_figures(bench, load, connections, skus=name, processes=2)
-        bench.figure("findings", _findings(url), "findings", at_most=0, skus=name)
-        bench.server.drop(url)
-    url = bench.server.database()
-    _stocked(url, Workload())
-    copied = copy_loop(url, Workload(), seconds=bench.seconds, server_pid=bench.server.pid)
+    """Measure the bare script with as many SKUs as placement has, and COPY; each has a database of its own, as in placement."""
+    # What suits a machine best is not known beforehand: two connections in one process, as many in each of two, or one in each.
+    for skus, name, processes, connections in (
+        (1_000, "uniform", 1, CONNECTIONS),
+        (1_000, "uniform", 2, CONNECTIONS),
+        (1_000, "uniform", 2, 1),
+        (10, "hot", 1, CONNECTIONS),
+    ):
+        with _stocked(bench, Workload(skus=skus)) as url:
+            load = _bare_load(bench, url, Workload(skus=skus), processes, connections)
+        params: dict[str, Any] = {"batch": BATCH, "skus": name, "processes": processes, "connections": connections}
+        bench.figure("bare_driver", load.per_second, "orders/s", **params)
+        bench.figure("bare_driver_cpu", load.client_cpu_micros(), "µs/order", side="client", **params)
+        bench.figure("bare_driver_cpu", load.server_cpu_micros(), "µs/order", side="server", **params)
+    with _stocked(bench, Workload()) as url:
+        bare_loop(url, Workload(), min(bench.seconds, VERIFIED_S))
+        bench.figure("findings", _findings(url), "findings", at_most=0)
+    with _stocked(bench, Workload()) as url:
+        copied = copy_loop(url, Workload(), seconds=bench.seconds, server_pid=bench.server.pid)
     bench.figure("copy", copied.per_second, "orders/s", batch=BATCH, connections=CONNECTIONS, processes=1)
     bench.figure("copy_cpu", copied.client_cpu_micros() + copied.server_cpu_micros(), "µs/order", side="both")
-    bench.server.drop(url)
 
 
-def _bare_figures(bench: Bench, load: Load, connections: int = CONNECTIONS, **params: Any) -> None:
-    params |= {"connections": connections}
-    bench.figure("bare_driver", load.per_second, "orders/s", batch=BATCH, **params)
-    bench.figure("bare_driver_cpu", load.client_cpu_micros(), "µs/order", side="client", **params)
-    bench.figure("bare_driver_cpu", load.server_cpu_micros(), "µs/order", side="server", **params)
+def _bare_load(bench: Bench, url: str, workload: Workload, processes: int, connections: int) -> Load:
+    loop = partial(bare_loop, connections=connections)
+    if processes == 1:
+        return loop(url, workload, bench.seconds, 0, bench.server.pid)
+    return in_processes(processes, loop, url, workload, bench.seconds, server_pid=bench.server.pid)
 
 
-def _stocked(url: str, workload: Workload) -> None:
+@contextmanager
+def _stocked(bench: Bench, workload: Workload) -> Iterator[str]:
+    """Make a database with stock, and with the month's partitions, which the library makes with its first order; it is gone afterwards."""
+    url = bench.server.database()
     with orderkit.open(url, payments=Provider()) as shop:
         stocked(shop, workload)
-        shop.place(workload.cart(0), "pm_visa")  # the library makes the month's partitions with its first order
+        shop.place(workload.cart(0), "pm_visa")
+    yield url
+    bench.server.drop(url)
 
 
 def _findings(url: str) -> int:
