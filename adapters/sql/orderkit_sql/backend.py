@@ -81,7 +81,7 @@ class Sqlite:
 
     def moment(self, at: datetime | None) -> Any:
         """Return a time as a parameter."""
-        return None if at is None else _written(at)
+        return None if at is None else _written(at.astimezone(UTC))
 
     def instant(self, stored: Any) -> datetime | None:
         """Return a stored time as a value."""
@@ -174,7 +174,8 @@ class Postgres:
 
 @lru_cache(maxsize=4_096)  # a row has the same time in several columns
 def _written(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
+    """Write a time in UTC: elsewhere two times of one night may be equal and an hour apart."""
+    return at.isoformat(timespec="microseconds")
 
 
 # ---- SQL of SQLite; every name in it is the schema's own
@@ -215,9 +216,9 @@ def _write_set(table: Table, names: tuple[str, ...], keys: tuple[str, ...], *, a
 
 @lru_cache(maxsize=1_024)  # the text stays the same for a month, so that drivers and servers recognize it
 def _all_at_once(parts: tuple[str, ...]) -> str:
-    *first, last = parts
-    named = ", ".join(f"w{n} AS ({part})" for n, part in enumerate(first))
-    return f"WITH {named} {last}" if first else last
+    """Join the parts behind a question that looks at no table: so they lock their tables in their own order, prepared or not."""
+    named = ", ".join(f"w{n} AS ({part})" for n, part in enumerate(parts))
+    return f"WITH {named} SELECT 1" if len(parts) > 1 else parts[0]
 
 
 @cache
@@ -244,13 +245,8 @@ def _array(kind: str, values: Sequence[Any]) -> str | Documents:
         )  # most columns of new orders are: nothing was shipped or returned yet
         return "{" + ",".join([str(values[0])] * len(values) if alike else map(str, values)) + "}"
     if kind == "timestamptz":
-        return "{" + ",".join(map(_moment, values)) + "}"
+        return "{" + ",".join(["NULL" if at is None else f'"{_written(at.astimezone(UTC))}"' for at in values]) + "}"
     return _text_array(values)
-
-
-@lru_cache(maxsize=4_096)  # a row has the same time in several columns
-def _moment(at: datetime | None) -> str:
-    return "NULL" if at is None else f'"{at.isoformat()}"'
 
 
 def _text_array(values: Sequence[str | None]) -> str:

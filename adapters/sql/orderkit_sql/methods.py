@@ -39,7 +39,7 @@ from orderkit.ports.store import (
 )
 from orderkit_sql import reading, searching, stocking, working, writing
 from orderkit_sql.database import Database
-from orderkit_sql.failures import UNWRITABLE, as_error
+from orderkit_sql.failures import UNWRITABLE, Attempts, as_error
 
 A = TypeVar("A")
 Work = Callable[[Connection], A]
@@ -52,8 +52,8 @@ class SqlMethods(ABC):
     capabilities: StoreCapabilities
 
     @abstractmethod
-    def _write(self, work: Callable[[Connection, bool], A]) -> A:
-        """Run work that writes; it is told whether it is run again, after a try that may even have been committed."""
+    def _write(self, work: Callable[[Connection, Attempts], A]) -> A:
+        """Run work that writes; it is told what was tried before."""
 
     @abstractmethod
     def _write_apart(self, work: Work[None]) -> None:
@@ -87,7 +87,7 @@ class SqlMethods(ABC):
 
     def _commit(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
         self._make_months(commits)
-        return self._write(lambda c, again: writing.commit_many(self.database, c, commits, again=again))
+        return self._write(lambda c, before: writing.commit_many(self.database, c, commits, before))
 
     def _make_months(self, commits: Sequence[Commit]) -> None:
         """Make the partitions of new orders before their rows."""

@@ -68,7 +68,7 @@ def _line_changes(database: Database, connection: Connection, commits: Sequence[
     table = database.tables.order_lines
     _delete(database, connection, table, gone)
     yield Change(table, LINE_NEW, new)
-    for names, rows in changed.items():
+    for names, rows in sorted(changed.items()):  # in one order, so that the statement has few forms
         yield Change(table, names, rows, keys=LINE_KEY)
 
 

@@ -80,14 +80,14 @@ class SqlStore(SqlMethods):
         """Close all connections."""
         self._engine.dispose()
 
-    def _write(self, work: Callable[[Connection, bool], A]) -> A:
+    def _write(self, work: Callable[[Connection, Attempts], A]) -> A:
         attempts = Attempts()
         while True:
             committing = False
             try:
                 with self._writer, self._engine.connect() as connection:
                     try:
-                        answer = work(connection, attempts.done > 0)
+                        answer = work(connection, attempts)
                         committing = True
                         connection.commit()
                     except Exception:
@@ -140,8 +140,9 @@ class JoinedStore(SqlMethods):
     def close(self) -> None:
         """Nothing is closed: everything is the host's."""
 
-    def _write(self, work: Callable[[Connection, bool], A]) -> A:
-        return self._within(lambda connection: work(connection, True))  # there is one try, so it looks for everything
+    def _write(self, work: Callable[[Connection, Attempts], A]) -> A:
+        # There is no second try here, so this one looks for everything; and the COMMIT is the host's.
+        return self._within(lambda connection: work(connection, Attempts(done=1)))
 
     def _write_apart(self, work: Work[None]) -> None:
         self._apart(work)

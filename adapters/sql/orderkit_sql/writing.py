@@ -27,6 +27,7 @@ from orderkit.ports.store import (
 from orderkit_sql.backend import Change, Row
 from orderkit_sql.codec import CHAIN_START, chained, encode
 from orderkit_sql.database import Database
+from orderkit_sql.failures import Attempts
 from orderkit_sql.parts import part_changes
 from orderkit_sql.rows import (
     ORDER_CHANGES,
@@ -68,16 +69,16 @@ class Keys:
 
 
 def commit_many(
-    database: Database, connection: Connection, commits: Sequence[Commit], *, again: bool = False
+    database: Database, connection: Connection, commits: Sequence[Commit], before: Attempts
 ) -> list[CommitAnswer]:
     """Apply each commit wholly or not at all.
 
-    The first try takes it that a new order is not there yet: where one is, its row is refused, and the transaction is tried `again`, looking
-    for everything, also for what an earlier try may have written.
+    The first try takes it that a new order is not there yet: where one is, its row is refused, and the next try looks for everything. One that
+    comes after a lost COMMIT recognizes what was written by it.
     """
     answers: list[CommitAnswer] = []
     for wave in _waves(commits):
-        answers += _commit_wave(database, connection, wave, again=again)
+        answers += _commit_wave(database, connection, wave, before)
     return answers
 
 
@@ -96,12 +97,12 @@ def _waves(commits: Sequence[Commit]) -> Iterator[list[Commit]]:
 
 
 def _commit_wave(
-    database: Database, connection: Connection, commits: list[Commit], *, again: bool
+    database: Database, connection: Connection, commits: list[Commit], before: Attempts
 ) -> list[CommitAnswer]:
     keys = _claimed_keys(database, connection, commits)
-    stored = _locked_orders(database, connection, [c.after.id for c in commits if again or c.before is not None])
+    stored = _locked_orders(database, connection, [c.after.id for c in commits if before.done or c.before is not None])
     shelves = locked_shelves(database, connection, {(m.sku, m.warehouse) for c in commits for m in c.stock})
-    written = _written_before(database, connection, commits) if again else set()
+    written = _written_before(database, connection, commits) if before.unsure else set()
     answers: list[CommitAnswer] = []
     accepted: list[tuple[Commit, Stored | None]] = []
     for commit in commits:
@@ -117,7 +118,7 @@ def _commit_wave(
             accepted.append((commit, found))
         answers.append(refusal or Committed(commit.after.version))
     _settle_keys(database, connection, keys, commits)
-    if not again:
+    if not before.done:
         _look_behind(database, connection, commits, answers)
     if accepted:
         changes = [*_order_changes(database, accepted), *part_changes(database, connection, [c for c, _ in accepted])]
@@ -243,12 +244,22 @@ def _locked_orders(database: Database, connection: Connection, ids: Sequence[str
 def _look_behind(
     database: Database, connection: Connection, commits: Sequence[Commit], answers: list[CommitAnswer]
 ) -> None:
-    """Answer new orders for which there was no stock with their version, where they are there already: nobody has looked before."""
+    """Answer new orders for which there was no stock with their version, where they are there already: nobody has looked before.
+
+    Nothing is written for them, so they are not locked: order locks do not come after those of shelves.
+    """
     short = [n for n, answer in enumerate(answers) if isinstance(answer, OutOfStock) and commits[n].before is None]
-    found = _locked_orders(database, connection, [commits[n].after.id for n in short])
+    if not short:
+        return
+    backend, ids = database.backend, [commits[n].after.id for n in short]
+    statement = (
+        f"SELECT id, version FROM {database.name(database.tables.orders)}"
+        f" WHERE {backend.among('id')}{backend.near('id', ids)}"
+    )
+    found = dict(map(tuple, connection.exec_driver_sql(statement, backend.texts(ids))))
     for n in short:
-        if (stored := found.get(commits[n].after.id)) is not None:
-            answers[n] = VersionConflict(stored.version)
+        if (version := found.get(commits[n].after.id)) is not None:
+            answers[n] = VersionConflict(version)
 
 
 def _written_before(database: Database, connection: Connection, commits: Sequence[Commit]) -> set[str]:

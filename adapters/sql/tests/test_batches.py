@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import event
@@ -31,6 +33,8 @@ from orderkit.ports.store import (
 )
 from orderkit.testing.samples import NOON, a_commit, paid
 from orderkit_sql import SqlStore, open_store
+from orderkit_sql.backend import Backend, Postgres, Sqlite
+from orderkit_sql.schema import tables
 
 SIZE = 256
 
@@ -99,7 +103,7 @@ def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore) -> None:
 
 @pytest.mark.postgres
 def test_a_batch_takes_three_statements(postgres_database: str) -> None:
-    """Each is a way to the server and back: the keys, the shelves under their locks, and everything that is written; later only two."""
+    """Each is a way to the server and back: the keys, the shelves under their locks, and everything that is written; two where no stock moves."""
     with closing(open_store(_with_schema(postgres_database), create=True)) as store:
         store.put_stock_many([PutStock("r1", "MUG", "berlin", SIZE, "received", NOON)])
         sent: list[str] = []
@@ -121,6 +125,19 @@ def test_new_orders_that_are_there_already_are_told_so(store: SqlStore) -> None:
 
     assert answers == [VersionConflict(1), VersionConflict(1), Committed(1)]
     assert [level.reserved for level in store.read_stock(ReadStock())] == [3]
+
+
+@pytest.mark.parametrize("backend", [Sqlite(), Postgres()])
+def test_the_two_times_of_one_night_stay_apart(backend: Backend) -> None:
+    """An hour comes twice when summer time ends: Python calls the two times equal, and they are written as they are."""
+    summer = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    orders = tables(backend.name).orders  # type: ignore[arg-type]  # one of the two dialects
+    times = [summer, summer.replace(fold=1), None]
+    written = str(backend.row_parameters(orders, ("due_at",), [(backend.moment(at),) for at in times]))
+
+    assert summer == times[1]
+    assert "2026-10-25T00:30:00.000000+00:00" in written
+    assert "2026-10-25T01:30:00.000000+00:00" in written
 
 
 @pytest.mark.postgres

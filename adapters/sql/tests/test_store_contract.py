@@ -10,6 +10,10 @@ import pytest
 
 from orderkit.ports.store import AsyncStore, Store
 from orderkit.testing.contracts.store import AsyncStoreContract, StoreContract
+from orderkit.testing.contracts.store_commits import CommitCases
+from orderkit.testing.contracts.store_lists import ListCases
+from orderkit.testing.contracts.store_stock import StockCases
+from orderkit.testing.contracts.store_work import LeaseCases
 from orderkit_sql import open_async_store, open_store
 from tests.drivers import needs_aiosqlite
 
@@ -26,6 +30,25 @@ class TestSqliteMemory(StoreContract):
     def store(self) -> Iterator[Store]:
         with closing(open_store("sqlite:///:memory:")) as store:
             yield store
+
+
+class JoinedContract(CommitCases, StockCases, LeaseCases, ListCases):
+    """What holds in a transaction of the host too: all but races, since the host's transaction is one."""
+
+
+class TestJoinedSqlite(JoinedContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[Store]:
+        with closing(open_store(f"sqlite:///{tmp_path}/shop.db")) as store, store._engine.begin() as host:
+            yield store.joined(host)
+
+
+@pytest.mark.postgres
+class TestJoinedPostgres(JoinedContract):
+    @pytest.fixture
+    def store(self, postgres_shop: str) -> Iterator[Store]:
+        with closing(open_store(postgres_shop)) as store, store._engine.begin() as host:
+            yield store.joined(host)
 
 
 @needs_aiosqlite

@@ -159,6 +159,15 @@ class CommitCases(StoreCase):
         assert store.load_many(["order-1"]) == [first]
         assert shelves(store) == {("MUG", "berlin"): (5, 2)}
 
+    def test_a_new_order_that_is_committed_twice_conflicts_with_itself(self, store: Store) -> None:
+        """Also in one batch, and without a key that would tell: the same record twice is not one that an earlier try wrote."""
+        shelved(store, {("MUG", "berlin"): 5})
+        commit, other = a_commit("order-1", {"MUG": 1}), a_commit("order-2", {"MUG": 1})
+
+        assert store.commit_many([commit, commit, other]) == [Committed(1), VersionConflict(1), Committed(1)]
+        assert answer(store, commit) == VersionConflict(1)
+        assert shelves(store) == {("MUG", "berlin"): (5, 2)}
+
     def test_a_change_of_an_order_that_is_not_there_conflicts(self, store: Store) -> None:
         """The stored version of nothing is 0."""
         commit = next_commit(a_commit("order-9").after)
