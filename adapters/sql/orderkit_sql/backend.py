@@ -240,9 +240,8 @@ def _array(kind: str, values: Sequence[Any]) -> str | Documents:
     if kind == "bytea":
         return Documents(values)
     if kind in ("integer", "bigint", "boolean"):
-        alike = values.count(values[0]) == len(
-            values
-        )  # most columns of new orders are: nothing was shipped or returned yet
+        # Most columns of new orders hold one number: nothing was shipped or returned yet.
+        alike = values.count(values[0]) == len(values)
         return "{" + ",".join([str(values[0])] * len(values) if alike else map(str, values)) + "}"
     if kind == "timestamptz":
         return "{" + ",".join(["NULL" if at is None else f'"{_written(at.astimezone(UTC))}"' for at in values]) + "}"
