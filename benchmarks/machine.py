@@ -57,6 +57,7 @@ def machine() -> dict[str, Any]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "python_build": f"{platform.python_build()[1]}, {platform.python_compiler()}",
         "sqlite": sqlite3.sqlite_version,
         "postgresql": None,
         "load_before": [round(load, 2) for load in os.getloadavg()],
