@@ -59,9 +59,17 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "python_build": f"{platform.python_build()[1]}, {platform.python_compiler()}",
         "sqlite": sqlite3.sqlite_version,
+        "write_back": _write_back(),
         "postgresql": None,
         "load_before": [round(load, 2) for load in os.getloadavg()],
     }
+
+
+def _write_back() -> dict[str, int]:
+    """Return when the kernel begins to write back what was written to files: commits wait for it while it writes much at once."""
+    folder = Path("/proc/sys/vm")
+    names = ("dirty_background_bytes", "dirty_background_ratio", "dirty_expire_centisecs")
+    return {name: int((folder / name).read_text()) for name in names if (folder / name).exists()}
 
 
 def _cpu_model() -> str:
