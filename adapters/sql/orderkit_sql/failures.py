@@ -118,12 +118,12 @@ def said_of(error: Exception) -> str:
     )
 
 
-def as_error(error: Exception, *, committing: bool = False) -> OrderkitError:
-    """Return the failure in orderkit's words."""
+def as_error(error: Exception, *, unsure: bool = False) -> OrderkitError:
+    """Return the failure in orderkit's words; `unsure` after a COMMIT that may have been done, whatever failed since."""
     if isinstance(error, OrderkitError):
         return error
     fault, said = fault_of(error), said_of(error)
-    if committing and fault in (Fault.LOST, Fault.BUSY):
+    if unsure and fault is not Fault.DATA:
         return PortError(f"the connection was lost at COMMIT ({said})", code="commit_unknown", outcome="unknown")
     match fault:
         case Fault.SCHEMA:
@@ -170,7 +170,7 @@ class Attempts:
         lost = fault is Fault.LOST or (committing and fault is Fault.BUSY)
         self.unsure = self.unsure or (committing and lost)
         if self.done >= self.tries_max or not (lost or fault is Fault.RACE):
-            raise as_error(error, committing=self.unsure and (lost or fault is Fault.BUSY)) from error
+            raise as_error(error, unsure=self.unsure) from error
         longest: float = 0.02 * 2**self.done
         return random.uniform(0.5, 1.0) * longest  # noqa: S311  (jitter, so that two losers do not meet again)
 

@@ -62,10 +62,10 @@ def migrate_store(url: Url, print_only: bool, phase: str = "all", with_roles: bo
 
 
 @hookimpl
-def retire_store(url: Url, before: date) -> Sequence[date] | None:
+def retire_store(url: Url, before: date, unpublished: bool = False) -> Sequence[date] | None:  # noqa: FBT001, FBT002  (the hook's own form)
     """Detach the months that ended before a day."""
     if url.scheme not in SCHEMES:
         return None
     from orderkit_sql.retiring import retire  # noqa: PLC0415  (SQLAlchemy only when it is used)
 
-    return retire(url, before)
+    return retire(url, before, unpublished=unpublished)

@@ -1,7 +1,8 @@
 """Taking whole months away when they are old enough: their partitions are detached together and stand in a schema of their own.
 
 Nothing is deleted but the keys of those orders: what becomes of the detached tables (an archive, a drop) is for whoever keeps the data. A
-month leaves only when every order in it is at rest, in one short transaction that gives up rather than keeping writers waiting.
+month leaves only when every order in it is at rest and every record published, in one short transaction that gives up rather than keeping
+writers waiting.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ TRIES_MAX = 20
 WAIT_MILLISECONDS = 900
 
 
-def retire(url: Url | str, before: date) -> tuple[date, ...]:
-    """Detach every month that ended before a day; return the months, oldest first.
+def retire(url: Url | str, before: date, *, unpublished: bool = False) -> tuple[date, ...]:
+    """Detach every month that ended before a day; return the months, oldest first. `unpublished` takes records along that no relay has published.
 
-    Raises: `NotAllowed` when an order of such a month still waits for something (`facts` names some); `Misconfigured` on SQLite, where nothing
-    is partitioned; `PortError` when the tables are too busy.
+    Raises: `NotAllowed` when an order of such a month still waits for something, or a record of it to be published (`facts` names some);
+    `Misconfigured` on SQLite, where nothing is partitioned; `PortError` when the tables are too busy.
     """
     address = address_of(url)
     if address.database.months is None:
@@ -37,7 +38,7 @@ def retire(url: Url | str, before: date) -> tuple[date, ...]:
     try:
         months = [month for month in _stored_months(engine, address.database) if _next(month) <= before]
         for month in months:
-            _retired(engine, address.database, month)
+            _retired(engine, address.database, month, unpublished=unpublished)
         return tuple(months)
     finally:
         engine.dispose()
@@ -65,12 +66,12 @@ def _next(month: date) -> date:
     return end or date.max
 
 
-def _retired(engine: Engine, database: Database, month: date) -> None:
+def _retired(engine: Engine, database: Database, month: date, *, unpublished: bool) -> None:
     """Detach one month, trying again while writers are in the way."""
     for tried in range(1, TRIES_MAX + 1):
         try:
             with engine.begin() as connection:
-                _detach(connection, database, month)
+                _detach(connection, database, month, unpublished=unpublished)
             return
         except DBAPIError as error:
             if tried == TRIES_MAX or fault_of(error) not in (Fault.BUSY, Fault.RACE):
@@ -78,7 +79,17 @@ def _retired(engine: Engine, database: Database, month: date) -> None:
         time.sleep(0.05 * tried)
 
 
-def _detach(connection: Connection, database: Database, month: date) -> None:
+def _published(connection: Connection, records: str, month: date) -> None:
+    """Refuse a month with records that no relay has published: they would never be."""
+    if ids := connection.exec_driver_sql(f"SELECT order_id FROM {records} WHERE NOT published LIMIT 5").scalars().all():
+        raise NotAllowed(
+            f"records of {month:%Y-%m} are not published yet, those of {', '.join(sorted(set(ids)))} among them",
+            remedy="Let a worker with the role `relay` publish them; where nobody listens, retire with `--unpublished`.",
+            facts={"month": f"{month:%Y-%m}", "orders": sorted(set(ids))},
+        )
+
+
+def _detach(connection: Connection, database: Database, month: date, *, unpublished: bool) -> None:
     schema, aside, suffix = database.tables.schema, retired_schema(database), f"{month:_%Y_%m}"
     lower, upper = bound_of(month), bounds()[place_of(bound_of(month))]
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
@@ -97,6 +108,8 @@ def _detach(connection: Connection, database: Database, month: date) -> None:
             remedy="Look with `orderkit order why ID`; retire the month when they are at rest.",
             facts={"month": f"{month:%Y-%m}", "orders": list(ids)},
         )
+    if not unpublished:
+        _published(connection, f"{schema}.records{suffix}", month)
     for table in tables:
         part = f"{database.name(table)}{suffix}"
         connection.exec_driver_sql(f"ALTER TABLE {database.name(table)} DETACH PARTITION {part}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -162,16 +162,29 @@ class JoinedStore(SqlMethods):
 
 
 def within_savepoint(connection: Connection, work: Work[A]) -> A:
-    """Run work between SAVEPOINT and RELEASE; what it raises undoes its own rows only."""
+    """Run work between SAVEPOINT and RELEASE; what it raises, a cancellation too, undoes its own rows only."""
+    driver: Any = connection.connection.dbapi_connection
     connection.exec_driver_sql("SAVEPOINT orderkit")
     try:
         answer = work(connection)
     except Exception:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT orderkit")
-        connection.exec_driver_sql("RELEASE SAVEPOINT orderkit")
+        for statement in _UNDO:
+            connection.exec_driver_sql(statement)
+        raise
+    except (
+        BaseException
+    ):  # cut off: SQLAlchemy has given its own connection up, and the host may go on with the driver's and commit
+        with suppress(Exception):  # or the connection is gone, and all of it with it
+            cursor = driver.cursor()
+            for statement in _UNDO:
+                cursor.execute(statement)
+            cursor.close()
         raise
     connection.exec_driver_sql("RELEASE SAVEPOINT orderkit")
     return answer
+
+
+_UNDO = ("ROLLBACK TO SAVEPOINT orderkit", "RELEASE SAVEPOINT orderkit")
 
 
 def capabilities(dialect: str, *, durable: bool) -> StoreCapabilities:

@@ -161,13 +161,17 @@ def _claimed_keys(database: Database, connection: Connection, commits: Sequence[
             first[_scope(commit.key)] = commit
     if not first:
         return Keys({}, {})
-    won = set(
-        _insert_keys(
-            database, connection, [_key_row(database, c) for _, c in sorted(first.items(), key=lambda kv: kv[0])]
-        )
-    )
-    held = {s: DuplicateKey(c.after.id, c.key.fingerprint) for s, c in first.items() if s in won and c.key is not None}
-    return Keys(held, find_keys(database, connection, [scope for scope in first if scope not in won]))
+    held: dict[Scope, DuplicateKey] = {}
+    known: dict[Scope, DuplicateKey] = {}
+    while asked := {scope: commit for scope, commit in first.items() if scope not in held and scope not in known}:
+        # Once, unless a key that was there has left with its month before it was read.
+        rows = [_key_row(database, commit) for _, commit in sorted(asked.items(), key=lambda each: each[0])]
+        for scope in _insert_keys(database, connection, rows):
+            claimed = asked[scope]
+            assert claimed.key is not None  # noqa: S101  (chosen above)
+            held[scope] = DuplicateKey(claimed.after.id, claimed.key.fingerprint)
+        known |= find_keys(database, connection, [scope for scope in asked if scope not in held])
+    return Keys(held, known)
 
 
 def _key_row(database: Database, commit: Commit) -> Row:

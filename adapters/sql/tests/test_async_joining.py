@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -129,3 +130,29 @@ async def test_a_sync_connection_is_refused(host: Host) -> None:
         await host.store.joined("not a connection").load_many(["order-1"])
 
     assert refusal.value.field == "tx"
+
+
+@pytest.mark.postgres
+async def test_a_cancelled_verb_leaves_nothing_in_the_hosts_transaction(postgres_database: str) -> None:
+    """A time-out between the key and the shelf: the host goes on and commits its own row, and the key is free."""
+    import psycopg  # noqa: PLC0415  (an extra)
+
+    store = open_async_store(f"{postgres_database}?schema=shop_{secrets.token_hex(4)}", create=True)
+    schema = store.database.tables.schema
+    await store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)])
+    connect = psycopg.AsyncConnection.connect
+    async with await connect(postgres_database) as host, await connect(postgres_database) as somebody:
+        await host.execute(f"CREATE TABLE {schema}.notes (note text)".encode())
+        await host.commit()
+        await somebody.execute(f"SELECT * FROM {schema}.stock FOR UPDATE".encode())
+        await host.execute(f"INSERT INTO {schema}.notes VALUES ('ours')".encode())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await store.joined(host).commit_many([a_commit("order-1", {"MUG": 1}, key=CLAIM)])
+        await host.commit()
+        await somebody.rollback()
+        noted = await (await host.execute(f"SELECT note FROM {schema}.notes".encode())).fetchall()
+
+    assert noted == [("ours",)]
+    assert await store.commit_many([a_commit("order-2", {"MUG": 1}, key=CLAIM)]) == [Committed(1)]
+    await store.close()

@@ -239,6 +239,21 @@ def test_a_unit_of_work_is_not_tried_forever() -> None:
     assert all(0 < pause < 1 for pause in pauses)
 
 
+@needs_psycopg
+@pytest.mark.parametrize("state", ["40P01", "42501", "57014"])
+def test_after_a_lost_commit_nobody_says_that_nothing_was_applied(state: str) -> None:
+    """Whatever the later tries die of, a race, a right that is gone, a time-out: the first COMMIT may have been done."""
+    from psycopg.errors import lookup  # noqa: PLC0415  (an extra)
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (only where it is used)
+
+    attempts = Attempts(tries_max=2)
+    attempts.after(_lost(), committing=True)
+    with pytest.raises(PortError) as failure:
+        attempts.after(DBAPIError("SELECT 1", None, lookup(state)("no")), committing=False)
+
+    assert (failure.value.code, failure.value.outcome) == ("commit_unknown", "unknown")
+
+
 def _lost() -> Exception:
     from psycopg import OperationalError  # noqa: PLC0415  (an extra)
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415  (only where it is used)

@@ -7,14 +7,15 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
 from orderkit.errors import Misconfigured, NotAllowed
-from orderkit.ports.store import Commit, Committed, FindKey, FindOrders, KeyClaim, OrderQuery, PutStock
+from orderkit.ports.store import Commit, Committed, DuplicateKey, FindKey, FindOrders, KeyClaim, OrderQuery, PutStock
 from orderkit.runtime.clocks import UuidIds
 from orderkit.testing.samples import NOON, a_commit, called_off, paid
-from orderkit_sql import SqlStore, open_store
+from orderkit_sql import SqlStore, open_store, writing
 from orderkit_sql.retiring import retire
 
 pytestmark = pytest.mark.postgres
@@ -33,7 +34,7 @@ def store(address: str) -> Iterator[SqlStore]:
         yield store
 
 
-def placed(store: SqlStore, year: int, month: int, *, at_rest: bool = True) -> str:
+def placed(store: SqlStore, year: int, month: int, *, at_rest: bool = True, published: bool = True) -> str:
     """Store an order of that month with a key; at rest it was paid and called off, and nothing is due."""
     at = datetime(year, month, 9, tzinfo=UTC)
     order_id = UuidIds().new_id(at)
@@ -49,7 +50,44 @@ def placed(store: SqlStore, year: int, month: int, *, at_rest: bool = True) -> s
         connection.exec_driver_sql(
             f"UPDATE {store.database.name(store.database.tables.orders)} SET {change} WHERE id = %s", (order_id,)
         )
+        connection.exec_driver_sql(
+            f"UPDATE {store.database.name(store.database.tables.records)} SET published = %s WHERE order_id = %s",
+            (published, order_id),
+        )
     return order_id
+
+
+def test_a_month_with_unpublished_records_stays(address: str, store: SqlStore) -> None:
+    """What the relay has not taken would never be published: the order is named, and the host may say that nobody listens."""
+    order_id = placed(store, 2018, 11, published=False)
+
+    with pytest.raises(NotAllowed, match="not published yet") as refused:
+        retire(address, date(2019, 1, 1))
+
+    assert refused.value.facts == {"month": "2018-11", "orders": [order_id]}
+    assert ids(store) == {order_id}
+    assert retire(address, date(2019, 1, 1), unpublished=True) == (date(2018, 11, 1),)
+    assert ids(store) == set()
+
+
+def test_a_key_that_leaves_between_two_looks_is_claimed_again(
+    address: str, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key in use is deleted with its month before it is read: the new order holds it, and a repeat finds that order."""
+    used = placed(store, 2018, 11)
+    look = writing.find_keys
+
+    def late(*asked: Any) -> Any:
+        monkeypatch.undo()
+        retire(address, date(2019, 1, 1))
+        return look(*asked)
+
+    monkeypatch.setattr(writing, "find_keys", late)
+    claim = KeyClaim(principal="shop", operation="place", key=used, fingerprint="f")
+    first, second = (a_commit(UuidIds().new_id(NOON), {"MUG": 1}, key=claim) for _ in range(2))
+
+    assert store.commit_many([first]) == [Committed(1)]
+    assert store.commit_many([second]) == [DuplicateKey(first.after.id, "f")]
 
 
 def ids(store: SqlStore) -> set[str]:

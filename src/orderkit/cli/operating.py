@@ -49,7 +49,8 @@ def migrate(store: str, print_only: bool, phase: str, roles: bool) -> None:
 @click.option(
     "--before", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Months that ended before this day (UTC) leave."
 )
-def retire(store: str, before: datetime) -> None:
+@click.option("--unpublished", is_flag=True, help="Take records along that no relay has published: nobody listens.")
+def retire(store: str, before: datetime, *, unpublished: bool) -> None:
     """Detach whole old months, with every row of their orders, into a schema of their own (PostgreSQL). Nothing is deleted.
 
     \b
@@ -58,7 +59,7 @@ def retire(store: str, before: datetime) -> None:
     """
     from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (loads pluggy)
 
-    months = Plugins().retire_store(store, before.date())
+    months = Plugins().retire_store(store, before.date(), unpublished=unpublished)
     for month in months:
         click.echo(f"{month:%Y-%m} is detached")
     click.echo("1 month is detached" if len(months) == 1 else f"{len(months)} months are detached")

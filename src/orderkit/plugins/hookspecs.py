@@ -104,5 +104,5 @@ def migrate_store(url: Url, print_only: bool, phase: str, with_roles: bool) -> S
 
 
 @hookspec(firstresult=True)
-def retire_store(url: Url, before: date) -> Sequence[date] | None:
+def retire_store(url: Url, before: date, unpublished: bool) -> Sequence[date] | None:  # noqa: FBT001  (the hook's own form)
     """Take the months that ended before a day out of the store that the URL names; return them. A store without months has no such hook."""

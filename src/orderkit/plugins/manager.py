@@ -140,10 +140,10 @@ class Plugins:
             raise self._unanswered("store", url)
         return found
 
-    def retire_store(self, url: Url | str, before: date) -> Sequence[date]:
+    def retire_store(self, url: Url | str, before: date, *, unpublished: bool = False) -> Sequence[date]:
         """Take the months that ended before a day out of the store that the URL names; return them."""
         url = Url.parse(url)
-        found: Sequence[date] | None = self._ask("retire_store", url, before=before)
+        found: Sequence[date] | None = self._ask("retire_store", url, before=before, unpublished=unpublished)
         if found is None:
             raise self._unanswered("store", url)
         return found
