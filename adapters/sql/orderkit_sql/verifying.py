@@ -1,7 +1,8 @@
 """Whether the log is what was written, and the stored orders what the log tells. It reports; it repairs nothing.
 
 For every order: the versions are without a gap, every hash is that of its bytes and its forerunner, the last one stands in the order's
-row, the columns beside the bytes say the same, and replaying the records gives the stored order. Orders are read a page at a time.
+row, the columns beside the bytes say the same, replaying the records gives the stored order, and its prices come to what was placed. Orders
+are read a page at a time.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ def _checked(
             yield Finding(order_id, order.version, "the order's row names another end of the log")
         if chain.intact:
             yield from _folded(order, chain.records)
+            yield from _worth(order, chain.records)
 
 
 def _followed(chain: _Chain, expected: int, row: Sequence[Any], database: Database) -> Iterator[Finding]:
@@ -201,6 +203,15 @@ def _folded(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
     for name, value in as_dict(order).items():
         if getattr(told, name) != value:
             yield Finding(order.id, order.version, f"the log tells another {name} than the stored order has")
+
+
+def _worth(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
+    """The prices stand in the document, which is no part of the log; what they came to when it was placed is in the first record."""
+    placed = next((event.data for event in records[0].events if event.type == "order.placed"), None)
+    if placed is None or any(record.change.amended for record in records):
+        return
+    if (placed.get("total_minor"), placed.get("currency")) != (order.total_minor, order.currency):
+        yield Finding(order.id, 1, "the order is worth something else than what was placed")
 
 
 def _bytes(stored: Any) -> bytes:

@@ -88,6 +88,10 @@ def test_nothing_is_found_where_all_is_well(store: SqlStore) -> None:
             "UPDATE orderkit_payments SET method = 'pm_other' WHERE order_id = 'order-1'",
             "order-1/2: the log tells another payments",
         ),
+        (
+            "UPDATE orderkit_orders SET document = CAST(replace(CAST(document AS TEXT), '_minor\":', '_minor\":1') AS BLOB) WHERE id = 'order-1'",
+            "order-1/1: the order is worth something else",
+        ),
         ("UPDATE orderkit_orders SET state = x'7b7d' WHERE id = 'order-2'", "order-2: the stored order cannot be read"),
         ("UPDATE orderkit_records SET body = x'7b7d' WHERE order_id = 'order-2'", "order-2/1: the hash"),
         (
