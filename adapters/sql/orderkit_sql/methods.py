@@ -129,7 +129,12 @@ class SqlMethods(ABC):
 
     def put_stock_many(self, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
         """Add to shelves, each id once; an error of one element is its answer."""
-        return self._write(lambda c, _: stocking.put_stock_many(self.database, c, puts))
+        try:
+            return self._write(lambda c, _: stocking.put_stock_many(self.database, c, puts))
+        except UNWRITABLE as error:
+            if len(puts) == 1:
+                return [as_error(error)]
+        return [self.put_stock_many([put])[0] for put in puts]
 
     def find_orders(self, asked: FindOrders) -> Page:
         """Return a page of orders, newest first."""

@@ -226,6 +226,23 @@ def test_a_value_that_cannot_be_stored_harms_no_neighbor(cut: Cut) -> None:
     assert cut.direct.commit_many([next_commit(last.after)]) == [Committed(2)]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [PutStock("r9", "M\0UG", "berlin", 1, "found", NOON), PutStock("r9", "TEE", "berlin", 2**63, "found", NOON)],
+)
+def test_a_delivery_that_cannot_be_stored_harms_no_neighbor(cut: Cut, wrong: PutStock) -> None:
+    """A SKU with a NUL, a quantity beyond all columns: an error for that delivery, the others are on their shelves, once."""
+    first, last = (PutStock(f"more-{n}", "MUG", "berlin", 5, "found", NOON) for n in range(2))
+    before = cut.direct.read_stock(ReadStock())[0].on_hand
+    answers = cut.direct.put_stock_many([first, wrong, last])
+
+    assert (answers[0], answers[2]) == (None, None)
+    assert isinstance(answers[1], OrderkitError)
+    assert (answers[1].code, answers[1].outcome) == ("internal", "not_applied")
+    assert cut.direct.put_stock_many([first]) == [None]
+    assert [level.on_hand for level in cut.direct.read_stock(ReadStock())] == [before + 10]
+
+
 @needs_psycopg
 def test_a_unit_of_work_is_not_tried_forever() -> None:
     """After some tries the failure is raised; each pause is longer than half the one before could be."""
