@@ -126,9 +126,11 @@ class World:
     store: MemoryStore
 
 
-def a_world(stock: Mapping[str, Mapping[str, int]] | None = None, **options: object) -> World:
+def a_world(
+    stock: Mapping[str, Mapping[str, int]] | None = None, *, store: MemoryStore | None = None, **options: object
+) -> World:
     """Open a shop in memory at noon of a working day, with stock by SKU and warehouse."""
-    clock, bank, van, store = VirtualClock(NOON), Bank(), Van(), MemoryStore()
+    clock, bank, van, store = VirtualClock(NOON), Bank(), Van(), store or MemoryStore()
     shop = orderkit.open(
         store,
         payments=bank,

@@ -88,7 +88,13 @@ class OrderkitError(Exception):
     @property
     def retryable(self) -> bool:
         """Whether the same request may simply be sent again."""
-        return self.entry.retryable
+        return self.entry.retryable and self.outcome != "applied"
+
+    def after_applying(self, order_id: str) -> OrderkitError:
+        """Return the same error for a request that is durable already: to send it again would do it twice."""
+        remedy = f"The request was applied to order {order_id}: do not send it again. Mend the cause, and a worker goes on with the order."
+        facts = {**self.facts, "order_id": order_id}
+        return type(self)(self.message, code=self.code, field=self.field, facts=facts, remedy=remedy, outcome="applied")
 
     def __str__(self) -> str:
         where = f" [{self.field}]" if self.field else ""

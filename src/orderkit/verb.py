@@ -16,6 +16,7 @@ import attrs
 from orderkit.domain.order import Order
 from orderkit.domain.preview import Preview
 from orderkit.domain.value import as_dict
+from orderkit.flows.advancing import followed
 from orderkit.ports.effect import Flow
 
 P = ParamSpec("P")
@@ -42,7 +43,8 @@ class Command(Generic[A]):
 
     async def whole(self) -> Order:
         """Accept, then go on."""
-        return await self.follow(await self.accept)
+        accepted = await self.accept
+        return await followed(self.order_of(accepted), self.follow(accepted))
 
     async def accepted(self) -> Order:
         """Accept only."""

@@ -179,3 +179,21 @@ def test_an_approval_is_offered_while_a_person_is_asked() -> None:
     offered = [a.name for a in actions(asked, world.clock.now()) if a.subject == asked.returns[0].id and a.allowed]
 
     assert offered == ["authorize_return", "decline_return", "cancel_return"]
+
+
+def test_lines_that_are_cancelled_while_their_payment_is_in_doubt_cost_nothing() -> None:
+    """The first of two tenders is declined in the end: the second was never sent, and is not sent for goods that nobody gets."""
+    world = a_world()
+    order = world.shop.place(a_cart(), "pm_visa")
+    world.bank.say = lambda _: "never"
+    more = a_cart(("TEE", 1, "30.00"))
+    world.shop.amend(order.id, add=more, pay_with=[Tender(method="pm_1", amount_minor=1000), Tender(method="pm_2")])
+    world.shop.cancel(order.id, {3: 1}, reason="changed_mind")
+    world.bank.say = lambda asked: "no" if asked.method == "pm_1" else "yes"
+
+    for _ in range(3):
+        after = later(world, order, minutes=10)
+
+    assert world.bank.total(OperationKind.CHARGE) == order.total_minor
+    assert [payment.state for payment in after.payments] == ["captured", "declined", "declined"]
+    assert (after.refunded_minor, after.sagas) == (0, ())

@@ -132,7 +132,7 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
         following = (
             units_cancelled(decision.order, units, now, reason=reason, event="order.amendment_failed")
             if units
-            else decided(order)
+            else decided(decision.order)
         )
     elif order.state == "cancelled":
         following = decided(decision.order)

@@ -16,10 +16,11 @@ from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import definition
-from orderkit.errors import NotAllowed
+from orderkit.errors import Conflict, NotAllowed, OrderkitError, PortError
 from orderkit.flows.kit import Caller, Decide, changed, loaded, replanned, waiting
 from orderkit.ports.carriers import TrackParcel
 from orderkit.ports.clock import Now, Pause
+from orderkit.ports.effect import Flow
 from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, Refused, Unknown
 from orderkit.ports.settings import ReadSettings
 
@@ -46,6 +47,25 @@ async def advanced(order: Order, caller: Caller) -> Order:
         if order.version == before:
             return order
     return order
+
+
+async def continued(order: Order, caller: Caller) -> Order:
+    """The same after a request that is durable on the order."""
+    return await followed(order, advanced(order, caller))
+
+
+async def followed(order: Order, flow: Flow[Order]) -> Order:
+    """Go on after a request that is durable on the order: from here on nothing may say that it was not applied.
+
+    Where the store, a provider or another worker is in the way, the answer is the order as it was accepted: its agenda has the rest. What a
+    person has to mend is raised, with the order named and `applied` for its outcome.
+    """
+    try:
+        return await flow
+    except (PortError, Conflict):
+        return order
+    except OrderkitError as error:
+        raise error.after_applying(order.id) from error
 
 
 async def performed(order: Order, task: Task, now: datetime, caller: Caller) -> Order:

@@ -10,7 +10,7 @@ from orderkit.domain.cart import Cart
 from orderkit.domain.events import Decision
 from orderkit.domain.order import Address, DeliveryPreference, Order
 from orderkit.errors import InvalidInput
-from orderkit.flows.advancing import advanced
+from orderkit.flows.advancing import continued
 from orderkit.flows.kit import Caller, changed, demand_of, loaded, replanned
 from orderkit.flows.placing import PayWith, tenders_of
 from orderkit.ports.settings import ReadSettings
@@ -58,7 +58,7 @@ async def cancel(
     order_id: str, units: Units | None, caller: Caller, *, reason: str, shipment: str | None = None
 ) -> Order:
     """Cancel the whole order, some units, or a shipment, and give the money back."""
-    return await advanced(await accept_cancellation(order_id, units, caller, reason=reason, shipment=shipment), caller)
+    return await continued(await accept_cancellation(order_id, units, caller, reason=reason, shipment=shipment), caller)
 
 
 async def amend_address(order_id: str, ship_to: Address, caller: Caller) -> Order:
@@ -119,7 +119,7 @@ async def accept_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Cal
 
 async def add_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Caller) -> Order:
     """Add lines to the order; when their payment is refused they are dropped again."""
-    return await advanced(await accept_lines(order_id, cart, pay_with, caller), caller)
+    return await continued(await accept_lines(order_id, cart, pay_with, caller), caller)
 
 
 async def hold(order_id: str, caller: Caller, *, reason: str, note: str = "", until: datetime | None = None) -> Order:
@@ -159,7 +159,7 @@ async def accept_refund(order_id: str, amount_minor: int, caller: Caller, *, rea
 
 async def refund(order_id: str, amount_minor: int, caller: Caller, *, reason: str) -> Order:
     """Grant a goodwill refund and pay it out."""
-    return await advanced(await accept_refund(order_id, amount_minor, caller, reason=reason), caller)
+    return await continued(await accept_refund(order_id, amount_minor, caller, reason=reason), caller)
 
 
 async def accept_attention(order_id: str, finding: str, caller: Caller) -> Order:
@@ -171,4 +171,4 @@ async def accept_attention(order_id: str, finding: str, caller: Caller) -> Order
 
 async def attend(order_id: str, finding: str, caller: Caller) -> Order:
     """The same, and what was stuck is tried again."""
-    return await advanced(await accept_attention(order_id, finding, caller), caller)
+    return await continued(await accept_attention(order_id, finding, caller), caller)

@@ -12,7 +12,7 @@ from orderkit.domain.events import Decision, decided
 from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
 from orderkit.errors import Conflict, NotAllowed, PortError
-from orderkit.flows.advancing import advanced
+from orderkit.flows.advancing import continued
 from orderkit.flows.kit import Caller, changed, demand_for, loaded, replanned
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel
 from orderkit.ports.clock import Now
@@ -54,7 +54,7 @@ async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str 
                 key=f"{asked.key}/void", carrier=answer.carrier, tracking_number=answer.tracking_number, at=now
             )
         raise
-    return await advanced(order, caller)
+    return await continued(order, caller)
 
 
 def _parcel(order: Order, shipment_id: str, carrier: str | None, at: datetime) -> BookParcel:
@@ -118,7 +118,7 @@ async def dispatch(
     order_id: str, shipment_id: str, caller: Caller, *, booked: Booked, known: Order | None = None
 ) -> Order:
     """The same, and take the money for it where it is taken per shipment."""
-    return await advanced(await accept_dispatch(order_id, shipment_id, caller, booked=booked, known=known), caller)
+    return await continued(await accept_dispatch(order_id, shipment_id, caller, booked=booked, known=known), caller)
 
 
 async def accept_scans(order_id: str, shipment_id: str, scans: Iterable[Scan], caller: Caller) -> Order:
@@ -129,7 +129,7 @@ async def accept_scans(order_id: str, shipment_id: str, scans: Iterable[Scan], c
 
 async def track(order_id: str, shipment_id: str, scans: Iterable[Scan], caller: Caller) -> Order:
     """The same, and give back the money of what was lost."""
-    return await advanced(await accept_scans(order_id, shipment_id, scans, caller), caller)
+    return await continued(await accept_scans(order_id, shipment_id, scans, caller), caller)
 
 
 async def deliver(order_id: str, shipment_id: str, caller: Caller) -> Order:
@@ -184,4 +184,4 @@ async def refuse(
     order_id: str, shipment_id: str, caller: Caller, *, reason: str, missing: Mapping[int, int] | None = None
 ) -> Order:
     """The same, and give back the money of what could be found nowhere."""
-    return await advanced(await accept_refusal(order_id, shipment_id, caller, reason=reason, missing=missing), caller)
+    return await continued(await accept_refusal(order_id, shipment_id, caller, reason=reason, missing=missing), caller)

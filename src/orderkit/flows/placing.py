@@ -17,7 +17,7 @@ from orderkit.domain.placing import divided, paid_again, placed
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value
 from orderkit.errors import Conflict
-from orderkit.flows.advancing import advanced, answered_by_the_winner
+from orderkit.flows.advancing import answered_by_the_winner, continued, followed
 from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, spent_on, waiting
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.settings import ReadSettings
@@ -79,8 +79,8 @@ async def place(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
     """Place the order and take it to its first answer: confirmed, failed, cancelled for lack of stock, or in doubt."""
     accepted = await accept(cart, pay_with, caller)
     if accepted.replayed:
-        return Accepted(await answered_by_the_winner(accepted.order), replayed=True)
-    return Accepted(await advanced(accepted.order, caller))
+        return Accepted(await followed(accepted.order, answered_by_the_winner(accepted.order)), replayed=True)
+    return Accepted(await continued(accepted.order, caller))
 
 
 async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
@@ -106,4 +106,4 @@ async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Or
 
 async def pay(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
     """Pay an order whose first payment failed."""
-    return await advanced(await accept_payment(order_id, pay_with, caller), caller)
+    return await continued(await accept_payment(order_id, pay_with, caller), caller)

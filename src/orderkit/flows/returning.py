@@ -11,7 +11,7 @@ from orderkit.domain.events import Decision, decided
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
 from orderkit.errors import NotAllowed
-from orderkit.flows.advancing import advanced
+from orderkit.flows.advancing import continued, followed
 from orderkit.flows.changing import Units, by_line
 from orderkit.flows.kit import Caller, changed
 from orderkit.flows.stocking import check_warehouses
@@ -64,7 +64,7 @@ async def request_return(
     order = await accept_return(
         order_id, units, caller, reason=reason, method=method, reasons=reasons, enforce_window=enforce_window
     )
-    return await labeled(order, order.returns[-1], caller)
+    return await followed(order, labeled(order, order.returns[-1], caller))
 
 
 def _everything(order: Order, free: Mapping[int, int], now: datetime) -> dict[int, int]:
@@ -124,7 +124,7 @@ async def accept_authorization(order_id: str, return_id: str, caller: Caller) ->
 async def authorize_return(order_id: str, return_id: str, caller: Caller) -> Order:
     """The same, and the label is printed."""
     order = await accept_authorization(order_id, return_id, caller)
-    return await labeled(order, order.return_(return_id), caller)
+    return await followed(order, labeled(order, order.return_(return_id), caller))
 
 
 async def decline_return(order_id: str, return_id: str, caller: Caller, *, reason: str) -> Order:
@@ -232,4 +232,4 @@ async def receive_return(
         reason=reason,
         deduction_minor=deduction_minor,
     )
-    return await advanced(order, caller)
+    return await continued(order, caller)

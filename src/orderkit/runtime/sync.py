@@ -22,9 +22,9 @@ def run_sync(flow: Flow[A], handlers: Handlers) -> A:
     What is no `Exception` (an interrupt, a simulated crash) is not: it leaves at once, and the flow stays where it is, so that none of its
     code runs after that.
     """
-    token = driver.set(STEPPED)
     answers, slow = handlers.one, handlers.answer
     send, throw = flow.send, flow.throw
+    token = driver.set(STEPPED)
     value: Any = None
     try:
         effect = send(None)
