@@ -64,8 +64,9 @@ Every error that orderkit raises on purpose is an `OrderkitError` with a stable 
 problem+json body, this page and `orderkit explain CODE`.
 
 `outcome` says what happened to the request: `not_applied` (nothing changed), `applied`, or `unknown` (somebody outside may have done it;
-repeat with the same key, never with a new one). Where the request is durable already and something fails after it, the answer is the order as
-it was accepted; what a person has to mend is raised with `applied` and the order's id in `facts`. HTTP is the status that the FastAPI router answers with."""
+repeat with the same key, never with a new one). Where the request is durable already and something fails after it, the answer is the order
+as it was accepted; what a person has to mend is raised with `applied` and the order's id in `facts`. HTTP is the status that the FastAPI
+router answers with."""
 
 
 def lifecycles(_: str) -> str:
