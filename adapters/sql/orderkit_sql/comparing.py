@@ -2,8 +2,8 @@
 
 An order is loaded from a few columns and documents. The others are written beside them for lists, reports and constraints, and nothing that acts
 on the order reads them again: who changes one by hand changes what people see, and no program notices. So the stored rows are held against
-those that would be written for the order. Which column holds what is said in `rows` and `parts` alone; this module must not know it, nor anything
-of the log and its hashes.
+those that would be written for the order; a release that derives one of them otherwise has to write it anew in its migration. Which column holds
+what is said in `rows` and `parts` alone; this module must not know it, nor anything of the log and its hashes.
 """
 
 from __future__ import annotations

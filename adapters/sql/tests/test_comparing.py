@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -28,7 +29,7 @@ WORKING = {"lease_token", "lease_until", "attempts", "parked", "error"}
 NAMES = {"id", "order_id", "number", "version"}
 
 
-def _compared(table: Table) -> list[Column]:
+def _compared(table: Table) -> list[Column[Any]]:
     """Every column that says a fact, but those that are read whole and held against the log as values."""
     own = NAMES if table.name == "orders" else NAMES - {"id"}
     return [c for c in table.columns if c.name not in own | WORKING and not isinstance(c.type, LargeBinary)]
@@ -99,7 +100,7 @@ def case(store: SqlStore) -> Iterator[Case]:
         connection.rollback()
 
 
-def another(column: Column) -> str:
+def another(column: Column[Any]) -> str:
     """Return SQL for a value that the column did not have."""
     if isinstance(column.type, Boolean):
         return f"NOT {column.name}"
