@@ -58,7 +58,7 @@ def load_many_again(database: Database, connection: Connection, order_ids: Seque
 def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Sequence[Any]]:
     if not ids:
         return {}
-    return {row[0]: row for row in _selected(database, connection, database.tables.orders, ORDER_LOADED, "id", ids)}
+    return {row[0]: row for row in selected(database, connection, database.tables.orders, ORDER_LOADED, "id", ids)}
 
 
 def _parts(
@@ -67,12 +67,12 @@ def _parts(
     """Return rows by order, each in the order of its numbers."""
     grouped: dict[str, list[Sequence[Any]]] = {}
     if ids:
-        for row in _selected(database, connection, table, names, "order_id", ids, " ORDER BY order_id, number"):
+        for row in selected(database, connection, table, names, "order_id", ids, " ORDER BY order_id, number"):
             grouped.setdefault(row[0], []).append(row)
     return grouped
 
 
-def _selected(
+def selected(
     database: Database,
     connection: Connection,
     table: Table,
@@ -81,6 +81,7 @@ def _selected(
     ids: Sequence[str],
     order: str = "",
 ) -> Sequence[Sequence[Any]]:
+    """Return these columns of the rows of some orders."""
     backend = database.backend
     statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key)}{backend.near(key, ids)}{order}"
     return connection.exec_driver_sql(statement, backend.texts(ids)).fetchall()

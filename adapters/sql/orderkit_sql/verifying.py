@@ -1,18 +1,19 @@
 """Whether the log is what was written, and the stored orders what the log tells. It reports; it repairs nothing.
 
 For every order: the versions are without a gap, every hash is that of its bytes and its forerunner, the last one stands in the order's
-row, the columns beside the bytes say the same, replaying the records gives the stored order, and its prices come to what was placed. Orders
-are read a page at a time.
+row, the columns beside the bytes say the same, replaying the records gives the stored order, its document names the customer, the lines and the
+total that the log names, and its rows are those that would be written for it (see `comparing`). Orders are read a page at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
 
 from orderkit.domain.events import Record, replayed
 from orderkit.domain.order import Order
@@ -20,10 +21,15 @@ from orderkit.domain.value import as_dict
 from orderkit.errors import OrderkitError
 from orderkit.ports.audit import Finding, Head
 from orderkit_sql.codec import CHAIN_START, UNREADABLE, chained, decode_record
+from orderkit_sql.comparing import Stored, differing, ownerless, stored_rows
 from orderkit_sql.database import Database
 from orderkit_sql.reading import load_many
 
 PAGE = 200
+# What reading may raise where somebody wrote by hand: a file of SQLite keeps any kind of value, PostgreSQL knows times that Python does not.
+STRANGE = (*UNREADABLE, TypeError, DataError)
+_Log = Sequence[Sequence[Any]]
+T = TypeVar("T")
 
 
 def verify_log(
@@ -36,12 +42,12 @@ def verify_log(
     after, count = "", 0
     while ids := _page(database, connection, after):
         heads = _heads(database, connection, ids)
-        records = _records(database, connection, ids)
-        orders = _orders(database, connection, ids)
+        logs = _each(ids, lambda some: _records(database, connection, some))
+        orders = _each(ids, lambda some: _orders(database, connection, some))
+        rows = _each(ids, lambda some: stored_rows(database, connection, some))
         for order_id in ids:
-            yield from _checked(
-                order_id, orders.get(order_id), heads.get(order_id), records.get(order_id, []), database
-            )
+            found = _Found(orders.get(order_id), heads.get(order_id), logs.get(order_id, ()), rows.get(order_id, {}))
+            yield from _checked(order_id, found, database, connection)
         after, count = ids[-1], count + len(ids)
         looked(count)
 
@@ -84,27 +90,30 @@ def verify_heads(database: Database, connection: Connection, heads: Sequence[Hea
 
 
 def _page(database: Database, connection: Connection, after: str) -> list[str]:
-    """Return the next ids that have an order or a record."""
-    orders, records = database.name(database.tables.orders), database.name(database.tables.records)
+    """Return the next ids that have an order, a record, or a row of a part."""
+    tables = database.tables
     mark = "?" if database.backend.name == "sqlite" else "%s"
-    found = connection.exec_driver_sql(
-        f"SELECT id FROM (SELECT id FROM {orders} WHERE id > {mark} ORDER BY id LIMIT {PAGE}) AS o"
-        f" UNION SELECT order_id FROM (SELECT DISTINCT order_id FROM {records} WHERE order_id > {mark} ORDER BY order_id LIMIT {PAGE}) AS r"
-        f" ORDER BY 1 LIMIT {PAGE}",
-        (after, after),
-    )
+    parts = (tables.records, tables.order_lines, tables.payments, tables.shipments, tables.returns)
+    asked = [
+        f"SELECT {key} AS id FROM (SELECT DISTINCT {key} FROM {database.name(table)} WHERE {key} > {mark} ORDER BY {key} LIMIT {PAGE}) AS t"
+        for table, key in [(tables.orders, "id"), *((table, "order_id") for table in parts)]
+    ]
+    found = connection.exec_driver_sql(f"{' UNION '.join(asked)} ORDER BY 1 LIMIT {PAGE}", (after,) * len(asked))
     return [row[0] for row in found]
 
 
-def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Order | Exception]:
-    """Load a page of orders; where one cannot be read, each by itself, the error in its place."""
+def _each(ids: Sequence[str], read: Callable[[Sequence[str]], Mapping[str, T]]) -> dict[str, T | Exception]:
+    """Read something of a page of orders; where that of one cannot be read, of each by itself, the error in its place."""
     try:
-        loaded = load_many(database, connection, ids)
-    except UNREADABLE as error:
+        return dict(read(ids))
+    except STRANGE as error:
         if len(ids) == 1:
             return {ids[0]: error}
-        return {id_: order for one in ids for id_, order in _orders(database, connection, [one]).items()}
-    return {order.id: order for order in loaded if order is not None}
+        return {id_: found for one in ids for id_, found in _each([one], read).items()}
+
+
+def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Order]:
+    return {order.id: order for order in load_many(database, connection, ids) if order is not None}
 
 
 def _heads(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
@@ -138,34 +147,54 @@ class _Chain:
     intact: bool = True
 
 
-def _checked(
-    order_id: str,
-    order: Order | Exception | None,
-    head: bytes | None,
-    rows: Sequence[Sequence[Any]],
-    database: Database,
-) -> Iterator[Finding]:
-    chain = _Chain()
-    for expected, row in enumerate(rows, start=1):
+@attrs.frozen
+class _Found:
+    """What is stored of one order; an error where something cannot be read."""
+
+    order: Order | Exception | None
+    head: bytes | None
+    log: _Log | Exception
+    rows: Stored | Exception
+
+
+def _checked(order_id: str, found: _Found, database: Database, connection: Connection) -> Iterator[Finding]:
+    chain, order = _Chain(), found.order
+    yield from _read(chain, order_id, found.log, database)
+    if not chain.readable:
+        return
+    if isinstance(order, Exception):
+        yield Finding(order_id, None, f"the stored order cannot be read: {_said(order)}")
+    elif isinstance(found.rows, Exception):
+        yield Finding(order_id, None, f"the rows of the order cannot be read: {_said(found.rows)}")
+    elif order is None:
+        if chain.records:
+            yield Finding(order_id, None, "the log has records of an order that is not there")
+        yield from ownerless(database, order_id, found.rows)
+    elif order.version == len(chain.records):
+        if found.head != chain.head:
+            yield Finding(order_id, order.version, "the order's row names another end of the log")
+        if chain.intact:
+            yield from _held_against_the_log(order, chain.records, found.rows, database, connection)
+    else:
+        yield _without_a_log(order, len(chain.records))
+
+
+def _without_a_log(order: Order, records: int) -> Finding:
+    if not records:
+        return Finding(order.id, None, "the order has no log")
+    return Finding(order.id, order.version, f"the order is at version {order.version}, the log ends at {records}")
+
+
+def _read(chain: _Chain, order_id: str, log: _Log | Exception, database: Database) -> Iterator[Finding]:
+    """Take the rows of a log as far as they can be read."""
+    if isinstance(log, Exception):
+        chain.readable = False
+        yield Finding(order_id, None, f"the log cannot be read: {_said(log)}")
+        return
+    for expected, row in enumerate(log, start=1):
         yield from _followed(chain, expected, row, database)
         if not chain.readable:
             return
-    if isinstance(order, Exception):
-        yield Finding(order_id, None, f"the stored order cannot be read: {order}")
-    elif order is None:
-        yield Finding(order_id, None, "the log has records of an order that is not there")
-    elif not chain.records:
-        yield Finding(order_id, None, "the order has no log")
-    elif len(chain.records) != order.version:
-        yield Finding(
-            order_id, order.version, f"the order is at version {order.version}, the log ends at {len(chain.records)}"
-        )
-    else:
-        if head != chain.head:
-            yield Finding(order_id, order.version, "the order's row names another end of the log")
-        if chain.intact:
-            yield from _folded(order, chain.records)
-            yield from _worth(order, chain.records)
 
 
 def _followed(chain: _Chain, expected: int, row: Sequence[Any], database: Database) -> Iterator[Finding]:
@@ -187,14 +216,23 @@ def _followed(chain: _Chain, expected: int, row: Sequence[Any], database: Databa
         yield Finding(order_id, version, f"the record cannot be read: {error}")
         return
     chain.records.append(record)
-    told = (record.order_id, record.version, record.stamp.at, record.stamp.actor, record.stamp.reason)
-    if (order_id, version, database.backend.instant(at), actor, reason) != told:
+    stamp, moment = record.stamp, database.backend.moment
+    if (order_id, version, at, actor, reason) != (
+        record.order_id,
+        record.version,
+        moment(stamp.at),
+        stamp.actor,
+        stamp.reason,
+    ):
         yield Finding(order_id, version, "a column says something else than the record")
     if (source, target) != (record.from_status, record.to_status):
         yield Finding(order_id, version, "the status in the column is not that of the record")
 
 
-def _folded(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
+def _held_against_the_log(
+    order: Order, records: Sequence[Record], rows: Stored, database: Database, connection: Connection
+) -> Iterator[Finding]:
+    """Hold the order, its document and its rows against what the log tells: the order that it tells is the one whose rows there should be."""
     try:
         told = replayed(records, order.facts)
     except OrderkitError as error:
@@ -203,15 +241,35 @@ def _folded(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
     for name, value in as_dict(order).items():
         if getattr(told, name) != value:
             yield Finding(order.id, order.version, f"the log tells another {name} than the stored order has")
+    yield from _agreed(told, records)
+    yield from differing(database, connection, told, records[-1], rows)
 
 
-def _worth(order: Order, records: Sequence[Record]) -> Iterator[Finding]:
-    """The prices stand in the document, which is no part of the log; what they came to when it was placed is in the first record."""
+def _agreed(told: Order, records: Sequence[Record]) -> Iterator[Finding]:
+    """What was agreed stands in the document, which is no part of the log; so much of it as the records say is held against them."""
     placed = next((event.data for event in records[0].events if event.type == "order.placed"), None)
-    if placed is None or any(record.change.amended for record in records):
-        return
-    if (placed.get("total_minor"), placed.get("currency")) != (order.total_minor, order.currency):
-        yield Finding(order.id, 1, "the order is worth something else than what was placed")
+    if placed is not None:
+        amounts = [placed.get("total_minor"), *_added(records)]
+        total = sum(amounts) if all(isinstance(amount, int) for amount in amounts) else None
+        if (total, placed.get("currency")) != (told.total_minor, told.currency):
+            yield Finding(told.id, 1, "the order is worth something else than what was placed")
+        if placed.get("customer") != told.facts.customer:
+            yield Finding(told.id, 1, "the document names another customer than the log")
+    if [(line.number, line.sku, line.quantity) for line in told.facts.lines] != [
+        (line.number, line.sku, line.ordered) for line in told.lines
+    ]:
+        yield Finding(told.id, told.version, "the document has other lines than the log")
+
+
+def _added(records: Sequence[Record]) -> list[Any]:
+    """By how much each amendment made the total grow."""
+    events = (event for record in records for event in record.events if event.type == "order.amended")
+    return [event.data["difference_minor"] for event in events if "difference_minor" in event.data]
+
+
+def _said(error: Exception) -> str:
+    """What the driver said, without what was asked."""
+    return str(error.orig) if isinstance(error, DataError) else str(error)
 
 
 def _bytes(stored: Any) -> bytes:

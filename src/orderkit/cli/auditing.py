@@ -35,7 +35,7 @@ def audit() -> None:
 @click.option("--key", envvar=KEY_VARIABLE, help=f"The secret that signs the file (env {KEY_VARIABLE}).")
 @format_option
 def verify(store: str, anchors: tuple[Path, ...], key: str | None, form: str) -> None:
-    """Recompute every hash chain and replay every log against its order; exit status 1 with findings.
+    """Recompute every hash chain and hold every order, row by row, against its log; exit status 1 with findings.
 
     \b
     Examples:
