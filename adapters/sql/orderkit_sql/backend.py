@@ -8,6 +8,7 @@ orders.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -38,6 +39,14 @@ class Change:
     adds: bool = False
 
 
+def storable(text: str) -> bool:
+    """Whether a database keeps the text: neither takes half a character (a lone surrogate), nor a NUL in every place."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 class Backend(Protocol):
     """One database's ways."""
 
@@ -65,7 +74,7 @@ class Backend(Protocol):
         """Return SQL that holds for rows whose column is in a list of texts."""
 
     def texts(self, values: Sequence[str]) -> Row:
-        """Return the parameters of `among`."""
+        """Return the parameters of `among`. A text that no database keeps is in no row, and is left out."""
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:
         """Return SQL, to follow other conditions, that names the partitions of these orders; nothing where there are none."""
@@ -93,7 +102,7 @@ class Sqlite:
 
     def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:  # noqa: ARG002  (JSON has its own types)
         """Return the parameters of many rows."""
-        return (dumps(rows),)
+        return (_json(rows),)
 
     def write(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Write one change after the other."""
@@ -109,7 +118,7 @@ class Sqlite:
 
     def texts(self, values: Sequence[str]) -> Row:
         """Return the list's parameter."""
-        return (dumps(values),)
+        return (_json([text for text in values if storable(text)]),)
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:  # noqa: ARG002  (nothing is partitioned)
         """Return nothing: there are no partitions."""
@@ -165,7 +174,7 @@ class Postgres:
 
     def texts(self, values: Sequence[str]) -> Row:
         """Return the list's parameter."""
-        return (_array("text", values),)
+        return (_array("text", [text for text in values if storable(text)]),)
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:
         """Return the bounds of the orders' months."""
@@ -176,6 +185,17 @@ class Postgres:
 def _written(at: datetime) -> str:
     """Write a time in UTC: elsewhere two times of one night may be equal and an hour apart."""
     return at.isoformat(timespec="microseconds")
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def _json(values: Sequence[Any]) -> str:
+    """Write values as JSON. SQLite reads a text in it no further than a NUL: two keys would be one."""
+    text = dumps(values, ensure_ascii=False)
+    if "\\u0000" in text and _NUL.search(text):
+        raise ValueError("a text holds a NUL character")
+    return text
 
 
 # ---- SQL of SQLite; every name in it is the schema's own

@@ -12,6 +12,7 @@ from orderkit.domain.order import Order
 from orderkit.errors import Conflict
 from orderkit.ports.store import DuplicateKey, FindKey, ReadRecords
 from orderkit_sql import writing
+from orderkit_sql.backend import storable
 from orderkit_sql.codec import decode_record
 from orderkit_sql.database import Database
 from orderkit_sql.rows import LINE_LOADED, ORDER_LOADED, PAYMENT_LOADED, loaded_order
@@ -90,7 +91,8 @@ def selected(
 def find_keys(database: Database, connection: Connection, keys: Sequence[FindKey]) -> list[DuplicateKey | None]:
     """Return what each key stands for."""
     scopes = [(key.principal, key.operation, key.key) for key in keys]
-    found = writing.find_keys(database, connection, list(dict.fromkeys(scopes)))
+    known = [scope for scope in dict.fromkeys(scopes) if all(map(storable, scope))]
+    found = writing.find_keys(database, connection, known)
     return [found.get(scope) for scope in scopes]
 
 

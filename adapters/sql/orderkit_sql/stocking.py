@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from orderkit.domain.events import StockMove
 from orderkit.errors import InvalidInput, OrderkitError
 from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
-from orderkit_sql.backend import Change, Row
+from orderkit_sql.backend import Change, Row, storable
 from orderkit_sql.database import Database
 
 Place = tuple[str, str]
@@ -167,9 +167,8 @@ def read_supply_many(
 ) -> list[Mapping[Place, int]]:
     """Return the units available for each question."""
     by_sku: dict[str, dict[Place, int]] = {sku: {} for question in asked for sku in question.skus}
-    if by_sku:
-        backend = database.backend
-        table, skus = database.tables.stock, [(sku,) for sku in by_sku]
+    if skus := [(sku,) for sku in by_sku if storable(sku)]:
+        table, backend = database.tables.stock, database.backend
         # A join, because a list that comes as a parameter is searched from its beginning for every row of the table.
         statement = (
             f"SELECT s.sku, s.warehouse, s.on_hand - s.reserved FROM {backend.row_set(table, _PLACE[:1])}"

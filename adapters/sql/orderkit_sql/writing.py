@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 from sqlalchemy import Connection
 
+from orderkit.errors import Conflict
 from orderkit.ports.store import (
     Commit,
     CommitAnswer,
@@ -41,6 +42,7 @@ from orderkit_sql.rows import (
 from orderkit_sql.stocking import Shelves, add_shelves, locked_shelves, shelf_changes
 
 Scope = tuple[str, str, str]
+CLAIMS_MAX = 20
 _KEY = ("principal", "operation", "key", "order_id", "fingerprint", "claimed_at")
 
 
@@ -163,15 +165,17 @@ def _claimed_keys(database: Database, connection: Connection, commits: Sequence[
         return Keys({}, {})
     held: dict[Scope, DuplicateKey] = {}
     known: dict[Scope, DuplicateKey] = {}
-    while asked := {scope: commit for scope, commit in first.items() if scope not in held and scope not in known}:
-        # Once, unless a key that was there has left with its month before it was read.
+    for _ in range(CLAIMS_MAX):  # once, unless a key that was there has left with its month before it was read
+        asked = {scope: commit for scope, commit in first.items() if scope not in held and scope not in known}
+        if not asked:
+            return Keys(held, known)
         rows = [_key_row(database, commit) for _, commit in sorted(asked.items(), key=lambda each: each[0])]
         for scope in _insert_keys(database, connection, rows):
             claimed = asked[scope]
             assert claimed.key is not None  # noqa: S101  (chosen above)
             held[scope] = DuplicateKey(claimed.after.id, claimed.key.fingerprint)
         known |= find_keys(database, connection, [scope for scope in asked if scope not in held])
-    return Keys(held, known)
+    raise Conflict("the keys of these orders left again and again while they were claimed")
 
 
 def _key_row(database: Database, commit: Commit) -> Row:

@@ -23,11 +23,13 @@ from orderkit.ports.store import (
     Commit,
     Committed,
     DuplicateKey,
+    FindKey,
     KeyClaim,
     OutOfStock,
     PutStock,
     ReadRecords,
     ReadStock,
+    ReadSupply,
     StockLevel,
     VersionConflict,
 )
@@ -184,8 +186,50 @@ def _kill_in_commit(admin: Any, killed: list[int]) -> None:
         time.sleep(0.02)
 
 
+NOWHERE = ["MUG\0", "\0", "MUG\ud800"]
+
+
+@pytest.mark.parametrize("text", NOWHERE)
+def test_a_look_for_what_no_database_keeps_finds_nothing_and_harms_no_neighbor(store: SqlStore, text: str) -> None:
+    """A NUL or half a character in a name: nothing has it, and those who ask at the same time have their answers."""
+    first = a_commit("order-1", {"MUG": 1}, key=_claim("MUG"))
+    store.commit_many([first])
+
+    assert store.load_many([text, "order-1", f"order-1{text[-1]}"]) == [None, first.after, None]
+    assert store.find_keys([FindKey("shop", "place", key) for key in ("MUG", text)]) == [
+        DuplicateKey("order-1", "f1"),
+        None,
+    ]
+    supply = store.read_supply_many([ReadSupply(("MUG", text)), ReadSupply((text,))])
+    assert supply == [{("MUG", "berlin"): SIZE - 1}, {}]
+    assert store.read_records(ReadRecords(text)) == ()
+    assert store.read_stock(ReadStock((text,))) == ()
+
+
+@pytest.mark.parametrize("text", NOWHERE)
+def test_a_key_that_no_database_keeps_is_refused(store: SqlStore, text: str) -> None:
+    """SQLite would take it for the key before its NUL: the other order of the batch is committed, and this one is not."""
+    store.commit_many([a_commit("order-1", {"MUG": 1}, key=_claim("MUG"))])
+
+    refused, other = store.commit_many(
+        [a_commit("order-2", {"MUG": 1}, key=_claim(text)), a_commit("order-3", {"MUG": 1}, key=_claim("k-3"))]
+    )
+
+    assert isinstance(refused, OrderkitError)
+    assert other == Committed(1)
+    assert store.load_many(["order-2"]) == [None]
+
+
 @pytest.mark.parametrize(
-    "odd", [[], ["plain", None], ['a "quote"', "back\\slash"], ["", "NULL", "{a,b}", "new\nline", " ✓ "], [None]]
+    "odd",
+    [
+        [],
+        ["plain", None],
+        ["a\\u0000 that is none"],
+        ['a "quote"', "back\\slash"],
+        ["", "NULL", "{a,b}", "new\nline", " ✓ "],
+        [None],
+    ],
 )
 def test_texts_of_a_batch_come_back_as_they_were(store: SqlStore, odd: list[str | None]) -> None:
     """Quotes, backslashes, braces, the word NULL and nothing at all are told apart in a set of rows."""
