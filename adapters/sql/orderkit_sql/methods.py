@@ -77,13 +77,15 @@ class SqlMethods(ABC):
         try:
             return self._commit(commits)
         except UNWRITABLE as error:
-            if self.database.months is not None:
-                self.database.months.forget()
-            if len(commits) == 1 and isinstance(error, OrderkitError):
-                raise
-            if len(commits) == 1:
+            months = self.database.months
+            if months is not None:
+                months.forget()  # a month may have been taken away: a new order makes it again
+            if len(commits) == 1 and (months is None or commits[0].before is not None):
                 raise as_error(error) from error
-        return [self._alone(commit) for commit in commits]
+        answers = [self._alone(commit) for commit in commits]
+        if len(answers) == 1 and isinstance(answers[0], Exception):
+            raise answers[0]
+        return answers
 
     def _commit(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
         self._make_months(commits)

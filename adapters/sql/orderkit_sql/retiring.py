@@ -1,14 +1,16 @@
 """Taking whole months away when they are old enough: their partitions are detached together and stand in a schema of their own.
 
 Nothing is deleted but the keys of those orders: what becomes of the detached tables (an archive, a drop) is for whoever keeps the data. A
-month leaves only when every order in it is at rest and every record published, in one short transaction that gives up rather than keeping
-writers waiting.
+month leaves only when every order in it is at rest and every record published. What takes long is done while only writers of that month would
+wait (there are hardly any), or nobody; the tables as a whole are locked for the moment of the cut, by a transaction that gives up rather than
+keeping writers waiting.
 """
 
 from __future__ import annotations
 
 import time
 from datetime import date
+from itertools import count
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -39,14 +41,17 @@ def retire(url: Url | str, before: date, *, unpublished: bool = False) -> tuple[
         months = [month for month in _stored_months(engine, address.database) if _next(month) <= before]
         for month in months:
             _retired(engine, address.database, month, unpublished=unpublished)
+        _forget_keys(engine, address.database, before)
         return tuple(months)
+    except DBAPIError as error:
+        raise as_error(error) from error
     finally:
         engine.dispose()
 
 
-def retired_schema(database: Database) -> str:
-    """Return the schema in which detached tables stand."""
-    return f"{database.tables.schema}_retired"
+def retired_schema(database: Database, number: int = 1) -> str:
+    """Return the schema in which detached tables stand; a month that leaves again, after late orders made it anew, stands in the next one."""
+    return f"{database.tables.schema}_retired" + (f"_{number}" if number > 1 else "")
 
 
 def _stored_months(engine: Engine, database: Database) -> list[date]:
@@ -75,8 +80,19 @@ def _retired(engine: Engine, database: Database, month: date, *, unpublished: bo
             return
         except DBAPIError as error:
             if tried == TRIES_MAX or fault_of(error) not in (Fault.BUSY, Fault.RACE):
-                raise as_error(error) from error
+                raise
         time.sleep(0.05 * tried)
+
+
+def _at_rest(connection: Connection, orders: str, month: date) -> None:
+    """Refuse a month with orders that wait for something."""
+    waiting = f"SELECT id FROM {orders} WHERE due_at IS NOT NULL OR lease_until IS NOT NULL LIMIT 5"
+    if ids := connection.exec_driver_sql(waiting).scalars().all():
+        raise NotAllowed(
+            f"orders of {month:%Y-%m} still wait for something: {', '.join(ids)}",
+            remedy="Look with `orderkit order why ID`; retire the month when they are at rest.",
+            facts={"month": f"{month:%Y-%m}", "orders": list(ids)},
+        )
 
 
 def _published(connection: Connection, records: str, month: date) -> None:
@@ -90,29 +106,47 @@ def _published(connection: Connection, records: str, month: date) -> None:
 
 
 def _detach(connection: Connection, database: Database, month: date, *, unpublished: bool) -> None:
-    schema, aside, suffix = database.tables.schema, retired_schema(database), f"{month:_%Y_%m}"
-    lower, upper = bound_of(month), bounds()[place_of(bound_of(month))]
+    schema, suffix = database.tables.schema, f"{month:_%Y_%m}"
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MONTHS_LOCK})")
-    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {aside}")
+    for name in ("orders", "records"):  # from here on nobody changes this month
+        connection.exec_driver_sql(f"LOCK TABLE {schema}.{name}{suffix} IN SHARE MODE")
+    _at_rest(connection, f"{schema}.orders{suffix}", month)
+    if not unpublished:
+        _published(connection, f"{schema}.records{suffix}", month)
     # Orders first: every writer begins there, so whoever is behind it has no other of these tables yet.
     tables = sorted(database.tables.partitioned(), key=lambda table: table is not database.tables.orders)
     for table in tables:
         connection.exec_driver_sql(f"LOCK TABLE {database.name(table)} IN ACCESS EXCLUSIVE MODE")
-    waiting = connection.exec_driver_sql(
-        f"SELECT id FROM {schema}.orders{suffix} WHERE due_at IS NOT NULL OR lease_until IS NOT NULL LIMIT 5"
-    )
-    if ids := waiting.scalars().all():
-        raise NotAllowed(
-            f"orders of {month:%Y-%m} still wait for something: {', '.join(ids)}",
-            remedy="Look with `orderkit order why ID`; retire the month when they are at rest.",
-            facts={"month": f"{month:%Y-%m}", "orders": list(ids)},
-        )
-    if not unpublished:
-        _published(connection, f"{schema}.records{suffix}", month)
+    aside = _free_schema(connection, database, f"orders{suffix}")
     for table in tables:
         part = f"{database.name(table)}{suffix}"
         connection.exec_driver_sql(f"ALTER TABLE {database.name(table)} DETACH PARTITION {part}")
         connection.exec_driver_sql(f"ALTER TABLE {part} SET SCHEMA {aside}")
-    keys = database.name(database.tables.keys)
-    connection.exec_driver_sql(f"DELETE FROM {keys} WHERE order_id >= %s AND order_id < %s", (lower, upper))
+
+
+def _free_schema(connection: Connection, database: Database, table: str) -> str:
+    """Return the first schema for detached tables that has none of this name, made if it is not there."""
+    for number in count(1):
+        aside = retired_schema(database, number)
+        if connection.exec_driver_sql("SELECT to_regclass(%s)", (f"{aside}.{table}",)).scalar() is None:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {aside}")
+            return aside
+    raise AssertionError
+
+
+def _forget_keys(engine: Engine, database: Database, before: date) -> None:
+    """Delete the keys of orders that are gone, also those that an earlier run did not come to; it locks nothing but their rows.
+
+    A key is written with its order, so who has none of the months before the day has lost it.
+    """
+    keys, orders = database.name(database.tables.keys), database.name(database.tables.orders)
+    first, end = bounds()[0], bound_of(before.replace(day=1))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql(
+            f"DELETE FROM {keys} AS k WHERE k.order_id >= %s AND k.order_id < %s"
+            f" AND NOT EXISTS (SELECT FROM {orders} AS o WHERE o.id = k.order_id AND o.id >= %s AND o.id < %s)",
+            (first, end, first, end),
+        )

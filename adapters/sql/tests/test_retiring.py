@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -15,7 +16,7 @@ from orderkit.errors import Misconfigured, NotAllowed
 from orderkit.ports.store import Commit, Committed, DuplicateKey, FindKey, FindOrders, KeyClaim, OrderQuery, PutStock
 from orderkit.runtime.clocks import UuidIds
 from orderkit.testing.samples import NOON, a_commit, called_off, paid
-from orderkit_sql import SqlStore, open_store, writing
+from orderkit_sql import SqlStore, open_store, retiring, writing
 from orderkit_sql.retiring import retire
 
 pytestmark = pytest.mark.postgres
@@ -148,6 +149,53 @@ def test_months_leave_while_others_write(address: str, store: SqlStore) -> None:
     assert answers
     assert set(map(type, answers)) == {Committed}
     assert len(ids(store)) == min(100, len(answers))
+
+
+def test_keys_go_while_nobody_waits(address: str, store: SqlStore) -> None:
+    """Reading all keys takes long where there are many: others place orders meanwhile, and the month is gone already."""
+    old = placed(store, 2018, 11)
+    keys = store.database.name(store.database.tables.keys)
+    leaving = threading.Thread(target=retire, args=(address, date(2019, 1, 1)))
+    with store._engine.begin() as busy:
+        busy.exec_driver_sql(f"SELECT 1 FROM {keys} WHERE order_id = %s FOR UPDATE", (old,))
+        leaving.start()
+        give_up_at = time.monotonic() + 20
+        while old in ids(store):
+            assert time.monotonic() < give_up_at
+            time.sleep(0.01)
+        assert store.commit_many([a_commit(UuidIds().new_id(NOON), {"MUG": 1})]) == [Committed(1)]
+        assert store.find_keys([FindKey("shop", "place", old)]) == [DuplicateKey(old, "f")]
+    leaving.join()
+
+    assert store.find_keys([FindKey("shop", "place", old)]) == [None]
+
+
+def test_keys_that_an_earlier_run_left_are_deleted_by_the_next(
+    address: str, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed between the cut and the keys. Keys of orders that are there stay."""
+    old, young = placed(store, 2018, 11), placed(store, 2026, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(retiring, "_forget_keys", lambda *_: None)
+        assert retire(address, date(2019, 1, 1)) == (date(2018, 11, 1),)
+
+    assert retire(address, date(2019, 1, 1)) == ()
+    asked = [FindKey("shop", "place", key) for key in (old, young)]
+    assert store.find_keys(asked) == [None, DuplicateKey(young, "f")]
+
+
+def test_a_month_that_comes_back_leaves_again(address: str, store: SqlStore) -> None:
+    """A late order makes its month anew, also by a process that has seen the month before; both parts stand aside, each whole."""
+    schema = store.database.tables.schema
+    first = placed(store, 2018, 11)
+    retire(address, date(2019, 1, 1))
+    late = placed(store, 2018, 11)
+
+    assert retire(address, date(2019, 1, 1)) == (date(2018, 11, 1),)
+    with store._engine.connect() as connection:
+        for name, order_id in ((f"{schema}_retired", first), (f"{schema}_retired_2", late)):
+            kept = connection.exec_driver_sql(f"SELECT id FROM {name}.orders_2018_11").scalars().all()
+            assert kept == [order_id]
 
 
 def test_sqlite_has_no_months() -> None:
