@@ -7,22 +7,16 @@ writers waiting.
 
 from __future__ import annotations
 
-import time
 from datetime import date
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from orderkit.errors import Misconfigured, NotAllowed
 from orderkit.plugins.url import Url
 from orderkit_sql.database import Database
 from orderkit_sql.engines import address_of, passing_engine
-from orderkit_sql.failures import Fault, as_error, fault_of
+from orderkit_sql.locking import locked, orders_first, persistently
 from orderkit_sql.partitioning import MONTHS_LOCK, bound_of, bounds, month_of, place_of
-
-TRIES_MAX = 20
-# Shorter than the time after which a server looks for deadlocks: in a conflict it is always we who give up, never a writer.
-WAIT_MILLISECONDS = 900
 
 
 def retire(url: Url | str, before: date, *, unpublished: bool = False) -> tuple[date, ...]:
@@ -68,15 +62,12 @@ def _next(month: date) -> date:
 
 def _retired(engine: Engine, database: Database, month: date, *, unpublished: bool) -> None:
     """Detach one month, trying again while writers are in the way."""
-    for tried in range(1, TRIES_MAX + 1):
-        try:
-            with engine.begin() as connection:
-                _detach(connection, database, month, unpublished=unpublished)
-            return
-        except DBAPIError as error:
-            if tried == TRIES_MAX or fault_of(error) not in (Fault.BUSY, Fault.RACE):
-                raise as_error(error) from error
-        time.sleep(0.05 * tried)
+
+    def detach() -> None:
+        with engine.begin() as connection:
+            _detach(connection, database, month, unpublished=unpublished)
+
+    persistently(detach)
 
 
 def _published(connection: Connection, records: str, month: date) -> None:
@@ -92,13 +83,10 @@ def _published(connection: Connection, records: str, month: date) -> None:
 def _detach(connection: Connection, database: Database, month: date, *, unpublished: bool) -> None:
     schema, aside, suffix = database.tables.schema, retired_schema(database), f"{month:_%Y_%m}"
     lower, upper = bound_of(month), bounds()[place_of(bound_of(month))]
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MONTHS_LOCK})")
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {aside}")
-    # Orders first: every writer begins there, so whoever is behind it has no other of these tables yet.
-    tables = sorted(database.tables.partitioned(), key=lambda table: table is not database.tables.orders)
-    for table in tables:
-        connection.exec_driver_sql(f"LOCK TABLE {database.name(table)} IN ACCESS EXCLUSIVE MODE")
+    for statement in locked(database.tables):
+        connection.exec_driver_sql(statement)
     waiting = connection.exec_driver_sql(
         f"SELECT id FROM {schema}.orders{suffix} WHERE due_at IS NOT NULL OR lease_until IS NOT NULL LIMIT 5"
     )
@@ -110,7 +98,7 @@ def _detach(connection: Connection, database: Database, month: date, *, unpublis
         )
     if not unpublished:
         _published(connection, f"{schema}.records{suffix}", month)
-    for table in tables:
+    for table in orders_first(database.tables):
         part = f"{database.name(table)}{suffix}"
         connection.exec_driver_sql(f"ALTER TABLE {database.name(table)} DETACH PARTITION {part}")
         connection.exec_driver_sql(f"ALTER TABLE {part} SET SCHEMA {aside}")
