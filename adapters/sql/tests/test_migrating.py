@@ -367,6 +367,12 @@ def test_the_step_harms_nobody_who_is_at_work(live: str, first: str, then: str, 
 
 
 @pytest.mark.postgres
+def test_a_table_is_read_once_for_all_its_constraints(live: str) -> None:
+    """It is locked meanwhile."""
+    assert len([said for said in migrate(live, print_only=True) if "ADD CONSTRAINT" in said]) == 3
+
+
+@pytest.mark.postgres
 def test_the_step_gives_up_when_the_tables_are_never_free(live: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After its tries it says that the tables are in use, and has changed nothing."""
     import psycopg  # noqa: PLC0415  (only where there is a server)
