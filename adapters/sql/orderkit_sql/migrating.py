@@ -17,12 +17,15 @@ from orderkit_sql.creating import creation, renewed
 from orderkit_sql.database import Database
 from orderkit_sql.engines import READS, Address, address_of, passing_engine
 from orderkit_sql.failures import as_error
-from orderkit_sql.reports import dropped_views, views
+from orderkit_sql.locking import locked, persistently
+from orderkit_sql.reports import VIEWS, dropped_views, report_name, views
+from orderkit_sql.rights import given, noted
 from orderkit_sql.roles import roles
-from orderkit_sql.schema import SCHEMA_VERSION
+from orderkit_sql.schema import SCHEMA_VERSION, Tables
 
 PHASES = ("all", "pre", "post")
 _MIGRATION_LOCK = 7_093_104_418
+_VIEW_RIGHTS = "orderkit.view_rights"  # a setting of the session
 
 
 @attrs.frozen
@@ -121,15 +124,19 @@ def stored_version(database: Database, connection: Connection) -> Stored | None:
 def _migrated(
     engine: Engine, database: Database, *, print_only: bool, phase: str, also: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Make the tables or run the steps that are missing, in one transaction, one process at a time."""
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-        statements = _brought_forward(connection, database, print_only=print_only, phase=phase)
-        if not print_only:
-            _run(connection, also)
-            connection.commit()
-        return statements + also
+    """Make the tables or run the steps that are missing, in one transaction, one process at a time; again while others use the tables."""
+
+    def once() -> tuple[str, ...]:
+        with engine.connect() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            statements = _brought_forward(connection, database, print_only=print_only, phase=phase)
+            if not print_only:
+                _run(connection, also)
+                connection.commit()
+            return statements + also
+
+    return persistently(once)
 
 
 def _brought_forward(connection: Connection, database: Database, *, print_only: bool, phase: str) -> tuple[str, ...]:
@@ -146,13 +153,24 @@ def _brought_forward(connection: Connection, database: Database, *, print_only: 
         return ()
     from orderkit_sql.stepping import step_to, steps_from  # noqa: PLC0415  (Alembic only where an older store is brought forward)
 
-    anew = (*renewed(tables), *views(tables))
-    statements = (*dropped_views(tables), *steps_from(stored.step, target, tables), *anew)
+    first, last = _around(tables)
+    statements = (*first, *steps_from(stored.step, target, tables), *last)
     if not print_only:
-        _run(connection, dropped_views(tables))
+        _run(connection, first)
         step_to(target, connection, tables)
-        _run(connection, anew)
+        _run(connection, last)
     return statements
+
+
+def _around(tables: Tables) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what comes before the steps, and what after them: the locks, and the views, which are made anew with the rights that they had."""
+    dropped, anew = dropped_views(tables), (*renewed(tables), *views(tables))
+    if tables.dialect == "sqlite":
+        return dropped, anew
+    names = [report_name(tables, view) for view in VIEWS]
+    # Whoever reads a view has locked it before its tables, so the views come first here as well.
+    first = (noted(_VIEW_RIGHTS, zip(names, names, strict=True)), *locked(tables, dropped))
+    return first, (*anew, given(_VIEW_RIGHTS))
 
 
 def target_of(stored: Stored, phase: str) -> str | None:

@@ -8,23 +8,17 @@ keeping writers waiting.
 
 from __future__ import annotations
 
-import time
 from datetime import date
 from itertools import count
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from orderkit.errors import Misconfigured, NotAllowed
 from orderkit.plugins.url import Url
 from orderkit_sql.database import Database
 from orderkit_sql.engines import address_of, passing_engine
-from orderkit_sql.failures import Fault, as_error, fault_of
+from orderkit_sql.locking import WAIT_MILLISECONDS, locked, orders_first, persistently
 from orderkit_sql.partitioning import MONTHS_LOCK, bound_of, bounds, month_of, place_of
-
-TRIES_MAX = 20
-# Shorter than the time after which a server looks for deadlocks: in a conflict it is always we who give up, never a writer.
-WAIT_MILLISECONDS = 900
 
 
 def retire(url: Url | str, before: date, *, unpublished: bool = False) -> tuple[date, ...]:
@@ -41,10 +35,8 @@ def retire(url: Url | str, before: date, *, unpublished: bool = False) -> tuple[
         months = [month for month in _stored_months(engine, address.database) if _next(month) <= before]
         for month in months:
             _retired(engine, address.database, month, unpublished=unpublished)
-        _forget_keys(engine, address.database, before)
+        persistently(lambda: _forget_keys(engine, address.database, before))
         return tuple(months)
-    except DBAPIError as error:
-        raise as_error(error) from error
     finally:
         engine.dispose()
 
@@ -73,15 +65,12 @@ def _next(month: date) -> date:
 
 def _retired(engine: Engine, database: Database, month: date, *, unpublished: bool) -> None:
     """Detach one month, trying again while writers are in the way."""
-    for tried in range(1, TRIES_MAX + 1):
-        try:
-            with engine.begin() as connection:
-                _detach(connection, database, month, unpublished=unpublished)
-            return
-        except DBAPIError as error:
-            if tried == TRIES_MAX or fault_of(error) not in (Fault.BUSY, Fault.RACE):
-                raise
-        time.sleep(0.05 * tried)
+
+    def detach() -> None:
+        with engine.begin() as connection:
+            _detach(connection, database, month, unpublished=unpublished)
+
+    persistently(detach)
 
 
 def _at_rest(connection: Connection, orders: str, month: date) -> None:
@@ -110,17 +99,15 @@ def _detach(connection: Connection, database: Database, month: date, *, unpublis
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MONTHS_LOCK})")
-    for name in ("orders", "records"):  # from here on nobody changes this month
-        connection.exec_driver_sql(f"LOCK TABLE {schema}.{name}{suffix} IN SHARE MODE")
+    # From here on nobody changes this month.
+    connection.exec_driver_sql(f"LOCK TABLE {schema}.orders{suffix}, {schema}.records{suffix} IN SHARE MODE")
     _at_rest(connection, f"{schema}.orders{suffix}", month)
     if not unpublished:
         _published(connection, f"{schema}.records{suffix}", month)
-    # Orders first: every writer begins there, so whoever is behind it has no other of these tables yet.
-    tables = sorted(database.tables.partitioned(), key=lambda table: table is not database.tables.orders)
-    for table in tables:
-        connection.exec_driver_sql(f"LOCK TABLE {database.name(table)} IN ACCESS EXCLUSIVE MODE")
     aside = _free_schema(connection, database, f"orders{suffix}")
-    for table in tables:
+    for statement in locked(database.tables):
+        connection.exec_driver_sql(statement)
+    for table in orders_first(database.tables):
         part = f"{database.name(table)}{suffix}"
         connection.exec_driver_sql(f"ALTER TABLE {database.name(table)} DETACH PARTITION {part}")
         connection.exec_driver_sql(f"ALTER TABLE {part} SET SCHEMA {aside}")

@@ -94,14 +94,17 @@ def upgrade() -> None:
 
 
 def postgres() -> list[str]:
-    """Return the step for PostgreSQL; a constraint on a partitioned table is one on all its partitions."""
+    """Return the step for PostgreSQL; a constraint on a partitioned table is one on all its partitions.
+
+    A table is locked while it is read, so all its constraints are added, and checked, by reading it once.
+    """
     schema = context.config.attributes["schema"]
+    added: dict[str, list[str]] = {}
+    for name, (table, condition) in CONSTRAINTS.items():
+        added.setdefault(table, []).append(f"ADD CONSTRAINT {name} CHECK ({condition})")
     return [
         "SET LOCAL statement_timeout = 0",
-        *(
-            f"ALTER TABLE {schema}.{table} ADD CONSTRAINT {name} CHECK ({condition})"
-            for name, (table, condition) in CONSTRAINTS.items()
-        ),
+        *(f"ALTER TABLE {schema}.{table} {', '.join(these)}" for table, these in added.items()),
         f"UPDATE {schema}.schema_version SET version = 2",
     ]
 

@@ -1,12 +1,13 @@
 """Version 2, before the deploy: on PostgreSQL the tables that begin with an order's id become partitioned by month.
 
 No row moves but those whose id is no UUIDv7 of our time: the old table becomes the first partition, up to the end of the month of its last
-id. A year of months is made ahead, since programs of version 1 make none.
+id. A year of months is made ahead, since programs of version 1 make none. Whoever had rights on an old table has them on the new one.
 """
 
 from alembic import context, op
 
 from orderkit_sql.creating import renewed
+from orderkit_sql.rights import given, noted
 from orderkit_sql.schema import tables
 
 revision = "2_pre"
@@ -14,6 +15,7 @@ down_revision = "1"
 
 END = "03bb2cc3-d800"  # the first id of the year 2100
 MONTHS_AHEAD = 12
+RIGHTS = "orderkit.table_rights"  # a setting of the session
 
 # Table: the column of its key that holds the order's id, the whole key, percent of a page used at first.
 TABLES = {
@@ -45,7 +47,11 @@ def upgrade() -> None:
 
 def statements(schema: str) -> list[str]:
     """Return the step for PostgreSQL."""
-    run = ["SET LOCAL statement_timeout = 0", *renewed(tables("postgresql", schema))]
+    run = [
+        "SET LOCAL statement_timeout = 0",
+        noted(RIGHTS, _successors(schema)),
+        *renewed(tables("postgresql", schema)),
+    ]
     run += [f"DROP TRIGGER records_no_{what} ON {schema}.records" for what in ("update", "delete")]
     for index in INDEXES:
         run.append(f"ALTER INDEX {schema}.{index} RENAME TO {index}_before")
@@ -61,8 +67,14 @@ def statements(schema: str) -> list[str]:
             f"DELETE FROM {old} WHERE {column} >= '{END}'",
         ]
     run += [f"CREATE INDEX {index} ON {schema}.{table} {columns}" for index, (table, columns) in INDEXES.items()]
-    run += [_attached(schema), *_guarded(schema)]
+    run += [_attached(schema), *_guarded(schema), given(RIGHTS), _made_theirs(schema)]
     return run
+
+
+def _successors(schema: str) -> list[tuple[str, str]]:
+    """Return the tables with rights, and the new ones that get them: who may read the version has to read the step as well."""
+    pairs = [(table, table + suffix) for table in TABLES for suffix in ("", "_other")]
+    return [(f"{schema}.{old}", f"{schema}.{new}") for old, new in [*pairs, ("schema_version", "migrations")]]
 
 
 def _attached(schema: str) -> str:
@@ -86,6 +98,27 @@ BEGIN
   FOR n IN 0..{MONTHS_AHEAD - 1} LOOP
     PERFORM {schema}.make_month((month + n * interval '1 month')::date);
   END LOOP;
+END $$"""
+
+
+def _made_theirs(schema: str) -> str:
+    """Return what gives the months to the owner of their table, and lets whoever stores orders ask for more.
+
+    The functions that make them run with their owner's rights: the owner of the tables gets them if those are enough.
+    """
+    return f"""DO $$ DECLARE statement text; BEGIN
+  FOR statement IN
+    SELECT format('ALTER TABLE %s OWNER TO %I', month.oid::regclass, pg_get_userbyid(t.relowner))
+    FROM pg_inherits JOIN pg_class AS t ON t.oid = inhparent JOIN pg_class AS month ON month.oid = inhrelid
+    WHERE t.relnamespace = '{schema}'::regnamespace AND t.relkind = 'p' AND month.relowner <> t.relowner
+    UNION ALL SELECT format('GRANT EXECUTE ON FUNCTION {schema}.make_month(date) TO %s',
+      CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
+    FROM pg_class AS t, aclexplode(t.relacl) WHERE t.oid = '{schema}.orders'::regclass AND privilege_type = 'INSERT'
+    UNION ALL SELECT format('ALTER FUNCTION {schema}.%s(date) OWNER TO %I', name, pg_get_userbyid(t.relowner))
+    FROM pg_class AS t, (VALUES ('month_begins'), ('make_month')) AS f(name) WHERE t.oid = '{schema}.orders'::regclass
+      AND has_schema_privilege(t.relowner, '{schema}', 'CREATE')
+      AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = t.relnamespace AND c.relkind = 'p' AND c.relowner <> t.relowner)
+  LOOP EXECUTE statement; END LOOP;
 END $$"""
 
 
