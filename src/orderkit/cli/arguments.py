@@ -52,11 +52,13 @@ def day(text: str | None, option: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment.astimezone(UTC)  # as stores compare it; no time before the year 1 or after 9999
+    except (ValueError, OverflowError):
         raise InvalidInput(
             f"{text!r} is no date; write 2026-03-01 or 2026-03-01T12:00:00+00:00", field=option
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment
 
 
 def units(texts: tuple[str, ...]) -> dict[str | int, int] | None:

@@ -14,7 +14,6 @@ from orderkit.plugins.manager import Plugins
 from orderkit.ports.carriers import CarrierCapabilities
 from orderkit.ports.payments import PaymentCapabilities
 
-
 FAKE = "fakepsp"
 
 
@@ -101,9 +100,7 @@ def provider_of(store: str) -> str:
     """Return the URL of the fake provider that keeps its book beside a store in a file, so that every process asks the same one."""
     path = store.split("?", 1)[0].removeprefix("sqlite:///")
     return (
-        f"{FAKE}:///{path}.fakepsp?webhooks=no"
-        if store.startswith("sqlite:///") and path != ":memory:"
-        else f"{FAKE}:"
+        f"{FAKE}:///{path}.fakepsp?webhooks=no" if store.startswith("sqlite:///") and path != ":memory:" else f"{FAKE}:"
     )
 
 
