@@ -73,8 +73,8 @@ def worker(
 
     \b
     Examples:
-      orderkit worker --store sqlite:///shop.db
-      orderkit worker --store postgresql://localhost/shop --roles sagas,resolver --concurrency 16
+      orderkit worker --store sqlite:///demo.db
+      orderkit worker --store postgresql://localhost/shop --payments … --carriers … --concurrency 16
       orderkit worker --once --roles sagas,resolver
     """
     from orderkit.runtime.workers import Plan, Worker  # noqa: PLC0415  (only a worker needs threads)
