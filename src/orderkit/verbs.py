@@ -18,7 +18,7 @@ from orderkit.errors import InvalidInput
 from orderkit.flows import changing, fulfilling, placing, reading, returning, stocking, webhooks, working
 from orderkit.flows.advancing import advance, advanced, answered_by_the_winner
 from orderkit.flows.changing import Units
-from orderkit.flows.kit import Caller, loaded
+from orderkit.flows.kit import Caller, loaded, principal_of
 from orderkit.flows.placing import Accepted, PayWith
 from orderkit.ports.carriers import Booked
 from orderkit.ports.effect import Flow
@@ -27,9 +27,7 @@ from orderkit.verb import Command, Query, Verb
 
 
 def _caller(key: str | None, actor: str, tx: object | None) -> Caller:
-    return Caller(
-        actor=actor, key=key, principal=actor if actor.startswith("customer:") else "shop", goes_on=tx is None
-    )
+    return Caller(actor=actor, key=key, principal=principal_of(actor), goes_on=tx is None)
 
 
 def _simple(accept: Flow[Order], caller: Caller) -> Command[Order]:
@@ -239,7 +237,7 @@ def request_return(
     )
 
     async def follow(order: Order) -> Order:
-        return await returning.labeled(order, order.returns[-1], caller)
+        return await returning.labeled_as_asked(order, caller)
 
     return Command(accept, lambda order: order, follow)
 

@@ -20,6 +20,7 @@ from orderkit.flows.working import ATTEMPTS_MAX, claim
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 PATIENCE = 60.0
+PROVIDER = ("--payments", "fakepsp:")
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def command(*arguments: str, status: int = 0) -> str:
 @pytest.fixture
 def worker(store: str, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A worker that is under way."""
-    begun = [sys.executable, "-m", "orderkit.cli", "worker", "--store", store, "--interval", "0.05"]
+    begun = [sys.executable, "-m", "orderkit.cli", "worker", "--store", store, *PROVIDER, "--interval", "0.05"]
     with subprocess.Popen(begun, stderr=subprocess.PIPE, text=True) as found:
         assert found.stderr is not None
         assert "started: roles sagas,resolver,timers,relay,inbox; 4 orders at a time" in found.stderr.readline()
@@ -83,7 +84,7 @@ def test_a_parked_order_is_found_explained_and_released(store: str) -> None:
     assert f"attempts {ATTEMPTS_MAX}" in command("order", "timeline", order_id, *option)
 
     command("order", "attend", order_id, "parked", *option)
-    assert "0 of them failed" in command("worker", "--once", *option)
+    assert "0 of them failed" in command("worker", "--once", *option, *PROVIDER)
     assert "payment_confirmed" in command("order", "show", order_id, *option)
     assert command("doctor", *option).strip() == "nothing wrong was found"
 

@@ -20,6 +20,8 @@ from orderkit import (
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import axes, word
+from orderkit.flows.kit import Caller, principal_of
+from orderkit.flows.returning import accept_return, asked_for
 from tests.shops import World, a_cart, a_world
 
 SPLIT = {"MUG": {"berlin": 3}, "TEE": {"madrid": 1}}
@@ -288,3 +290,38 @@ def test_a_sent_return_is_in_transit_until_it_arrives() -> None:
     assert part.line(1)[Bucket.RETURN_IN_TRANSIT] == 1
     assert closed.line(1).returning == 1
     assert closed.returns[0].state == "received"
+
+
+def test_a_repeat_labels_the_return_of_its_key() -> None:
+    """The label of the first try failed; what a customer opened meanwhile keeps waiting for its own."""
+    world, order_id = a_delivered_order()
+    caller = Caller(key="k1", correlation="k1")
+    world.shop.run(accept_return(order_id, {"MUG": 1}, caller, reason="too_small"))
+    world.shop.run(accept_return(order_id, {"TEE": 1}, Caller(), reason="too_small"))
+
+    after = world.shop.request_return(order_id, {"MUG": 1}, reason="too_small", key="k1")
+
+    assert [found.label_url for found in after.returns] == [f"label:VAN-{order_id}-R1", None]
+
+
+def test_anothers_key_that_reads_the_same_is_not_taken_for_it() -> None:
+    """Keys belong to principals: a customer and the shop may both say k1."""
+    world, order_id = a_delivered_order()
+    for actor, sku in (("host", "MUG"), ("customer:anna", "TEE")):
+        accepted = accept_return(
+            order_id, {sku: 1}, Caller(actor=actor, key="k1", principal=principal_of(actor)), reason="worn"
+        )
+        world.shop.run(accepted)
+
+    def opened(actor: str, key: str | None = "k1") -> str | None:
+        caller = Caller(actor=actor, key=key, principal=principal_of(actor))
+        found = world.shop.run(asked_for(world.shop.order(order_id), caller))
+        return found and found.id.removeprefix(f"{order_id}-")
+
+    assert [opened("host"), opened("staff:eve"), opened("customer:anna"), opened("customer:bob")] == [
+        "R1",
+        "R1",
+        "R2",
+        None,
+    ]
+    assert [opened("host", None), opened("host", "k2")] == ["R2", None]

@@ -165,11 +165,17 @@ _PUT_ACCOUNT = _upsert("account", _ACCOUNT, "payment")
 
 
 class Book:
-    """An open book. Without a path it lives in memory and ends with the process."""
+    """An open book. Without a path it lives in memory and ends with the process.
 
-    def __init__(self, path: Path | None = None) -> None:
+    Unless it may `create` one, a book that is not there, or in which nothing stands, is refused: to a shop that has orders it would say
+    that none of its money ever moved.
+    """
+
+    def __init__(self, path: Path | None = None, *, create: bool = True) -> None:
         self._lock = threading.RLock()
         name = ":memory:" if path is None else str(path)
+        if not create and (path is None or not path.is_file()):
+            raise _blank(name)
         try:
             self._connection = sqlite3.connect(name, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         except sqlite3.OperationalError as error:
@@ -186,6 +192,9 @@ class Book:
         except PortError:
             self._connection.close()
             raise
+        if not create and self._connection.execute("SELECT 1 FROM entry LIMIT 1").fetchone() is None:
+            self._connection.close()
+            raise _blank(name)
 
     def _prepare(self, *, durable: bool) -> None:
         if durable:
@@ -312,6 +321,14 @@ class Book:
     def outages(self) -> tuple[tuple[int, int], ...]:
         """Return all outages."""
         return tuple(self._connection.execute("SELECT begins_at, ends_at FROM outage").fetchall())
+
+
+def _blank(name: str) -> Misconfigured:
+    return Misconfigured(
+        f"the provider's book {name!r} is not there, or nothing stands in it",
+        code="file_missing",
+        remedy="Name the book of the shop's own provider, or leave create=no out for a new one.",
+    )
 
 
 def _entry(row: tuple[object, ...]) -> Entry:

@@ -2,11 +2,12 @@
 
     fakepsp:                                  a book in memory
     fakepsp:///shop.psp.db                    a book in a file, relative to the working directory; four slashes begin an absolute path
+    fakepsp:///shop.psp.db?create=no          the same, if the book is there and something stands in it
     fakepsp:?personality=flaky&seed=7         chances by seed and key; also `fakepsp://flaky?seed=7`
 
 Options: `personality` (instant, flaky, slow), `seed`, `decline`, `lost`, `timeout` (0 to 1), `latency_ms`, `authorization_days`,
-`horizon_s`, `secret` (of webhooks), and what the provider claims: `authorize`, `several_captures`, `partial_refund`, `webhooks` (yes
-or no), `tenders` (separated by commas).
+`horizon_s`, `secret` (of webhooks), `create` (yes or no), and what the provider claims: `authorize`, `several_captures`,
+`partial_refund`, `webhooks` (yes or no), `tenders` (separated by commas).
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _OPTIONS = (
     "authorization_days",
     "horizon_s",
     "secret",
+    "create",
     *_CLAIMS,
     "tenders",
 )
@@ -70,7 +72,7 @@ def _parts(url: Url) -> dict[str, Any]:
         "personality": _personality(url, named),
         "capabilities": _capabilities(url),
         "secret": url.query.get("secret", SECRET),
-        "book": Book(path),
+        "book": Book(path, create=url.flag("create", default=True)),
     }
 
 

@@ -56,6 +56,28 @@ def writer(path: Path, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(count)], stdout=subprocess.PIPE, text=True)
 
 
+def test_a_book_that_must_be_there_is_not_made(tmp_path: Path) -> None:
+    """`create=no` refuses a book that is missing, one in memory, and one in which nothing stands; one that is used it opens."""
+    path = tmp_path / "psp.db"
+    url = Url.parse(f"fakepsp:///{path}?create=no")
+    for opens in (open_payments, open_async_payments):
+        with pytest.raises(Misconfigured, match="is not there, or nothing stands in it") as missing:
+            opens(url)
+        assert missing.value.code == "file_missing"
+    assert not path.exists()
+    with pytest.raises(Misconfigured, match="is not there"):
+        open_payments(Url.parse("fakepsp:?create=no"))
+    with closing(FakePayments(Book(path))) as psp:
+        with pytest.raises(Misconfigured, match="nothing stands in it"):
+            open_payments(url)
+        psp.move_money(MUG)
+
+    found = open_payments(url)
+
+    assert found is not None
+    found.close()
+
+
 def test_a_book_knows_its_keys_after_a_restart(tmp_path: Path) -> None:
     """The provider is closed and opened again: the same key gets the same answer, and the sums are the same."""
     with closing(FakePayments(Book(tmp_path / "psp.db"))) as psp:

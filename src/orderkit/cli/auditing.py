@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from orderkit.cli.anchors import read_anchors, write_anchors
+from orderkit.cli.arguments import Group
 from orderkit.cli.output import format_option, say, store_option, table
 from orderkit.errors import Misconfigured
 from orderkit.ports.audit import ChainedLog, Finding
@@ -19,7 +20,7 @@ SHOWN_MAX = 200  # findings in a table; all of them are in the JSON
 KEY_VARIABLE = "ORDERKIT_ANCHOR_KEY"
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """Check that the log is what was written, and keep heads of it elsewhere."""
 

@@ -10,11 +10,15 @@ from pathlib import Path
 import click
 
 import orderkit
-from orderkit import Address, Cart, Order, SeededIds, Shop, VirtualClock, Warehouse
-from orderkit.cli.output import provider_of, table
+from orderkit import Address, Cart, Order, OrderQuery, SeededIds, Shop, VirtualClock, Warehouse
+from orderkit.cli.arguments import Command
+from orderkit.cli.output import table
+from orderkit.cli.providers import opened, provider_of
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
+from orderkit.errors import InvalidInput
 from orderkit.plugins.url import Url
+from orderkit.ports.store import FindKey, FindOrders
 from orderkit.runtime.clocks import SystemClock
 
 STORY = timedelta(
@@ -41,7 +45,7 @@ HOMES = {
 Act = Callable[[Shop, VirtualClock, str], Order]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--store", help="Keep the shop there; default: a temporary file that is deleted.")
 @click.option(
     "--invoices",
@@ -78,7 +82,28 @@ def demo(store: str | None, invoices: int, seed: int, report: Path | None) -> No
     click.echo("  orderkit diagram shipment                 a lifecycle, drawn from its table")
 
 
+async def _strange() -> tuple[str, ...]:
+    """Return orders of the store that no demo placed; there is no need to see them all."""
+    claims = [await FindKey("shop", "place", _key(act)) for _, act in _STEPS]
+    own = {claim.order_id for claim in claims if claim is not None}
+    page = await FindOrders(OrderQuery(limit=len(_STEPS) + 1))
+    return tuple(row.id for row in page.items if row.id not in own)
+
+
+def _check_own(store: str) -> None:
+    """Refuse a shop that is at work: the demo goes on with whatever is due, and its provider knows nothing of others' money."""
+    with opened(store) as shop:
+        strange = shop.run(_strange())
+    if strange:
+        raise InvalidInput(
+            f"the store {Url.parse(store)} has orders that are not a demo's, such as {strange[0]}",
+            field="--store",
+            remedy="Name a store for the demo alone, such as sqlite:///demo.db.",
+        )
+
+
 def _shop(store: str) -> None:
+    _check_own(store)
     clock = VirtualClock(SystemClock().now() - STORY)
     with orderkit.open(
         store, payments=provider_of(store), clock=clock, ids=SeededIds("demo"), warehouses=WAREHOUSES
@@ -181,7 +206,11 @@ _STEPS = (
 
 def _told(shop: Shop, clock: VirtualClock, name: str, act: Act) -> tuple[str, Order]:
     clock.advance(minutes=5)
-    return name, act(shop, clock, f"demo/{act.__name__}")
+    return name, act(shop, clock, _key(act))
+
+
+def _key(act: Act) -> str:
+    return f"demo/{act.__name__}"
 
 
 def _slice(folder: Path, invoices: int, seed: int, report: Path | None) -> None:

@@ -7,11 +7,13 @@ from datetime import datetime
 import click
 
 from orderkit import OrderQuery, Shop, open
+from orderkit.cli.arguments import Command
 from orderkit.cli.output import existing_store_option, format_option, payments_option, say, store_option, table
+from orderkit.cli.providers import ports_of
 from orderkit.errors import NotAllowed, OrderkitError
 
 
-@click.command()
+@click.command(cls=Command)
 @store_option
 @click.option("--print", "print_only", is_flag=True, help="Print the SQL instead of running it.")
 @click.option(
@@ -44,7 +46,7 @@ def migrate(store: str, print_only: bool, phase: str, roles: bool) -> None:
         click.echo("nothing to do: the store is up to date")
 
 
-@click.command()
+@click.command(cls=Command)
 @store_option
 @click.option(
     "--before", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Months that ended before this day (UTC) leave."
@@ -65,11 +67,11 @@ def retire(store: str, before: datetime, *, unpublished: bool) -> None:
     click.echo("1 month is detached" if len(months) == 1 else f"{len(months)} months are detached")
 
 
-@click.command()
+@click.command(cls=Command)
 @existing_store_option
 @payments_option
 @format_option
-def doctor(store: str, payments: str, carriers: str, form: str) -> None:
+def doctor(store: str, payments: str | None, carriers: str | None, form: str) -> None:
     """Look for problems and say how to solve them; exit status 1 when there is one.
 
     \b
@@ -91,9 +93,9 @@ def _finding(name: str, severity: str, what: str, remedy: str) -> dict[str, str]
     return {"id": name, "severity": severity, "what": what, "remedy": remedy}
 
 
-def _examined(store: str, payments: str, carriers: str) -> list[dict[str, str]]:
+def _examined(store: str, payments: str | None, carriers: str | None) -> list[dict[str, str]]:
     try:
-        shop = open(store=store, payments=payments, carriers=carriers)
+        shop = open(**ports_of(store, payments, carriers))
     except OrderkitError as error:
         return [_finding("D001-open", "error", str(error), error.remedy)]
     with shop:

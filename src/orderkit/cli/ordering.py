@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from orderkit import Order, OrderQuery, Preview, open
+from orderkit import Order, OrderQuery, Preview, Shop
+from orderkit.cli.arguments import Group, day, further_key, units
 from orderkit.cli.output import existing_store_option, format_option, payments_option, say, table
+from orderkit.cli.providers import acting, opened
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
 from orderkit.domain.status import axes, word
 from orderkit.errors import InvalidInput, NotAllowed
-from orderkit.flows import changing
+from orderkit.flows import changing, returning
 from orderkit.flows.kit import Caller
 from orderkit.flows.stocking import check_warehouses
 
+STAFF = "staff:cli"
 
-@click.group()
+
+@click.group(cls=Group)
 def order() -> None:
     """Find orders, look at one, and act on it.
 
@@ -29,28 +32,6 @@ def order() -> None:
       orderkit order why 01930f…
       orderkit order cancel 01930f… --units MUG=1 --reason changed_mind
     """
-
-
-def _day(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(
-            f"{text!r} is no date; write 2026-03-01 or 2026-03-01T12:00:00+00:00", field=option
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _units(texts: tuple[str, ...]) -> dict[str | int, int] | None:
-    units: dict[str | int, int] = {}
-    for text in texts:
-        sku, separator, count = text.rpartition("=")
-        if not separator or not count.isdigit() or not sku:
-            raise InvalidInput(f"{text!r} is not SKU=UNITS", code="invalid_quantity", field="--units")
-        units[sku] = int(count)
-    return units or None
 
 
 @order.command("list")
@@ -84,13 +65,13 @@ def list_(store: str, form: str, **conditions: Any) -> None:
         statuses=tuple(conditions["statuses"]),
         sku=conditions["sku"],
         text=conditions["text"],
-        placed_from=_day(conditions["placed_from"], "--placed-from"),
-        placed_until=_day(conditions["placed_until"], "--placed-until"),
+        placed_from=day(conditions["placed_from"], "--placed-from"),
+        placed_until=day(conditions["placed_until"], "--placed-until"),
         tracking_number=conditions["tracking_number"],
         limit=conditions["limit"],
         cursor=conditions["cursor"],
     )
-    with open(store=store) as shop:
+    with opened(store) as shop:
         page = shop.orders(query)
     if form == "json":
         return say(page)
@@ -122,7 +103,7 @@ def show(order_id: str, store: str, form: str) -> None:
     Example:
       orderkit order show 01930f…
     """
-    with open(store=store) as shop:
+    with opened(store) as shop:
         found, offered = shop.order(order_id), shop.actions(order_id)
     if form == "json":
         return say({"order": found, "status": word(found), "axes": axes(found), "actions": offered})
@@ -192,7 +173,7 @@ def timeline(order_id: str, store: str, form: str) -> None:
     Example:
       orderkit order timeline 01930f…
     """
-    with open(store=store) as shop:
+    with opened(store) as shop:
         found = shop.timeline(order_id)
     if form == "json":
         return say(found)
@@ -210,7 +191,7 @@ def why(order_id: str, store: str, form: str) -> None:
     Example:
       orderkit order why 01930f…
     """
-    with open(store=store) as shop:
+    with opened(store) as shop:
         found = shop.why(order_id)
     if form == "json":
         return say(found)
@@ -229,8 +210,8 @@ def attend(order_id: str, finding: str, store: str, form: str) -> None:
     Example:
       orderkit order attend 01930f… parked
     """
-    with open(store=store) as shop:  # the order is left to workers: what it is parked for may end this process too
-        found = shop.run(changing.attend(order_id, finding, Caller(actor="operator", goes_on=False)))
+    with opened(store) as shop:  # the order is left to workers: what it is parked for may end this process too
+        found = shop.run(changing.accept_attention(order_id, finding, Caller(actor="operator", goes_on=False)))
     _done(found, form)
 
 
@@ -291,7 +272,7 @@ _units_option = click.option(
 @_yes
 @format_option
 def cancel(
-    order_id: str, store: str, payments: str, carriers: str, texts: tuple[str, ...], shipment: str | None, reason: str,
+    order_id: str, store: str, payments: str | None, carriers: str | None, texts: tuple[str, ...], shipment: str | None, reason: str,
     key: str | None, dry_run: bool, yes: bool, form: str,
 ) -> None:  # fmt: skip
     """Cancel an order, some units, or a shipment, and give the money back.
@@ -300,14 +281,14 @@ def cancel(
     Example:
       orderkit order cancel 01930f… --units MUG=1 --reason changed_mind
     """
-    units = _units(texts)
-    with open(store=store, payments=payments, carriers=carriers) as shop:
+    chosen = units(texts)
+    with acting(store, payments, carriers, dry_run=dry_run) as shop:
 
         def plan() -> Preview:
-            return shop.plan.cancel(order_id, units, reason=reason, shipment=shipment)
+            return shop.plan.cancel(order_id, chosen, reason=reason, shipment=shipment)
 
         if _agreed(plan, key, dry_run, yes, form):
-            _done(shop.cancel(order_id, units, reason=reason, shipment=shipment, key=key, actor="staff:cli"), form)
+            _done(shop.cancel(order_id, chosen, reason=reason, shipment=shipment, key=key, actor=STAFF), form)
 
 
 @order.command("return")
@@ -322,7 +303,7 @@ def cancel(
 @_yes
 @format_option
 def return_(
-    order_id: str, store: str, payments: str, carriers: str, texts: tuple[str, ...], receive_at: str | None, reason: str,
+    order_id: str, store: str, payments: str | None, carriers: str | None, texts: tuple[str, ...], receive_at: str | None, reason: str,
     key: str | None, dry_run: bool, yes: bool, form: str,
 ) -> None:  # fmt: skip
     """Open a return for delivered units, by default all of them; with --receive-at, receive it too and refund it.
@@ -331,24 +312,39 @@ def return_(
     Example:
       orderkit order return 01930f… --units TEE=1 --reason too_small
     """
-    units = _units(texts)
-    with open(store=store, payments=payments, carriers=carriers) as shop:
+    chosen, receipt_key = units(texts), further_key(key, "receipt") if receive_at else key
+    with acting(store, payments, carriers, dry_run=dry_run) as shop:
         if receive_at:
             shop.run(check_warehouses((receive_at,), field="--receive-at"))  # before the return is opened
 
         def plan() -> Preview:
-            return shop.plan.request_return(order_id, units, reason=reason)
+            return shop.plan.request_return(order_id, chosen, reason=reason)
 
         then = f"all of it is received at {receive_at} as good as new, and refunded" if receive_at else ""
         if not _agreed(plan, key, dry_run, yes, form, then=then):
             return
-        found = shop.request_return(order_id, units, reason=reason, key=key, actor="staff:cli")
         if receive_at:
-            receipt = f"{key}/receipt" if key else None
-            found = shop.receive_return(
-                order_id, found.returns[-1].id, None, warehouse=receive_at, key=receipt, actor="staff:cli"
-            )
+            found = _received(shop, order_id, chosen, reason, receive_at, key, receipt_key)
+        else:
+            found = shop.request_return(order_id, chosen, reason=reason, key=key, actor=STAFF)
         _done(found, form)
+
+
+def _received(
+    shop: Shop, order_id: str, chosen: changing.Units | None, reason: str, warehouse: str, key: str | None,
+    receipt_key: str | None,
+) -> Order:  # fmt: skip
+    """Open a return and receive it: no label is needed, and of several returns it is the one that this key opened."""
+    caller = Caller(actor=STAFF, key=key)
+    order = shop.run(returning.accept_return(order_id, chosen, caller, reason=reason))
+    found = shop.run(returning.asked_for(order, caller))
+    if found is None:
+        raise NotAllowed(
+            f"the log of order {order_id} does not tell which return was opened under the key {key!r}; nothing was received",
+            field="--key",
+            remedy="Look at the order's returns, and receive the one that is here by its id (receive_return).",
+        )
+    return shop.receive_return(order_id, found.id, None, warehouse=warehouse, key=receipt_key, actor=STAFF)
 
 
 @order.command()
@@ -362,7 +358,7 @@ def return_(
 @_yes
 @format_option
 def refund(
-    order_id: str, amount: str, store: str, payments: str, carriers: str, reason: str, key: str | None, dry_run: bool,
+    order_id: str, amount: str, store: str, payments: str | None, carriers: str | None, reason: str, key: str | None, dry_run: bool,
     yes: bool, form: str,
 ) -> None:  # fmt: skip
     """Give AMOUNT back for good will.
@@ -371,6 +367,6 @@ def refund(
     Example:
       orderkit order refund 01930f… 5.00 --reason late_delivery
     """
-    with open(store=store, payments=payments, carriers=carriers) as shop:
+    with acting(store, payments, carriers, dry_run=dry_run) as shop:
         if _agreed(lambda: shop.plan.refund(order_id, amount, reason=reason), key, dry_run, yes, form):
-            _done(shop.refund(order_id, amount, reason=reason, key=key, actor="staff:cli"), form)
+            _done(shop.refund(order_id, amount, reason=reason, key=key, actor=STAFF), form)

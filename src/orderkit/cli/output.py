@@ -19,13 +19,12 @@ DEFAULT_STORE = "sqlite:///orderkit.db"
 
 
 def store_option(command: F, *, callback: Callable[[click.Context, click.Parameter, str], str] | None = None) -> F:
-    """Add `--store`. It is read first: the provider's book lies beside it."""
+    """Add `--store`."""
     return click.option(
         "--store",
         default=DEFAULT_STORE,
         show_default=True,
         envvar="ORDERKIT_STORE",
-        is_eager=True,
         callback=callback,
         help="URL of the store (env ORDERKIT_STORE).",
     )(command)
@@ -43,30 +42,17 @@ def _existing(_context: click.Context, _option: click.Parameter, store: str) -> 
     return f"{store}{'&' if '?' in store else '?'}create=no"
 
 
-def provider_of(store: str) -> str:
-    """Return the URL of the fake provider that keeps its book beside a store in a file, so that every process asks the same one."""
-    path = store.split("?", 1)[0].removeprefix("sqlite:///")
-    return (
-        f"fakepsp:///{path}.fakepsp?webhooks=no"
-        if store.startswith("sqlite:///") and path != ":memory:"
-        else "fakepsp:"
-    )
-
-
-def _provider(context: click.Context, _: click.Parameter, value: str | None) -> str:
-    return value or provider_of(context.params.get("store", DEFAULT_STORE))
-
-
 def payments_option(command: F) -> F:
-    """Add `--payments` and `--carriers`."""
+    """Add `--payments` and `--carriers`; see `providers` for what there is when they are not given."""
     command = click.option(
         "--payments",
-        callback=_provider,
         envvar="ORDERKIT_PAYMENTS",
-        help="URL of the provider; default: a fake one with its book beside the store.",
+        help="URL of the provider; default: a demo's or replay's fake one, if its book lies beside the store, else none.",
     )(command)
     return click.option(
-        "--carriers", default="fakecarrier:", show_default=True, envvar="ORDERKIT_CARRIERS", help="URL of the carriers."
+        "--carriers",
+        envvar="ORDERKIT_CARRIERS",
+        help="URL of the carriers; default: fake ones with a fake provider, else none.",
     )(command)
 
 

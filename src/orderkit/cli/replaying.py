@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
+from orderkit.cli.arguments import Command
 from orderkit.replay.running import Progress
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--store",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from orderkit.cli.arguments import Command
 from orderkit.cli.output import format_option, say, table
 from orderkit.cli.replaying import progress
 from orderkit.errors import InvalidInput
@@ -40,7 +41,7 @@ class Asked:
     form: str
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--seeds", type=click.IntRange(1), help=f"Play so many seeds (default {SEEDS}; 500 for an ablation).")
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="The first seed.")
 @click.option("--replay", "again", type=click.IntRange(0), metavar="SEED", help="Play one seed again and tell it.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from orderkit import open
 from orderkit.catalog import CATALOG
+from orderkit.cli.arguments import Command, Group, whole
 from orderkit.cli.output import existing_store_option, format_option, say, table
+from orderkit.cli.providers import opened
 from orderkit.domain.allocation import Destination, Supply, plan
 from orderkit.domain.lifecycle import LIFECYCLES
 from orderkit.domain.quantities import counted
@@ -15,7 +16,7 @@ from orderkit.flows.kit import demand_of
 from orderkit.flows.stocking import check_warehouses
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("code", required=False)
 @format_option
 def explain(code: str | None, form: str) -> None:
@@ -43,7 +44,7 @@ def explain(code: str | None, form: str) -> None:
     click.echo(f"what to do {entry.remedy}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("machine", type=click.Choice(sorted(LIFECYCLES)), default="status")
 @click.option(
     "--format",
@@ -73,7 +74,7 @@ def diagram(machine: str, form: str) -> None:
     click.echo(mermaid(lifecycle))
 
 
-@click.group()
+@click.group(cls=Group)
 def adapters() -> None:
     """See which adapters are installed."""
 
@@ -98,7 +99,7 @@ def list_(form: str) -> None:
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def allocate() -> None:
     """Understand how orders are given to warehouses."""
 
@@ -122,7 +123,7 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
     Example:
       orderkit allocate explain 01930f… --what-if berlin:MUG=10 --close madrid
     """
-    with open(store=store) as shop:
+    with opened(store) as shop:
         imagined = [change.partition(":")[0] for change in changes if ":" in change]
         shop.run(check_warehouses(closed, field="--close"))
         shop.run(check_warehouses(imagined, field="--what-if"))
@@ -136,9 +137,10 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
     for change in changes:
         shelf, _, level = change.rpartition("=")
         warehouse, _, sku = shelf.partition(":")
-        if not (warehouse and sku and level.isdigit()):
+        many = whole(level)
+        if not (warehouse and sku) or many is None:
             raise InvalidInput(f"{change!r} is not WAREHOUSE:SKU=UNITS", field="--what-if")
-        units[sku, warehouse] = int(level)
+        units[sku, warehouse] = many
     units = {place: count for place, count in units.items() if place[1] not in closed}
     places = settings.known(sorted({warehouse for _, warehouse in units}))
     destination = Destination(country=order.facts.ship_to.country)

@@ -12,14 +12,16 @@ from typing import Any
 import click
 
 from orderkit import Shop, open
+from orderkit.cli.arguments import Command
 from orderkit.cli.output import payments_option, store_option
+from orderkit.cli.providers import check_named, ports_of
 from orderkit.errors import PortError
 from orderkit.flows.working import ALL_ROLES, LEASE_SECONDS
 
 RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not there yet
 
 
-@click.command()
+@click.command(cls=Command)
 @store_option
 @payments_option
 @click.option("--bus", default="memory:", show_default=True, envvar="ORDERKIT_BUS", help="URL of the event bus.")
@@ -53,8 +55,8 @@ RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not 
 @click.option("--gates", is_flag=True, help="List the places at which ORDERKIT_CRASH_AT can end a process, then stop.")
 def worker(
     store: str,
-    payments: str,
-    carriers: str,
+    payments: str | None,
+    carriers: str | None,
     bus: str,
     roles: str,
     concurrency: int,
@@ -71,8 +73,8 @@ def worker(
 
     \b
     Examples:
-      orderkit worker --store sqlite:///shop.db
-      orderkit worker --store postgresql://localhost/shop --roles sagas,resolver --concurrency 16
+      orderkit worker --store sqlite:///demo.db
+      orderkit worker --store postgresql://localhost/shop --payments … --carriers … --concurrency 16
       orderkit worker --once --roles sagas,resolver
     """
     from orderkit.runtime.workers import Plan, Worker  # noqa: PLC0415  (only a worker needs threads)
@@ -80,7 +82,9 @@ def worker(
     if gates:
         return _list_gates()
     chosen = _roles(roles)
-    ports: dict[str, Any] = {"store": store, "payments": payments, "carriers": carriers, "bus": bus}
+    ports: dict[str, Any] = {**ports_of(store, payments, carriers), "bus": bus}
+    if set(chosen) - {"relay"}:  # every other role goes on with orders, and whatever they wait for may need both
+        check_named(ports)
     if once:
         with open(**ports) as shop:
             return _work_once(shop, chosen, limit)

@@ -76,6 +76,11 @@ class Caller(Value, kw_only=True):
 WORKER = Caller(actor="worker", goes_on=False)
 
 
+def principal_of(actor: str) -> str:
+    """Return on whose behalf an actor asks: each customer for itself, everybody else for the shop."""
+    return actor if actor.startswith("customer:") else "shop"
+
+
 def checked_key(key: str) -> str:
     """Return the key if it can be used as an idempotency key."""
     if type(key) is not str or not 1 <= len(key) <= KEY_LENGTH_MAX or not key.isprintable() or key.isspace():

@@ -13,11 +13,14 @@ from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
 from orderkit.errors import NotAllowed
 from orderkit.flows.advancing import continued, followed
 from orderkit.flows.changing import Units, by_line
-from orderkit.flows.kit import Caller, changed
+from orderkit.flows.kit import Caller, changed, principal_of
 from orderkit.flows.stocking import check_warehouses
 from orderkit.ports.carriers import Booked, BookParcel
 from orderkit.ports.clock import Now
 from orderkit.ports.documents import MakeDocument
+from orderkit.ports.store import ReadRecords
+
+_OPENED = ("return.requested", "return.authorized")  # how a return begins: with or without a person's approval
 
 
 async def accept_return(
@@ -64,7 +67,34 @@ async def request_return(
     order = await accept_return(
         order_id, units, caller, reason=reason, method=method, reasons=reasons, enforce_window=enforce_window
     )
-    return await followed(order, labeled(order, order.returns[-1], caller))
+    return await followed(order, labeled_as_asked(order, caller))
+
+
+async def asked_for(order: Order, caller: Caller) -> Return | None:
+    """Return the return that a caller's request opened, given the order that `accept_return` answered with; `None` when the log cannot tell.
+
+    Without a key that order is as the request left it. A repeated key answers with the order of now, in which the newest return may be
+    somebody else's: then the log knows which one was opened under the key, or under the caller's correlation id.
+    """
+    if caller.key is None:
+        return order.returns[-1]
+    said = caller.correlation or caller.key
+    opened = {
+        str(event.data["return"])
+        for record in await ReadRecords(order.id)
+        if record.stamp.command == "request_return" and record.stamp.correlation == said
+        # another principal's key may read the same
+        if record.stamp.actor == caller.actor or principal_of(record.stamp.actor) == caller.principal
+        for event in record.events
+        if event.type in _OPENED
+    }
+    return order.return_(opened.pop()) if len(opened) == 1 else None
+
+
+async def labeled_as_asked(order: Order, caller: Caller) -> Order:
+    """Get a label for the return that the caller's request opened."""
+    found = await asked_for(order, caller)
+    return order if found is None else await labeled(order, found, caller)
 
 
 def _everything(order: Order, free: Mapping[int, int], now: datetime) -> dict[int, int]:
