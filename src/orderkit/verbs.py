@@ -365,7 +365,12 @@ def _put_stock(
     actor: str = "host",
     tx: object | None = None,
 ) -> Flow[None]:
-    """Add units of a SKU to warehouses; with a key a repeat changes nothing."""
+    """Add units of a SKU to warehouses, to all of them or to none; below zero they are counted off.
+
+    With a `key` every shelf's receipt counts once, so the lines of a delivery note may share one: a repeat changes nothing.
+
+    Raises: `InvalidInput` (what is no shelf or no number of units, more counted off than is there), `KeyReused` (another quantity or reason).
+    """
     return stocking.put_stock(sku, units, _caller(key, actor, tx), reason=reason)
 
 

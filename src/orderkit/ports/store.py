@@ -7,15 +7,18 @@ they compare versions, hold guards and keep what they are given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from orderkit.domain.events import Record, StockMove
 from orderkit.domain.order import Order
 from orderkit.domain.value import Value
-from orderkit.errors import OrderkitError
+from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.effect import Inside
+
+RECEIPT_MAX = 1_000_000_000  # units of one receipt; a shelf would need billions of the largest to leave 64 bits
+ReceiptContent: TypeAlias = tuple[str, str, int, str]  # SKU, warehouse, quantity, reason
 
 
 class KeyClaim(Value, kw_only=True):
@@ -131,10 +134,10 @@ class ReadStock(Inside[tuple[StockLevel, ...]]):
     skus: tuple[str, ...] = ()
 
 
-class PutStock(Inside[None]):
-    """Goods arrive or are counted off: `quantity` is added to what is on hand, guarded so that promises stay covered.
+class StockReceipt(Value):
+    """Goods that arrived at one shelf, or were counted off it: `quantity` is added to what is on hand. The same `id` is applied once.
 
-    `id` makes a repeat visible: the same id is applied once.
+    Raises: `InvalidInput` for what is no shelf, or no number of units that shelves can add up.
     """
 
     id: str
@@ -143,6 +146,59 @@ class PutStock(Inside[None]):
     quantity: int
     reason: str
     at: datetime
+
+    def __post_init__(self) -> None:
+        for name in ("sku", "warehouse", "reason"):
+            text = getattr(self, name)
+            if not isinstance(text, str) or (name != "reason" and not text.strip()):
+                raise InvalidInput("stock has a SKU, a warehouse and a reason", field=name)
+        if type(self.quantity) is not int or abs(self.quantity) > RECEIPT_MAX:
+            raise InvalidInput(
+                f"{self.quantity!r} is no number of units for {self.warehouse}",
+                code="invalid_quantity",
+                field="quantity",
+                facts={"warehouse": self.warehouse, "max": RECEIPT_MAX},
+                remedy=f"Send a whole number of units, {RECEIPT_MAX} at most; below zero it is counted off.",
+            )
+
+    @property
+    def content(self) -> ReceiptContent:
+        """What the receipt says, whenever it was: a repeat says the same."""
+        return self.sku, self.warehouse, self.quantity, self.reason
+
+
+class PutStock(Inside[None]):
+    """Receipts that are applied together, in one transaction: all of them, or none, guarded so that promises stay covered.
+
+    A receipt whose id was applied is passed over. Should it have said something else then, the answer is `KeyReused`, and none is applied.
+    """
+
+    receipts: tuple[StockReceipt, ...]
+
+    def fresh(self, known: Mapping[str, ReceiptContent]) -> tuple[StockReceipt, ...]:
+        """Return the receipts that are not known. Raises `KeyReused` when a known one said something else."""
+        found: dict[str, StockReceipt] = {}
+        for receipt in self.receipts:
+            kept = found[receipt.id].content if receipt.id in found else known.get(receipt.id)
+            if kept is None:
+                found[receipt.id] = receipt
+            elif kept != receipt.content:
+                sku, warehouse, quantity, reason = kept
+                raise KeyReused(
+                    f"the key was used for another delivery: {quantity} of {sku} for {warehouse}, {reason}",
+                    field="key",
+                    facts={"sku": sku, "warehouse": warehouse, "quantity": quantity, "reason": reason},
+                )
+        return tuple(found.values())
+
+
+def by_shelf(receipts: Iterable[StockReceipt]) -> dict[tuple[str, str], int]:
+    """Return the units by SKU and warehouse that the receipts add."""
+    found: dict[tuple[str, str], int] = {}
+    for receipt in receipts:
+        place = receipt.sku, receipt.warehouse
+        found[place] = found.get(place, 0) + receipt.quantity
+    return found
 
 
 class ReadRecords(Inside[tuple[Record, ...]]):

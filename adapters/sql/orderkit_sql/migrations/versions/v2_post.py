@@ -5,6 +5,8 @@ SQLite cannot add a constraint to a table, so there the three tables are made an
 
 from alembic import context, op
 
+from orderkit_sql.migrations.receipts import added, cleared
+
 revision = "2_post"
 down_revision = "2_pre"
 
@@ -102,6 +104,8 @@ def postgres() -> list[str]:
             f"ALTER TABLE {schema}.{table} ADD CONSTRAINT {name} CHECK ({condition})"
             for name, (table, condition) in CONSTRAINTS.items()
         ),
+        added(f"{schema}.stock_receipts"),
+        cleared(f"{schema}.stock_receipts"),
         f"UPDATE {schema}.schema_version SET version = 2",
     ]
 
@@ -121,4 +125,5 @@ def sqlite() -> list[str]:
         f"CREATE INDEX orderkit_{index} ON orderkit_{table} {columns}"
         for index, (table, columns) in SQLITE_INDEXES.items()
     ]
+    run += [added("orderkit_stock_receipts"), cleared("orderkit_stock_receipts")]
     return [*run, "UPDATE orderkit_schema_version SET version = 2"]
