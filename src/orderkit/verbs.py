@@ -365,12 +365,7 @@ def _put_stock(
     actor: str = "host",
     tx: object | None = None,
 ) -> Flow[None]:
-    """Add units of a SKU to warehouses, to all of them or to none; below zero they are counted off.
-
-    With a `key` every shelf's receipt counts once, so the lines of a delivery note may share one: a repeat changes nothing.
-
-    Raises: `InvalidInput` (what is no shelf or no number of units, more counted off than is there), `KeyReused` (another quantity or reason).
-    """
+    """Add units of a SKU to warehouses, all or none. With a `key` every shelf's receipt counts once; other units or reasons are `KeyReused`."""
     return stocking.put_stock(sku, units, _caller(key, actor, tx), reason=reason)
 
 

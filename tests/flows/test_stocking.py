@@ -12,9 +12,10 @@ import pytest
 
 import orderkit
 from orderkit import InvalidInput, KeyReused, Shop
+from orderkit.domain.stock import RECEIPT_MAX
 from orderkit.flows import put_stock
 from orderkit.flows.kit import Caller
-from orderkit.ports.store import RECEIPT_MAX, StockLevel
+from orderkit.ports.store import StockLevel
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -17,6 +17,7 @@ import attrs
 from orderkit.domain.agenda import PARKED
 from orderkit.domain.events import Record
 from orderkit.domain.order import Order
+from orderkit.domain.stock import ReceiptContent, by_shelf
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.store import (
@@ -40,14 +41,12 @@ from orderkit.ports.store import (
     ReadRecords,
     ReadStock,
     ReadSupply,
-    ReceiptContent,
     SettleMessage,
     StockLevel,
     StoreCapabilities,
     TakeMessages,
     TakeOutbox,
     VersionConflict,
-    by_shelf,
 )
 from orderkit_memory import lists
 

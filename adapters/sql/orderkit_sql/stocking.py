@@ -8,8 +8,9 @@ import attrs
 from sqlalchemy import Connection
 
 from orderkit.domain.events import StockMove
+from orderkit.domain.stock import ReceiptContent, StockReceipt, by_shelf
 from orderkit.errors import InvalidInput, KeyReused, OrderkitError
-from orderkit.ports.store import PutStock, ReadStock, ReadSupply, ReceiptContent, StockLevel, StockReceipt, by_shelf
+from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
 from orderkit_sql.backend import Change, Row
 from orderkit_sql.database import Database
 

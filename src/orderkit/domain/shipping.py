@@ -209,7 +209,7 @@ def refused(
     return decision.then(_rest_cancelled(decision.order, plan, now, reason))
 
 
-def check_missing(missing: Mapping[int, int]) -> None:
+def check_missing(missing: object) -> None:
     """Refuse missing units that are none: what a whole shipment lacks is not to be guessed."""
     if not isinstance(missing, Mapping) or not missing:
         raise InvalidInput(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from orderkit.domain.stock import StockReceipt
 from orderkit.errors import InvalidInput
 from orderkit.flows.kit import Caller, checked_key
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.settings import ReadSettings
-from orderkit.ports.store import PutStock, ReadStock, StockReceipt
+from orderkit.ports.store import PutStock, ReadStock
 
 
 async def put_stock(sku: str, units: Mapping[str, int], caller: Caller, *, reason: str = "received") -> None:

@@ -7,18 +7,16 @@ they compare versions, hold guards and keep what they are given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from orderkit.domain.events import Record, StockMove
 from orderkit.domain.order import Order
+from orderkit.domain.stock import ReceiptContent, StockReceipt
 from orderkit.domain.value import Value
-from orderkit.errors import InvalidInput, KeyReused, OrderkitError
+from orderkit.errors import KeyReused, OrderkitError
 from orderkit.ports.effect import Inside
-
-RECEIPT_MAX = 1_000_000_000  # units of one receipt; a shelf would need billions of the largest to leave 64 bits
-ReceiptContent: TypeAlias = tuple[str, str, int, str]  # SKU, warehouse, quantity, reason
 
 
 class KeyClaim(Value, kw_only=True):
@@ -134,39 +132,6 @@ class ReadStock(Inside[tuple[StockLevel, ...]]):
     skus: tuple[str, ...] = ()
 
 
-class StockReceipt(Value):
-    """Goods that arrived at one shelf, or were counted off it: `quantity` is added to what is on hand. The same `id` is applied once.
-
-    Raises: `InvalidInput` for what is no shelf, or no number of units that shelves can add up.
-    """
-
-    id: str
-    sku: str
-    warehouse: str
-    quantity: int
-    reason: str
-    at: datetime
-
-    def __post_init__(self) -> None:
-        for name in ("sku", "warehouse", "reason"):
-            text = getattr(self, name)
-            if not isinstance(text, str) or (name != "reason" and not text.strip()):
-                raise InvalidInput("stock has a SKU, a warehouse and a reason", field=name)
-        if type(self.quantity) is not int or abs(self.quantity) > RECEIPT_MAX:
-            raise InvalidInput(
-                f"{self.quantity!r} is no number of units for {self.warehouse}",
-                code="invalid_quantity",
-                field="quantity",
-                facts={"warehouse": self.warehouse, "max": RECEIPT_MAX},
-                remedy=f"Send a whole number of units, {RECEIPT_MAX} at most; below zero it is counted off.",
-            )
-
-    @property
-    def content(self) -> ReceiptContent:
-        """What the receipt says, whenever it was: a repeat says the same."""
-        return self.sku, self.warehouse, self.quantity, self.reason
-
-
 class PutStock(Inside[None]):
     """Receipts that are applied together, in one transaction: all of them, or none, guarded so that promises stay covered.
 
@@ -190,15 +155,6 @@ class PutStock(Inside[None]):
                     facts={"sku": sku, "warehouse": warehouse, "quantity": quantity, "reason": reason},
                 )
         return tuple(found.values())
-
-
-def by_shelf(receipts: Iterable[StockReceipt]) -> dict[tuple[str, str], int]:
-    """Return the units by SKU and warehouse that the receipts add."""
-    found: dict[tuple[str, str], int] = {}
-    for receipt in receipts:
-        place = receipt.sku, receipt.warehouse
-        found[place] = found.get(place, 0) + receipt.quantity
-    return found
 
 
 class ReadRecords(Inside[tuple[Record, ...]]):

@@ -7,18 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from orderkit.domain.events import Event, StockMove, decided
+from orderkit.domain.stock import RECEIPT_MAX, StockReceipt
 from orderkit.errors import InvalidInput, KeyReused
-from orderkit.ports.store import (
-    RECEIPT_MAX,
-    Committed,
-    OutOfStock,
-    PutStock,
-    ReadStock,
-    ReadSupply,
-    StockLevel,
-    StockReceipt,
-    Store,
-)
+from orderkit.ports.store import Committed, OutOfStock, PutStock, ReadStock, ReadSupply, StockLevel, Store
 from orderkit.testing.contracts.store_case import StoreCase, answer, shelved, shelves, stored
 from orderkit.testing.samples import NOON, a_commit, called_off, dispatched, goods, next_commit, paid
 

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import attrs
 
-from orderkit.ports.store import PutStock, StockReceipt
+from orderkit.domain.stock import StockReceipt
+from orderkit.ports.store import PutStock
 from orderkit.testing.sim.auditing import audit, resting
 from orderkit.testing.sim.bank import Bank
 from orderkit.testing.sim.chance import Dice
