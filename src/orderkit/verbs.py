@@ -363,7 +363,7 @@ def _put_stock(
     actor: str = "host",
     tx: object | None = None,
 ) -> Flow[None]:
-    """Add units of a SKU to warehouses; with a key a repeat changes nothing."""
+    """Add units of a SKU to warehouses, all or none. With a `key` every shelf's receipt counts once; other units or reasons are `KeyReused`."""
     return stocking.put_stock(sku, units, _caller(key, actor, tx), reason=reason)
 
 

@@ -185,6 +185,16 @@ async def test_an_empty_cart_is_422(web: Web) -> None:
     assert await nothing_was_placed(web)
 
 
+async def test_a_cancellation_of_nothing_is_422(web: Web) -> None:
+    """No items are not all items: the order stands."""
+    placed = (await web.place("checkout-1")).json()
+    path = f"/api/v1/orders/{placed['order_id']}"
+    found = problem(await web.ask("POST", f"{path}/cancel", json={"reason": "late", "items": []}), 422, "invalid_input")
+
+    assert found["errors"][0]["pointer"] == "/items"
+    assert (await web.ask("GET", path)).json()["status"] == "payment_confirmed"
+
+
 @on_both_stores
 async def test_a_key_with_another_body_is_422(web: Web) -> None:
     """The first request stands; the second learns that its key was used."""

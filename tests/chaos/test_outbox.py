@@ -11,8 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from orderkit.plugins.manager import Plugins
-from orderkit.ports.store import PutStock
-from orderkit.testing.samples import NOON
+from orderkit.testing.samples import goods
 from orderkit_sql import open_store
 from tests.chaos.processes import Processes, processes, until
 from tests.chaos.scale import scale
@@ -81,7 +80,7 @@ def test_late_commits_are_never_skipped(
 def _stocked(store_url: str) -> None:
     store = open_store(store_url)
     for sku in (f"w{n}" for n in range(WRITERS)):
-        store.put_stock_many([PutStock(f"receipt/{sku}", sku, "berlin", 100_000_000, "received", NOON)])
+        store.put_stock_many([goods(f"receipt/{sku}", sku, "berlin", 100_000_000)])
     store.close()
 
 

@@ -31,6 +31,17 @@ def test_cancelling_everything_gives_everything_back() -> None:
     assert all(level.reserved == 0 for level in world.shop.stock())
 
 
+def test_cancelling_no_units_is_refused() -> None:
+    """No units are not all units, and nothing to write down either."""
+    world, order_id = a_paid_order()
+
+    with pytest.raises(InvalidInput) as caught:
+        world.shop.cancel(order_id, {}, reason="changed_mind")
+
+    assert (caught.value.code, caught.value.field) == ("invalid_input", "units")
+    assert world.shop.order(order_id).refunds == ()
+
+
 def test_cancelling_a_part_keeps_the_rest() -> None:
     """One mug of three goes: its frozen price comes back, its shelf is free, the rest stays promised."""
     world, order_id = a_paid_order()
@@ -168,6 +179,22 @@ def test_added_lines_are_paid_and_reserved() -> None:
 
     assert [line.number for line in order.lines] == [1, 2, 3]
     assert order.captured_minor == order.total_minor == 6240 + 2200
+
+
+def test_added_lines_cost_what_the_customer_was_shown() -> None:
+    """The expected total is that of the added lines, as it is that of the cart when an order is placed: another one is refused."""
+    world, order_id = a_paid_order()
+    add = a_cart(("TEE", 1, "22.00"), shipping="1.00")
+
+    with pytest.raises(InvalidInput) as caught:
+        world.shop.amend(order_id, add=evolve(add, expected_total_minor=2200), pay_with="pm_visa")
+
+    assert (caught.value.code, caught.value.field, caught.value.outcome) == ("total_mismatch", "total", "not_applied")
+    assert caught.value.facts == {"total_minor": 2300, "expected_minor": 2200}
+    assert world.shop.order(order_id).captured_minor == 6240
+
+    order = world.shop.amend(order_id, add=evolve(add, expected_total_minor=2300), pay_with="pm_visa")
+    assert order.captured_minor == 6240 + 2300
 
 
 def test_added_lines_that_are_not_paid_are_dropped() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from orderkit import (
     Grade,
     Graded,
     InvalidInput,
+    KeyReused,
     NotAllowed,
     Policies,
     RefundPolicy,
@@ -22,6 +24,7 @@ from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import axes, word
 from orderkit.flows.kit import Caller, principal_of
 from orderkit.flows.returning import accept_return, asked_for
+from orderkit.ports.carriers import Booked
 from tests.shops import World, a_cart, a_world
 
 SPLIT = {"MUG": {"berlin": 3}, "TEE": {"madrid": 1}}
@@ -275,6 +278,111 @@ def test_shipping_twice_is_refused() -> None:
         world.shop.ship(order_id, shipment.id)
 
     assert caught.value.code == "already_shipped"
+
+
+def booked(number: str) -> Booked:
+    """Return a parcel that the host booked itself."""
+    return Booked(carrier="dhl", tracking_number=number, tracking_url="", label_url="")
+
+
+def test_a_repeated_key_ships_once() -> None:
+    """The same request under its key answers with the order as it is, and no carrier is asked again; a fresh key is another request."""
+    world = a_world(SPLIT)
+    order = world.shop.place(a_cart(), "pm_visa")
+    first, second = (shipment.id for shipment in order.shipments)
+    shipped = world.shop.ship(order.id, first, key="a")
+    world.shop.ship(order.id, second, carrier="ups", key="b")
+
+    again = world.shop.ship(order.id, first, key="a")
+    assert again.shipment(first) == shipped.shipment(first)
+    assert world.shop.ship(order.id, second, carrier="ups", key="b") == again
+    for key in ("c", None):
+        with pytest.raises(NotAllowed) as caught:
+            world.shop.ship(order.id, first, key=key)
+        assert caught.value.code == "already_shipped"
+
+
+def test_the_key_of_another_dispatch_is_refused() -> None:
+    """Another shipment, another carrier, a parcel booked elsewhere: each is another request, whether its shipment has left or not."""
+    world = a_world(SPLIT)
+    order = world.shop.place(a_cart(), "pm_visa")
+    first, second = (shipment.id for shipment in order.shipments)
+    world.shop.ship(order.id, first, key="a")
+    asked = [
+        lambda: world.shop.ship(order.id, second, key="a"),
+        lambda: world.shop.ship(order.id, first, key="a", carrier="ups"),
+        lambda: world.shop.ship(order.id, first, key="a", booked=booked("T1")),
+        lambda: world.shop.ship(order.id, second, key="a", booked=booked("T2")),
+    ]
+    for ship in asked:
+        with pytest.raises(KeyReused) as caught:
+            ship()
+        assert (caught.value.code, caught.value.field) == ("key_reused", "key")
+    assert world.shop.order(order.id).shipment(second).waiting
+
+    world.shop.ship(order.id, second, booked=booked("T2"), key="b")
+    for ship in asked:
+        with pytest.raises(KeyReused):
+            ship()
+
+
+def test_a_parcel_booked_elsewhere_is_known_by_its_number() -> None:
+    """Telling it again changes nothing; another number, or another request's key, is refused."""
+    world = a_world(SPLIT)
+    order = world.shop.place(a_cart(), "pm_visa")
+    first, second = (shipment.id for shipment in order.shipments)
+    shipped = world.shop.ship(order.id, first, booked=booked("T1"), key="a")
+    world.shop.ship(order.id, second, booked=booked("T2"), key="b")
+
+    for key in ("a", "fresh", None):
+        assert world.shop.ship(order.id, first, booked=booked("T1"), key=key).shipment(first) == shipped.shipment(first)
+    for number, key, code in (
+        ("T3", "a", "key_reused"),
+        ("T3", None, "already_shipped"),
+        ("T3", "fresh", "already_shipped"),
+        ("T1", "b", "key_reused"),
+    ):
+        with pytest.raises(NotAllowed) as caught:
+            world.shop.ship(order.id, first, booked=booked(number), key=key)
+        assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("missing", "code"),
+    [
+        ({}, "invalid_input"),
+        ([(1, 1)], "invalid_input"),
+        ({1: "1"}, "invalid_quantity"),
+        ({1: True}, "invalid_quantity"),
+        ({1: 0}, "invalid_quantity"),
+        ({"MUG": 1}, "invalid_quantity"),
+        ({1: 4}, "invalid_quantity"),
+        ({9: 1}, "invalid_quantity"),
+    ],
+)
+def test_missing_units_that_are_none_are_refused(missing: Any, code: str) -> None:
+    """No units are not all units: the shipment waits as before, and its shelf is as full."""
+    world = a_world({"MUG": {"berlin": 3}})
+    order = world.shop.place(a_cart(("MUG", 3, "12.50")), "pm_visa")
+
+    with pytest.raises(InvalidInput) as caught:
+        world.shop.refuse(order.id, order.shipments[0].id, reason="shelf_empty", missing=missing)
+
+    assert (caught.value.code, caught.value.field, caught.value.outcome) == (code, "missing", "not_applied")
+    assert world.shop.order(order.id) == order
+    assert [(s.on_hand, s.reserved) for s in world.shop.stock("MUG")] == [(3, 3)]
+
+
+def test_the_key_of_another_return_is_refused() -> None:
+    """Whether the window is looked at, and why goods came back, belong to what is asked."""
+    world, order_id = a_delivered_order()
+    found = world.shop.request_return(order_id, {"MUG": 1}, reason="wrong", key="r").returns[0]
+    world.shop.receive_return(order_id, found.id, warehouse="berlin", key="in")
+
+    with pytest.raises(KeyReused):
+        world.shop.request_return(order_id, {"MUG": 1}, reason="wrong", enforce_window=False, key="r")
+    with pytest.raises(KeyReused):
+        world.shop.receive_return(order_id, found.id, warehouse="berlin", reason="damaged", key="in")
 
 
 def test_a_sent_return_is_in_transit_until_it_arrives() -> None:

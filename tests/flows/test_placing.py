@@ -9,7 +9,6 @@ import pytest
 from orderkit import CaptureMode, Cart, InvalidInput, KeyReused, NotAllowed, OrderQuery, Policies, Tender
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes, word
-from orderkit.ports.store import StockLevel
 from tests.shops import HOME, a_cart, a_world
 
 
@@ -252,15 +251,6 @@ def test_a_hold_stops_the_shipment() -> None:
     world.shop.sweep()
 
     assert world.shop.order(order.id).active_holds == ()
-
-
-def test_put_stock_with_a_key_counts_once() -> None:
-    """A repeated delivery note is one delivery."""
-    world = a_world({})
-    world.shop.put_stock("MUG", {"berlin": 5}, key="note-7")
-    world.shop.put_stock("MUG", {"berlin": 5}, key="note-7")
-
-    assert world.shop.stock("MUG") == (StockLevel("MUG", "berlin", 5, 0, 5),)
 
 
 def orders_of(customer: str) -> OrderQuery:

@@ -116,7 +116,7 @@ class CancelBody(Body):
     """Why, and what: everything, some items, or one shipment."""
 
     reason: Annotated[str, Field(min_length=1, max_length=200)]
-    items: list[CancelItem] | None = None
+    items: Annotated[list[CancelItem], Field(min_length=1)] | None = None
     shipment_id: str | None = None
 
 

@@ -151,7 +151,7 @@ async def pay(order_id: str, body: bodies.PayBody, key: Key, desk: At, who: Who,
 
 async def cancel(order_id: str, body: bodies.CancelBody, key: KeyIfAny, desk: At, who: Who) -> Response:
     """Cancel an order, some of its units, or a shipment."""
-    units = bodies.counted(body.items) if body.items else None
+    units = None if body.items is None else bodies.counted(body.items)
     flow = serving.cancelled(order_id, units, who, caller_of(who, key), reason=body.reason, shipment=body.shipment_id)
     answer = await desk.shop.run(flow)
     shown = {"order_id": answer.order.id, "status": word(answer.order), **bodies.refunded(answer.order, answer.refund)}

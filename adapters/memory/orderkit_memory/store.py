@@ -17,8 +17,9 @@ import attrs
 from orderkit.domain.agenda import PARKED
 from orderkit.domain.events import Record
 from orderkit.domain.order import Order
+from orderkit.domain.stock import ReceiptContent, by_shelf
 from orderkit.domain.value import evolve
-from orderkit.errors import InvalidInput, OrderkitError
+from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.store import (
     ClaimDue,
     Commit,
@@ -103,7 +104,7 @@ class MemoryStore:
         ] = {}  # unpublished, in the order of commits, with the end of the lease
         self._keys: dict[tuple[str, str, str], DuplicateKey] = {}
         self._shelves: dict[str, dict[str, _Shelf]] = {}
-        self._receipts: set[str] = set()
+        self._receipts: dict[str, ReceiptContent] = {}
         self._inbox: dict[tuple[str, str], _Kept] = {}
 
     # ---- orders
@@ -218,25 +219,30 @@ class MemoryStore:
             )
 
     def put_stock_many(self, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
-        """Add to shelves, each id once; an error of one element is its answer."""
+        """Add to shelves, each receipt once, each element wholly or not at all; an error of one element is its answer."""
         with self._lock:
             return [self._put(put) for put in puts]
 
     def _put(self, put: PutStock) -> OrderkitError | None:
-        if put.id in self._receipts:
-            return None
-        shelf = self._shelf(put.sku, put.warehouse)
-        if shelf.on_hand + put.quantity < shelf.reserved:
-            return InvalidInput(
-                f"{put.warehouse} has {shelf.on_hand} of {put.sku} and has promised {shelf.reserved}: {put.quantity} cannot be counted off",
-                code="invalid_quantity",
-                field="quantity",
-                facts={"on_hand": shelf.on_hand, "reserved": shelf.reserved},
-            )
-        shelf = self._shelf(put.sku, put.warehouse, make=True)
-        shelf.on_hand += put.quantity
-        shelf.received += put.quantity
-        self._receipts.add(put.id)
+        try:
+            fresh = put.fresh(self._receipts)
+        except KeyReused as error:
+            return error
+        added = by_shelf(fresh)
+        for (sku, warehouse), quantity in added.items():
+            shelf = self._shelf(sku, warehouse)
+            if shelf.on_hand + quantity < shelf.reserved:
+                return InvalidInput(
+                    f"{warehouse} has {shelf.on_hand} of {sku} and has promised {shelf.reserved}: {quantity} cannot be counted off",
+                    code="invalid_quantity",
+                    field="quantity",
+                    facts={"warehouse": warehouse, "on_hand": shelf.on_hand, "reserved": shelf.reserved},
+                )
+        for (sku, warehouse), quantity in added.items():
+            shelf = self._shelf(sku, warehouse, make=True)
+            shelf.on_hand += quantity
+            shelf.received += quantity
+        self._receipts.update({receipt.id: receipt.content for receipt in fresh})
         return None
 
     # ---- workers

@@ -8,7 +8,8 @@ import attrs
 from sqlalchemy import Connection
 
 from orderkit.domain.events import StockMove
-from orderkit.errors import InvalidInput, OrderkitError
+from orderkit.domain.stock import ReceiptContent, StockReceipt, by_shelf
+from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
 from orderkit_sql.backend import Change, Row, storable
 from orderkit_sql.database import Database
@@ -108,43 +109,52 @@ def _moved(shelves: Shelves, *, stored: bool) -> list[Row]:
 
 
 def put_stock_many(database: Database, connection: Connection, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
-    """Add to shelves, each id once; an error of one element is its answer."""
-    fresh = _new_receipts(database, connection, puts)
-    shelves = locked_shelves(database, connection, {(put.sku, put.warehouse) for put in puts if put.id in fresh})
-    answers: list[OrderkitError | None] = []
-    refused: set[str] = set()
-    for put in puts:
-        shelf = shelves.at(put.sku, put.warehouse)
-        error = None
-        if put.id in fresh:
-            if shelf.holds(put.quantity, 0):
-                shelf.move(put.quantity, 0)
-                shelf.received += put.quantity
-                fresh.discard(put.id)
-                refused.discard(put.id)
-            else:
-                error = _uncovered(put, shelf)
-                refused.add(put.id)
-        answers.append(error)
-    backend = database.backend
-    backend.write(connection, [shelf_changes(database, shelves)])
+    """Add to shelves, each receipt once, each element wholly or not at all; an error of one element is its answer."""
+    asked = [receipt for put in puts for receipt in put.receipts]
+    first = {receipt.id: receipt for receipt in reversed(asked)}
+    new = _kept(database, connection, first.values())
+    known = _known(database, connection, first.keys() - new)
+    shelves = locked_shelves(database, connection, {(r.sku, r.warehouse) for r in asked if r.id in new})
+    applied: dict[str, StockReceipt] = {}
+    answers = [_put(put, shelves, known, applied) for put in puts]
+    database.backend.write(connection, [shelf_changes(database, shelves)])
     add_shelves(database, connection, shelves)
-    if refused:
-        table = database.name(database.tables.stock_receipts)
-        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id')}", backend.texts(sorted(refused)))
+    if stale := sorted(name for name in new if applied.get(name) != first[name]):
+        # The first of these was refused: nothing is kept of it, or what a later one said that was applied.
+        table, backend = database.name(database.tables.stock_receipts), database.backend
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id')}", backend.texts(stale))
+        _kept(database, connection, [applied[name] for name in stale if name in applied])
     return answers
 
 
-def _new_receipts(database: Database, connection: Connection, puts: Sequence[PutStock]) -> set[str]:
+def _put(
+    put: PutStock, shelves: Shelves, known: dict[str, ReceiptContent], applied: dict[str, StockReceipt]
+) -> OrderkitError | None:
+    """Count what is new of an element on its shelves, or say why nothing of it is."""
+    try:
+        fresh = put.fresh(known)
+    except KeyReused as error:
+        return error
+    added = by_shelf(fresh)
+    for place, quantity in added.items():
+        if not shelves.at(*place).holds(quantity, 0):
+            return _uncovered(place, quantity, shelves.at(*place))
+    for place, quantity in added.items():
+        shelf = shelves.at(*place)
+        shelf.move(quantity, 0)
+        shelf.received += quantity
+    known.update({receipt.id: receipt.content for receipt in fresh})
+    applied.update({receipt.id: receipt for receipt in fresh})
+    return None
+
+
+def _kept(database: Database, connection: Connection, receipts: Iterable[StockReceipt]) -> set[str]:
     """Keep the receipts that are new, sorted, first, so that of equal ones at once only one counts; return their ids."""
-    first: dict[str, PutStock] = {}
-    for put in reversed(puts):
-        first[put.id] = put
-    if not first:
-        return set()
     table, backend = database.tables.stock_receipts, database.backend
     names = ("id", "sku", "warehouse", "quantity", "reason", "at")
-    rows = [(p.id, p.sku, p.warehouse, p.quantity, p.reason, backend.moment(p.at)) for _, p in sorted(first.items())]
+    rows = sorted((r.id, r.sku, r.warehouse, r.quantity, r.reason, backend.moment(r.at)) for r in receipts)
+    if not rows:
+        return set()
     statement = (
         f"INSERT INTO {database.name(table)} ({', '.join(names)}) SELECT {', '.join(names)}"
         f" FROM {backend.row_set(table, names)} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id"
@@ -152,13 +162,26 @@ def _new_receipts(database: Database, connection: Connection, puts: Sequence[Put
     return {row[0] for row in connection.exec_driver_sql(statement, backend.row_parameters(table, names, rows))}
 
 
-def _uncovered(put: PutStock, shelf: Shelf) -> InvalidInput:
-    on_hand, reserved = shelf.on_hand + shelf.moved_on_hand, shelf.reserved + shelf.moved_reserved
+def _known(database: Database, connection: Connection, ids: Iterable[str]) -> dict[str, ReceiptContent]:
+    """Return what the receipts with these ids say."""
+    if not (names := sorted(ids)):
+        return {}
+    table, backend = database.name(database.tables.stock_receipts), database.backend
+    statement = f"SELECT id, sku, warehouse, quantity, reason FROM {table} WHERE {backend.among('id')}"
+    return {row[0]: tuple(row[1:]) for row in connection.exec_driver_sql(statement, backend.texts(names))}
+
+
+def _uncovered(place: Place, quantity: int, shelf: Shelf) -> InvalidInput:
+    (sku, warehouse), on_hand, reserved = (
+        place,
+        shelf.on_hand + shelf.moved_on_hand,
+        shelf.reserved + shelf.moved_reserved,
+    )
     return InvalidInput(
-        f"{put.warehouse} has promised {reserved} of {put.sku}: {put.quantity} cannot be counted off",
+        f"{warehouse} has {on_hand} of {sku} and has promised {reserved}: {quantity} cannot be counted off",
         code="invalid_quantity",
         field="quantity",
-        facts={"on_hand": on_hand, "reserved": reserved},
+        facts={"warehouse": warehouse, "on_hand": on_hand, "reserved": reserved},
     )
 
 

@@ -13,8 +13,8 @@ import attrs
 import pytest
 
 from orderkit.errors import Misconfigured
-from orderkit.ports.store import Committed, KeyClaim, OutOfStock, PutStock
-from orderkit.testing.samples import NOON, a_commit
+from orderkit.ports.store import Committed, KeyClaim, OutOfStock
+from orderkit.testing.samples import a_commit, goods
 
 try:
     from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
@@ -44,7 +44,7 @@ async def host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if request.param == "postgresql":
         address, options = request.getfixturevalue("postgres_database"), f"?schema=shop_{secrets.token_hex(4)}"
     store = open_async_store(address + options, create=True)
-    await store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)])
+    await store.put_stock_many([goods("r1", "MUG", "berlin", 5)])
     yield Host(store, address)
     await store.close()
 
@@ -139,7 +139,7 @@ async def test_a_cancelled_verb_leaves_nothing_in_the_hosts_transaction(postgres
 
     store = open_async_store(f"{postgres_database}?schema=shop_{secrets.token_hex(4)}", create=True)
     schema = store.database.tables.schema
-    await store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)])
+    await store.put_stock_many([goods("r1", "MUG", "berlin", 5)])
     connect = psycopg.AsyncConnection.connect
     async with await connect(postgres_database) as host, await connect(postgres_database) as somebody:
         await host.execute(f"CREATE TABLE {schema}.notes (note text)".encode())

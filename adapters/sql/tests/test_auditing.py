@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from orderkit.cli.main import root
 from orderkit.domain.value import evolve
 from orderkit.ports.audit import ChainedLog
-from orderkit.ports.store import Commit, PutStock
-from orderkit.testing.samples import LIFE_STOCK, NOON, a_commit, a_life, next_commit, paid
+from orderkit.ports.store import Commit
+from orderkit.testing.samples import LIFE_STOCK, a_commit, a_life, goods, next_commit, paid
 from orderkit_sql import SqlStore, open_store
 from orderkit_sql.codec import CHAIN_START, chained, encode
 
@@ -67,9 +67,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
         address = request.getfixturevalue("make_postgres_database")()
     with closing(open_store(address, create=True)) as store:
         stock = {**LIFE_STOCK, ("CUP", "berlin"): 9}
-        store.put_stock_many(
-            [PutStock(f"{sku}/{place}", sku, place, n, "received", NOON) for (sku, place), n in stock.items()]
-        )
+        store.put_stock_many([goods(f"{sku}/{place}", sku, place, n) for (sku, place), n in stock.items()])
         first, other = a_commit(ORDER, {"CUP": 2}), a_commit("order-2", {"CUP": 1})
         second = paid(first.after)
         commits = (first, second, next_commit(second.after), other, paid(other.after))
@@ -235,7 +233,7 @@ def test_a_file_of_anchors_that_cannot_be_trusted_is_refused(
     """A changed, shortened or differently signed file is no evidence; the command says why, with exit status 2."""
     address, heads = f"sqlite:///{tmp_path}/shop.db", tmp_path / "heads.jsonl"
     with closing(open_store(address)) as store:
-        store.put_stock_many([PutStock("r1", "CUP", "berlin", 5, "received", NOON)])
+        store.put_stock_many([goods("r1", "CUP", "berlin", 5)])
         first = a_commit("order-1", {"CUP": 1})
         store.commit_many([first, paid(first.after)])
     run("audit", "anchor", "--store", address, "--out", str(heads), "--key", "secret")

@@ -26,14 +26,13 @@ from orderkit.ports.store import (
     FindKey,
     KeyClaim,
     OutOfStock,
-    PutStock,
     ReadRecords,
     ReadStock,
     ReadSupply,
     StockLevel,
     VersionConflict,
 )
-from orderkit.testing.samples import NOON, a_commit, paid
+from orderkit.testing.samples import a_commit, goods, paid
 from orderkit_sql import SqlStore, open_store
 from orderkit_sql.backend import Backend, Postgres, Sqlite
 from orderkit_sql.schema import tables
@@ -48,7 +47,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     if request.param == "postgresql":
         url = _with_schema(request.getfixturevalue("postgres_database"))
     with closing(open_store(url, create=True)) as found:
-        found.put_stock_many([PutStock("r1", "MUG", "berlin", SIZE, "received", NOON)])
+        found.put_stock_many([goods("r1", "MUG", "berlin", SIZE)])
         yield found
 
 
@@ -107,7 +106,7 @@ def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore) -> None:
 def test_a_batch_takes_three_statements(postgres_database: str) -> None:
     """Each is a way to the server and back: the keys, the shelves under their locks, and everything that is written; two where no stock moves."""
     with closing(open_store(_with_schema(postgres_database), create=True)) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", SIZE, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", SIZE)])
         sent: list[str] = []
         event.listen(store._engine, "before_cursor_execute", lambda *said: sent.append(said[2]))
         batch = a_batch()
@@ -152,7 +151,7 @@ def test_a_backend_that_is_killed_in_its_commit_leaves_one_order(postgres_databa
         closing(open_store(address, create=True)) as store,
         psycopg.connect(postgres_database, autocommit=True) as admin,
     ):
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 2, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 2)])
         admin.execute(
             f"CREATE FUNCTION {schema}.sleep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$"
         )

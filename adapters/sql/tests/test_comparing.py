@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Connection, Integer, La
 
 from orderkit.domain.cart import Cart
 from orderkit.domain.value import evolve
-from orderkit.ports.store import ClaimDue, Commit, GiveUp, PutStock
+from orderkit.ports.store import ClaimDue, Commit, GiveUp
 from orderkit.testing.samples import HOME, LIFE_STOCK, NOON, a_commit, a_life, dispatched, next_commit, paid
 from orderkit_sql import SqlStore, open_store
 from orderkit_sql.codec import encode
@@ -67,7 +67,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with closing(open_store(address, create=True)) as store:
         stock = {**LIFE_STOCK, ("CUP", "berlin"): 9}
         store.put_stock_many(
-            [PutStock(f"{sku}/{place}", sku, place, n, "received", NOON) for (sku, place), n in stock.items()]
+            [goods(f"{sku}/{place}", sku, place, n) for (sku, place), n in stock.items()]
         )
         first = a_commit(OTHER, {"CUP": 2})
         second = paid(first.after)
@@ -259,7 +259,7 @@ def test_a_time_that_is_none_is_a_finding_and_no_crash(case: Case, statement: st
 def test_what_workers_do_to_a_row_is_no_finding(tmp_path: Path) -> None:
     """Claimed, given up until later, handed back, parked: the order's row says so, and the order is what it was."""
     with closing(open_store(f"sqlite:///{tmp_path}/shop.db")) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 9, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 9)])
         first = a_commit("order-1")
         store.commit_many([first, a_commit("order-2"), _later(a_commit("order-3"))])
         asked = ClaimDue(NOON + timedelta(days=1), 9, attempts_max=1)

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy
 
 from orderkit.errors import Misconfigured, OrderkitError, PortError
-from orderkit.ports.store import Committed, PutStock, ReadStock
-from orderkit.testing.samples import NOON, a_commit
+from orderkit.ports.store import Committed, ReadStock
+from orderkit.testing.samples import a_commit, goods
 from orderkit_sql import SqlStore, open_async_store, open_store, prepare
 from orderkit_sql.database import database
 from orderkit_sql.engines import address_of, make_engine
@@ -82,7 +82,7 @@ def test_an_engine_without_our_hooks_is_refused(tmp_path: Path) -> None:
     open_store(f"sqlite:///{tmp_path}/shop.db").close()
     prepare(engine, address)
     with closing(SqlStore(engine, database("sqlite"))) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 2, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 2)])
 
         assert "prepare" in refusal.value.remedy
         assert store.commit_many([a_commit()]) == [Committed(1)]
@@ -104,7 +104,7 @@ def test_a_connection_is_durable_and_waits(tmp_path: Path) -> None:
 def test_a_writer_of_another_process_is_waited_for_and_then_reported(tmp_path: Path) -> None:
     """While somebody holds the file nothing is applied, and the error says that it may be tried again; afterwards it works."""
     with closing(open_store(f"sqlite:///{tmp_path}/shop.db?busy_timeout=0.2")) as store:
-        put = PutStock("r1", "MUG", "berlin", 2, "received", NOON)
+        put = goods("r1", "MUG", "berlin", 2)
         with closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(PortError) as failure:
@@ -122,7 +122,7 @@ def test_a_writer_of_another_process_is_waited_for_and_then_reported(tmp_path: P
 def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
     """What was committed last is read while another transaction is open."""
     with closing(open_store(f"sqlite:///{tmp_path}/shop.db")) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 2, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 2)])
         read: list[object] = []
         with store._engine.begin() as connection:
             connection.exec_driver_sql("UPDATE orderkit_stock SET on_hand = 9")

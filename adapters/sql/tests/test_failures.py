@@ -30,7 +30,7 @@ from orderkit.ports.store import (
     ReadStock,
     StockLevel,
 )
-from orderkit.testing.samples import NOON, a_commit, next_commit, paid
+from orderkit.testing.samples import a_commit, goods, next_commit, paid
 from orderkit_sql import SqlStore, open_async_store, open_store
 from orderkit_sql.failures import Attempts, Fault, fault_of
 from tests.drivers import needs_psycopg
@@ -111,7 +111,7 @@ def cut(postgres_database: str) -> Iterator[Cut]:
         closing(open_store(urlunsplit(parts._replace(query=options)), create=True)) as direct,
         closing(open_store(address)) as store,
     ):
-        direct.put_stock_many([PutStock("r1", "MUG", "berlin", 2, "received", NOON)])
+        direct.put_stock_many([goods("r1", "MUG", "berlin", 2)])
         yield Cut(wire, store, direct, address)
     wire.close()
 
@@ -226,13 +226,10 @@ def test_a_value_that_cannot_be_stored_harms_no_neighbor(cut: Cut) -> None:
     assert cut.direct.commit_many([next_commit(last.after)]) == [Committed(2)]
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [PutStock("r9", "M\0UG", "berlin", 1, "found", NOON), PutStock("r9", "TEE", "berlin", 2**63, "found", NOON)],
-)
+@pytest.mark.parametrize("wrong", [goods("r9", "M\0UG", "berlin", 1), goods("r9", "TEE", "\udcff", 1)])
 def test_a_delivery_that_cannot_be_stored_harms_no_neighbor(cut: Cut, wrong: PutStock) -> None:
-    """A SKU with a NUL, a quantity beyond all columns: an error for that delivery, the others are on their shelves, once."""
-    first, last = (PutStock(f"more-{n}", "MUG", "berlin", 5, "found", NOON) for n in range(2))
+    """A SKU with a NUL, a warehouse that UTF-8 does not hold: an error for that delivery, the others are on their shelves, once."""
+    first, last = (goods(f"more-{n}", "MUG", "berlin", 5) for n in range(2))
     before = cut.direct.read_stock(ReadStock())[0].on_hand
     answers = cut.direct.put_stock_many([first, wrong, last])
 

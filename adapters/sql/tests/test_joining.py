@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured
-from orderkit.ports.store import Committed, FindKey, KeyClaim, OutOfStock, PutStock, ReadStock, StockLevel, Store
-from orderkit.testing.samples import NOON, a_commit, paid
+from orderkit.ports.store import Committed, FindKey, KeyClaim, OutOfStock, ReadStock, StockLevel, Store
+from orderkit.testing.samples import a_commit, goods, paid
 from orderkit_sql import SqlStore, open_store
 
 CLAIM = KeyClaim(principal="shop", operation="place", key="checkout-7f3a", fingerprint="f1")
@@ -54,7 +54,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     if request.param == "postgresql":
         address, options = request.getfixturevalue("postgres_database"), f"?schema=shop_{secrets.token_hex(4)}"
     with closing(open_store(address + options, create=True)) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 5)])
         made = Host(store, address)
         with closing(made.connection()) as connection:
             connection.execute("DROP TABLE IF EXISTS host_notes")

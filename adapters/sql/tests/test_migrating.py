@@ -18,9 +18,10 @@ from urllib.parse import urlsplit, urlunsplit
 import attrs
 import pytest
 
+import orderkit
 from orderkit.errors import InvalidInput, Misconfigured, PortError
-from orderkit.ports.store import Committed, FindKey, PutStock
-from orderkit.testing.samples import NOON, a_commit, a_life, next_commit, paid
+from orderkit.ports.store import Committed, FindKey
+from orderkit.testing.samples import NOON, a_commit, a_life, goods, next_commit, paid
 from orderkit_sql import locking, migrate, open_store
 
 VERSION_1 = Path(__file__).parent / "version_1"
@@ -121,6 +122,59 @@ def test_programs_of_both_versions_work_between_the_steps(old: Old) -> None:
     assert old.ask(f"SELECT version FROM {_name(old, 'schema_version')}") == [(2,)]
     with closing(open_store(old.address, create=False)) as store:
         assert list(store.verify_log()) == []
+
+
+# Each had these words as its id in version 1: (key, SKU, warehouse).
+OLD_NOTES = [("a", "B/x", "berlin"), ("opening/MUG", "MUG", "berlin"), ("a", "B~x", "berlin"), ("a", "MUG", "nord/ost")]
+
+
+def _kept(old: Old, *notes: tuple[str, str, str]) -> None:
+    """Keep the receipts of deliveries as version 1 did, five units each, on shelves that are there."""
+    for key, sku, place in notes:
+        row = f"('{key}/{sku}/{place}', '{sku}', '{place}', 5, 'received', '2026-03-03T12:00:00.000000+00:00')"
+        columns = "(id, sku, warehouse, quantity, reason, at)"
+        old.execute(f"INSERT INTO {_name(old, 'stock_receipts')} {columns} VALUES {row}")
+    shelves = ", ".join(f"('{sku}', '{place}', 5, 0, 5)" for _, sku, place in notes)
+    old.execute(f"INSERT INTO {_name(old, 'stock')} (sku, warehouse, on_hand, reserved, received) VALUES {shelves}")
+
+
+def _told_again(old: Old, *notes: tuple[str, str, str]) -> int:
+    """Tell the new program of the same deliveries; return what is on hand of everything."""
+    with closing(orderkit.open(old.address)) as shop:
+        for key, sku, place in notes:
+            shop.put_stock(sku, {place: 5}, key=key)
+        return sum(level.on_hand for level in shop.stock())
+
+
+def test_a_delivery_of_before_counts_once_after(old: Old) -> None:
+    """Whatever slashes are in its key and names; what their ids could be mistaken for is another delivery."""
+    _kept(old, *OLD_NOTES)
+    migrate(old.address)
+
+    assert _told_again(old, *OLD_NOTES) == 5 * len(OLD_NOTES)
+    assert _told_again(old, ("a/B", "x", "berlin")) == 5 * len(OLD_NOTES) + 5
+    assert old.ask(f"SELECT id FROM {_name(old, 'stock_receipts')} ORDER BY id") == [
+        ("a/B/x/berlin",),
+        ("a/B~0x/berlin",),
+        ("a/B~1x/berlin",),
+        ("a/MUG/nord~1ost",),
+        ("opening/MUG/MUG/berlin",),
+    ]
+
+
+def test_deliveries_told_between_the_steps_count_once(old: Old) -> None:
+    """Between `pre` and `post` both programs know what was before; what the old one keeps meanwhile is known after `post`."""
+    first, second = OLD_NOTES[:2], OLD_NOTES[2:]
+    _kept(old, *first)
+    migrate(old.address, phase="pre")
+    known = old.ask(f"SELECT id FROM {_name(old, 'stock_receipts')} ORDER BY id")
+    told = _told_again(old, *first)
+    _kept(old, *second)
+    migrate(old.address, phase="post")
+
+    assert ("a/B/x/berlin",) in known
+    assert told == 5 * len(first)
+    assert _told_again(old, *OLD_NOTES) == 5 * len(OLD_NOTES)
 
 
 def _name(old: Old, table: str) -> str:
@@ -228,7 +282,7 @@ def test_rows_of_an_older_store_stay_where_they_are(make_postgres_database: Call
     migrate(url)
     late = "01200000-0000-7abc-8def-0123456789ab"
     with closing(open_store(url)) as store:
-        store.put_stock_many([PutStock("r9", "MUG", "berlin", 9, "received", NOON)])
+        store.put_stock_many([goods("r9", "MUG", "berlin", 9)])
         first = a_commit(late, {"MUG": 1})
         assert store.commit_many([first]) == [Committed(1)]
         assert store.commit_many([paid(first.after)]) == [Committed(2)]
@@ -303,7 +357,7 @@ def test_rights_given_by_hand_stay(live: str, owned: str, *, by_hand: bool) -> N
     assert _said(live, f"{parts} WHERE inhparent = 'orderkit.orders'::regclass") == [(owner,)]
     at = urlsplit(live)
     with closing(open_store(urlunsplit(at._replace(netloc=f"{shop}:{password}@{at.hostname}:{at.port}")))) as store:
-        store.put_stock_many([PutStock("r9", "MUG", "berlin", 9, "received", NOON)])
+        store.put_stock_many([goods("r9", "MUG", "berlin", 9)])
         assert store.commit_many([a_commit("01c00000-0000-7abc-8def-0123456789ab", {"MUG": 1})]) == [Committed(1)]
 
 

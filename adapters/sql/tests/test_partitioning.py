@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from orderkit.ports.store import Committed, PutStock, ReadRecords
+from orderkit.ports.store import Committed, ReadRecords
 from orderkit.runtime.clocks import UuidIds, uuid7
-from orderkit.testing.samples import NOON, a_commit, dispatched, paid
+from orderkit.testing.samples import NOON, a_commit, dispatched, goods, paid
 from orderkit_sql import SqlStore, open_async_store, open_store
 from orderkit_sql.partitioning import bound_of, bounds, month_of, near, place_of
 
@@ -29,7 +29,7 @@ def address(postgres_database: str) -> str:
 def store(address: str) -> Iterator[SqlStore]:
     """A store with mugs."""
     with closing(open_store(address, create=True)) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 1_000, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 1_000)])
         yield store
 
 

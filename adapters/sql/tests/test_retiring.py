@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from orderkit.errors import Misconfigured, NotAllowed
-from orderkit.ports.store import Commit, Committed, DuplicateKey, FindKey, FindOrders, KeyClaim, OrderQuery, PutStock
+from orderkit.ports.store import Commit, Committed, DuplicateKey, FindKey, FindOrders, KeyClaim, OrderQuery
 from orderkit.runtime.clocks import UuidIds
-from orderkit.testing.samples import NOON, a_commit, called_off, paid
+from orderkit.testing.samples import NOON, a_commit, called_off, goods, paid
 from orderkit_sql import SqlStore, open_store, retiring, writing
 from orderkit_sql.retiring import retire
 
@@ -31,7 +31,7 @@ def address(postgres_database: str) -> str:
 @pytest.fixture
 def store(address: str) -> Iterator[SqlStore]:
     with closing(open_store(address, create=True)) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 1_000_000, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 1_000_000)])
         yield store
 
 

@@ -22,14 +22,13 @@ from orderkit.ports.store import (
     MarkPublished,
     Message,
     OrderQuery,
-    PutStock,
     ReadRecords,
     SettleMessage,
     TakeMessages,
     TakeOutbox,
 )
 from orderkit.runtime.clocks import UuidIds
-from orderkit.testing.samples import NOON, a_commit, paid
+from orderkit.testing.samples import NOON, a_commit, goods, paid
 from orderkit_sql import migrate, open_store
 from orderkit_sql.reports import VIEWS
 
@@ -88,7 +87,7 @@ def test_the_app_places_orders(logins: Logins) -> None:
         key=KeyClaim(principal="shop", operation="place", key="k", fingerprint="f"),
     )
     with closing(open_store(logins.app)) as store:
-        assert store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)]) == [None]
+        assert store.put_stock_many([goods("r1", "MUG", "berlin", 5)]) == [None]
         assert store.commit_many([first]) == [Committed(1)]
         assert store.commit_many([paid(first.after)]) == [Committed(2)]
         store.keep_message(
@@ -111,7 +110,7 @@ def test_a_worker_claims_and_publishes(logins: Logins) -> None:
     at = datetime(2041, 7, 3, tzinfo=UTC)
     first = a_commit(UuidIds().new_id(at), {"CUP": 1}, at=at)
     with closing(open_store(logins.worker)) as store:
-        store.put_stock_many([PutStock("r2", "CUP", "berlin", 5, "received", NOON)])
+        store.put_stock_many([goods("r2", "CUP", "berlin", 5)])
         store.commit_many([first])
         leases = store.claim_due(ClaimDue(now=datetime(2042, 1, 1, tzinfo=UTC), limit=10, lease_seconds=30))
         records = store.take_outbox(TakeOutbox(limit=10, lease_seconds=30))

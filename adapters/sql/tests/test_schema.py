@@ -15,8 +15,8 @@ from orderkit.domain.payment import Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured, OrderkitError
-from orderkit.ports.store import Commit, Committed, PutStock, ReadRecords
-from orderkit.testing.samples import NOON, a_commit, paid
+from orderkit.ports.store import Commit, Committed, ReadRecords
+from orderkit.testing.samples import a_commit, goods, paid
 from orderkit_sql import SqlStore, migrate, open_store
 from orderkit_sql.rows import PAYMENT_CHANGES
 from orderkit_sql.schema import BUCKETS, SCHEMA_VERSION, tables
@@ -33,7 +33,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def store(address: str) -> Iterator[SqlStore]:
     with closing(open_store(address, create=True)) as store:
-        store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)])
+        store.put_stock_many([goods("r1", "MUG", "berlin", 5)])
         yield store
 
 
@@ -161,7 +161,7 @@ def test_migrate_makes_the_tables_once(address: str) -> None:
     printed = migrate(address, print_only=True)
     first, second = migrate(address), migrate(address)
     with closing(open_store(address, create=False)) as store:
-        kept = store.put_stock_many([PutStock("r1", "MUG", "berlin", 5, "received", NOON)])
+        kept = store.put_stock_many([goods("r1", "MUG", "berlin", 5)])
 
     assert first == printed
     assert second == ()

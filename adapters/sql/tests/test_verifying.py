@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from orderkit.domain.value import evolve
-from orderkit.ports.store import PutStock
-from orderkit.testing.samples import LIFE_STOCK, NOON, a_commit, a_life, paid
+from orderkit.testing.samples import LIFE_STOCK, a_commit, a_life, goods, paid
 from orderkit_sql import SqlStore, open_async_store, open_store
 from orderkit_sql.codec import chained, decode_record, encode
 from tests.drivers import needs_aiosqlite
@@ -21,9 +20,7 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     """A store with a whole life and two short ones."""
     with closing(open_store(f"sqlite:///{tmp_path}/shop.db")) as store:
         stock = {**LIFE_STOCK, ("CUP", "berlin"): 9}
-        store.put_stock_many(
-            [PutStock(f"{sku}/{place}", sku, place, n, "received", NOON) for (sku, place), n in stock.items()]
-        )
+        store.put_stock_many([goods(f"{sku}/{place}", sku, place, n) for (sku, place), n in stock.items()])
         first = a_commit("order-1", {"CUP": 2})
         store.commit_many([*a_life("life-1"), first, paid(first.after), a_commit("order-2", {"CUP": 1})])
         yield store
@@ -150,7 +147,7 @@ async def test_it_runs_on_an_event_loop_too(address: str, request: pytest.Fixtur
     if address == "postgres":
         address = request.getfixturevalue("postgres_database")
     store = open_async_store(address, create=True)
-    await store.put_stock_many([PutStock("r1", "MUG", "berlin", 9, "received", NOON)])
+    await store.put_stock_many([goods("r1", "MUG", "berlin", 9)])
     first = a_commit("order-1", {"MUG": 2})
     await store.commit_many([first, paid(first.after)])
     findings = await store.verify_log()

@@ -57,6 +57,8 @@ def cancelled(
             for line in order.lines
             if line.ordered > line[Bucket.CANCELLED]
         }
+    if not units:
+        raise InvalidInput("say which units to cancel; leave them out to cancel the whole order", field="units")
     for number, count in units.items():
         if count <= 0:
             raise InvalidInput(f"cannot cancel {count} units", code="invalid_quantity", field="units")

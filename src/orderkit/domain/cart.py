@@ -114,6 +114,17 @@ class Cart(Value, kw_only=True):
         ]
         return freeze(offers, self.discounts, self.charges, tax_included=self.tax_included)
 
+    def agreed(self, prices: Prices) -> Prices:
+        """Return the cart's prices. Raises `InvalidInput` (`total_mismatch`) when their total is not the one that the cart expects."""
+        if self.expected_total_minor is not None and self.expected_total_minor != prices.total_minor:
+            raise InvalidInput(
+                f"the total is {Money(prices.total_minor, self.currency)}, not {Money(self.expected_total_minor, self.currency)}",
+                code="total_mismatch",
+                field="total",
+                facts={"total_minor": prices.total_minor, "expected_minor": self.expected_total_minor},
+            )
+        return prices
+
     def order_lines(self, *, first: int = 1) -> tuple[OrderLine, ...]:
         """Return the cart's lines as an order keeps them."""
         return tuple(
@@ -137,14 +148,7 @@ class Cart(Value, kw_only=True):
         """Return the document of the order that this cart becomes; an expected total that is not the total is refused."""
         if not self.lines:
             raise InvalidInput("the cart is empty", code="empty_cart", field="items")
-        prices = self.prices()
-        if self.expected_total_minor is not None and self.expected_total_minor != prices.total_minor:
-            raise InvalidInput(
-                f"the total is {Money(prices.total_minor, self.currency)}, not {Money(self.expected_total_minor, self.currency)}",
-                code="total_mismatch",
-                field="total",
-                facts={"total_minor": prices.total_minor, "expected_minor": self.expected_total_minor},
-            )
+        prices = self.agreed(self.prices())
         return Facts(
             customer=self.customer,
             currency=self.currency,

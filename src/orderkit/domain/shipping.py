@@ -181,7 +181,9 @@ def refused(
         raise NotAllowed(
             f"shipment {shipment.id} is {shipment.state}", code="already_shipped", facts={"state": shipment.state}
         )
-    gone = dict(missing or shipment.lines)
+    if missing is not None:
+        check_missing(missing)
+    gone = dict(shipment.lines if missing is None else missing)
     held = dict(shipment.lines)
     for number, count in gone.items():
         if not 0 < count <= held.get(number, 0):
@@ -192,19 +194,32 @@ def refused(
             )
     skus = {line.number: line.sku for line in order.lines}
     source = Bucket.RELEASED if shipment.state == "released" else Bucket.RESERVED
-    off_shelf = -1 if missing else 0
+    off_shelf = 0 if missing is None else -1
     stock = [StockMove(skus[n], shipment.warehouse, on_hand=off_shelf * q, reserved=-q) for n, q in gone.items()]
     taken = [Move(n, source, Bucket.BACKORDERED, q, shipment.id) for n, q in gone.items()]
     shipments = shrunk(order.shipments, taken)
     shipments = tuple(evolve(s, reason=reason) if s.id == shipment.id else s for s in shipments)
     told = Event(
-        "shipment.short" if missing else "shipment.refused",
+        "shipment.refused" if missing is None else "shipment.short",
         {"shipment": shipment.id, "reason": reason, "units": {str(n): q for n, q in gone.items()}},
     )
     decision = decided(order, told, moves=taken, stock=stock, shipments=shipments)
     again = reserved(decision.order, plan, now, warehouses=warehouses, handling=handling, source=Bucket.BACKORDERED)
     decision = decision.then(again)
     return decision.then(_rest_cancelled(decision.order, plan, now, reason))
+
+
+def check_missing(missing: object) -> None:
+    """Refuse missing units that are none: what a whole shipment lacks is not to be guessed."""
+    if not isinstance(missing, Mapping) or not missing:
+        raise InvalidInput(
+            "say which units are missing, by line; leave it out to refuse the whole shipment", field="missing"
+        )
+    for number, count in missing.items():
+        if type(number) is not int or type(count) is not int or count <= 0:
+            raise InvalidInput(
+                f"{count!r} of line {number!r} is no number of units", code="invalid_quantity", field="missing"
+            )
 
 
 def _rest_cancelled(order: Order, plan: Plan, now: datetime, reason: str) -> Decision:

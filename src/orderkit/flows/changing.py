@@ -97,6 +97,7 @@ async def accept_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Cal
     def first(current: Order) -> int:
         return 1 + max(line.number for line in current.facts.lines)
 
+    cart.agreed(cart.prices(first=first(order)))
     return await replanned(
         order_id,
         "add_lines",

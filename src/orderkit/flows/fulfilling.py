@@ -13,7 +13,7 @@ from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
 from orderkit.errors import Conflict, NotAllowed, PortError
 from orderkit.flows.advancing import continued
-from orderkit.flows.kit import Caller, changed, demand_for, loaded, replanned
+from orderkit.flows.kit import Caller, changed, demand_for, loaded, replanned, replayed, spent_on
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel
 from orderkit.ports.clock import Now
 from orderkit.ports.payments import Refused
@@ -31,15 +31,13 @@ async def release(order_id: str, shipment_id: str, caller: Caller) -> Order:
 
 
 async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str | None = None) -> Order:
-    """Book the parcel with its carrier and let the shipment leave."""
+    """Book the parcel with its carrier and let the shipment leave. A key that is spent is looked up before a carrier is asked."""
+    claim = caller.claim("ship", order_id, shipment_id, carrier)
+    if (spent := await spent_on(claim)) is not None:
+        return await replayed(spent, claim)
     order = await loaded(order_id)
     now = await Now()
-    try:
-        shipping.shipped(order, shipment_id, now, carrier="any", tracking_number="any")
-    except NotAllowed:
-        if order.shipment(shipment_id).shipped_at is not None and caller.key is not None:
-            return order  # a repeat of the request that shipped it
-        raise
+    shipping.shipped(order, shipment_id, now, carrier="any", tracking_number="any")
     asked = _parcel(order, shipment_id, carrier, now)
     answer = await asked
     if not isinstance(answer, Booked):
@@ -81,7 +79,7 @@ async def _sent_as_booked(order: Order, shipment_id: str, caller: Caller, asked:
             raise Conflict(f"order {current.id} changed while the parcel of {shipment_id} was booked")
         return decision
 
-    return await changed(order.id, "ship", decide, caller, request=(shipment_id,), known=order)
+    return await changed(order.id, "ship", decide, caller, request=(shipment_id, asked.carrier), known=order)
 
 
 async def accept_dispatch(
@@ -93,7 +91,7 @@ async def accept_dispatch(
         "ship",
         lambda order, now: _dispatched(order, shipment_id, booked, now),
         caller,
-        request=(shipment_id,),
+        request=(shipment_id, booked),
         known=known,
     )
 
@@ -154,9 +152,11 @@ async def accept_refusal(
     """The warehouse cannot send all of a shipment: plan its units elsewhere, else let them wait, else cancel and refund them."""
     order = await loaded(order_id)
     place = order.shipment(shipment_id).warehouse
+    if missing is not None:
+        shipping.check_missing(missing)
 
     def demands(current: Order) -> tuple[Demand, ...]:
-        return demand_for(current, dict(missing or current.shipment(shipment_id).lines))
+        return demand_for(current, dict(current.shipment(shipment_id).lines if missing is None else missing))
 
     return await replanned(
         order_id,

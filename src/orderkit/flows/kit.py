@@ -149,7 +149,7 @@ async def changed(
                 return await replayed(spent, claim)
             raise
         if decision.order is order and not decision.events:
-            return order
+            return await unchanged(order, claim)
         stamp = caller.stamp(command, now, reason)
         later = now + settings.handover_after if caller.goes_on else None
         after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
@@ -197,7 +197,7 @@ async def replanned(
                 return await replayed(spent, claim)
             raise
         if decision.order is order and not decision.events:
-            return order
+            return await unchanged(order, claim)
         later = now + settings.handover_after if caller.goes_on else None
         stamp = caller.stamp(command, now, reason)
         after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
@@ -213,6 +213,11 @@ async def replanned(
     raise Conflict(
         f"order {order_id} or its stock changed again and again", code="stock_contended", facts={"order_id": order_id}
     )
+
+
+async def unchanged(order: Order, claim: KeyClaim | None) -> Order:
+    """Return the order to which nothing is to be done, unless the key was used for another request."""
+    return order if (spent := await spent_on(claim)) is None else await replayed(spent, claim)
 
 
 async def spent_on(claim: KeyClaim | None) -> DuplicateKey | None:

@@ -48,9 +48,8 @@ async def accept_return(
         ]
         return returning.return_requested(order, items, now, method=method, enforce_window=enforce_window)
 
-    return await changed(
-        order_id, "request_return", decide, caller, reason=reason, request=(units, reason, method, reasons)
-    )
+    request = units, reason, method, reasons, enforce_window
+    return await changed(order_id, "request_return", decide, caller, reason=reason, request=request)
 
 
 async def request_return(
@@ -236,7 +235,7 @@ async def accept_receipt(
         decide,
         caller,
         reason=reason,
-        request=(return_id, arrived, warehouse, grade, deduction_minor),
+        request=(return_id, arrived, warehouse, grade, reason, deduction_minor),
     )
 
 

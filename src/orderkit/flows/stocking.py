@@ -4,22 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from orderkit.domain.stock import StockReceipt
 from orderkit.errors import InvalidInput
-from orderkit.flows.kit import Caller
+from orderkit.flows.kit import Caller, checked_key
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.settings import ReadSettings
 from orderkit.ports.store import PutStock, ReadStock
 
 
 async def put_stock(sku: str, units: Mapping[str, int], caller: Caller, *, reason: str = "received") -> None:
-    """Add units of a SKU by warehouse; with a key, a repeat changes nothing. Negative counts take off what was not there after all."""
+    """Add units of a SKU by warehouse, all or none. Negative counts take off what was not there after all.
+
+    With a key every shelf's receipt counts once: a repeat changes nothing, other units or another reason for that shelf are `KeyReused`.
+    """
+    if not isinstance(units, Mapping):
+        raise InvalidInput("say how many units by warehouse", field="units")
+    key = None if caller.key is None else checked_key(caller.key)
+    receipts = []
     for warehouse, quantity in units.items():
-        if type(quantity) is not int:
-            raise InvalidInput(f"{quantity!r} is no number of units", code="invalid_quantity", field="quantity")
-        if not sku.strip() or not warehouse.strip():
-            raise InvalidInput("stock has a SKU and a warehouse", field="sku")
-        name = f"{caller.key}/{sku}/{warehouse}" if caller.key else await NewId()
-        await PutStock(name, sku, warehouse, quantity, reason, await Now())
+        name = await NewId() if key is None else _receipt_id(caller.principal, key, sku, warehouse)
+        receipts.append(StockReceipt(name, sku, warehouse, quantity, reason, await Now()))
+    await PutStock(tuple(receipts))
+
+
+def _receipt_id(principal: str, key: str, sku: str, warehouse: str) -> str:
+    """Return an id that only this shelf has under the caller's key.
+
+    The key comes first and may hold slashes, those of the names after it are escaped as in a JSON pointer. A principal but the shop's stands
+    before a character that no key has. So nearly all ids are those of version 1, which wrote the three as they are; the rest are migrated.
+    """
+    names = [str(name).replace("~", "~0").replace("/", "~1") for name in (sku, warehouse)]
+    owner = "" if principal == Caller().principal else f"{principal}\x1f"
+    return "/".join([owner + key, *names])
 
 
 async def check_warehouses(names: Iterable[str], *, field: str = "warehouse") -> None:

@@ -13,8 +13,9 @@ from typing import Any, Protocol, TypeAlias
 
 from orderkit.domain.events import Record, StockMove
 from orderkit.domain.order import Order
+from orderkit.domain.stock import ReceiptContent, StockReceipt
 from orderkit.domain.value import Value
-from orderkit.errors import OrderkitError
+from orderkit.errors import KeyReused, OrderkitError
 from orderkit.ports.effect import Inside
 
 
@@ -132,17 +133,28 @@ class ReadStock(Inside[tuple[StockLevel, ...]]):
 
 
 class PutStock(Inside[None]):
-    """Goods arrive or are counted off: `quantity` is added to what is on hand, guarded so that promises stay covered.
+    """Receipts that are applied together, in one transaction: all of them, or none, guarded so that promises stay covered.
 
-    `id` makes a repeat visible: the same id is applied once.
+    A receipt whose id was applied is passed over. Should it have said something else then, the answer is `KeyReused`, and none is applied.
     """
 
-    id: str
-    sku: str
-    warehouse: str
-    quantity: int
-    reason: str
-    at: datetime
+    receipts: tuple[StockReceipt, ...]
+
+    def fresh(self, known: Mapping[str, ReceiptContent]) -> tuple[StockReceipt, ...]:
+        """Return the receipts that are not known. Raises `KeyReused` when a known one said something else."""
+        found: dict[str, StockReceipt] = {}
+        for receipt in self.receipts:
+            kept = found[receipt.id].content if receipt.id in found else known.get(receipt.id)
+            if kept is None:
+                found[receipt.id] = receipt
+            elif kept != receipt.content:
+                sku, warehouse, quantity, reason = kept
+                raise KeyReused(
+                    f"the key was used for another delivery: {quantity} of {sku} for {warehouse}, {reason}",
+                    field="key",
+                    facts={"sku": sku, "warehouse": warehouse, "quantity": quantity, "reason": reason},
+                )
+        return tuple(found.values())
 
 
 class ReadRecords(Inside[tuple[Record, ...]]):

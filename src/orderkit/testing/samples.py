@@ -22,8 +22,9 @@ from orderkit.domain.promise import Handling
 from orderkit.domain.refunds import RefundPolicy
 from orderkit.domain.returns import Disposition, Grade, Graded, ReturnItem, ReturnPolicy
 from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.domain.stock import StockReceipt
 from orderkit.domain.value import evolve
-from orderkit.ports.store import Commit, KeyClaim, Lease
+from orderkit.ports.store import Commit, KeyClaim, Lease, PutStock
 
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)  # a Tuesday, three hours before the cutoff
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
@@ -44,6 +45,11 @@ def a_cart(
     for sku, quantity in (items or {"MUG": 2}).items():
         cart = cart.add(sku, quantity, price, name=sku.title())
     return cart
+
+
+def goods(name: str, sku: str, warehouse: str, quantity: int, *, reason: str = "received") -> PutStock:
+    """Return a delivery to one shelf under a receipt of that name; below zero it is counted off."""
+    return PutStock((StockReceipt(name, sku, warehouse, quantity, reason, NOON),))
 
 
 def a_commit(

@@ -19,11 +19,10 @@ from orderkit.ports.store import (
     KeyClaim,
     OrderQuery,
     OrderSummary,
-    PutStock,
     ReadStock,
     Store,
 )
-from orderkit.testing.samples import NOON, a_commit
+from orderkit.testing.samples import NOON, a_commit, goods
 
 Place = tuple[str, str]
 MINUTE = timedelta(minutes=1)
@@ -69,9 +68,7 @@ def recorded(store: Store, commit: Commit) -> Record:
 
 def shelved(store: Store, units: Mapping[Place, int]) -> None:
     """Put units on shelves, by (SKU, warehouse)."""
-    puts = [
-        PutStock(f"receipt/{sku}/{place}", sku, place, count, "received", NOON) for (sku, place), count in units.items()
-    ]
+    puts = [goods(f"receipt/{sku}/{place}", sku, place, count) for (sku, place), count in units.items()]
     assert store.put_stock_many(puts) == [None] * len(puts)
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pytest
+
 from orderkit.domain.events import Event, StockMove, decided
-from orderkit.errors import InvalidInput
+from orderkit.domain.stock import RECEIPT_MAX, StockReceipt
+from orderkit.errors import InvalidInput, KeyReused
 from orderkit.ports.store import Committed, OutOfStock, PutStock, ReadStock, ReadSupply, StockLevel, Store
 from orderkit.testing.contracts.store_case import StoreCase, answer, shelved, shelves, stored
-from orderkit.testing.samples import NOON, a_commit, called_off, dispatched, next_commit, paid
+from orderkit.testing.samples import NOON, a_commit, called_off, dispatched, goods, next_commit, paid
 
 
 def a_put(name: str, quantity: int, *, sku: str = "MUG", warehouse: str = "berlin") -> PutStock:
     """Return a receipt of goods, or a count that takes some off."""
-    return PutStock(name, sku, warehouse, quantity, "received", NOON)
+    return goods(name, sku, warehouse, quantity)
+
+
+def a_delivery(name: str, units: Mapping[str, int], *, reason: str = "received") -> PutStock:
+    """Return receipts that belong together: mugs, by warehouse."""
+    return PutStock(tuple(StockReceipt(f"{name}/{place}", "MUG", place, n, reason, NOON) for place, n in units.items()))
 
 
 class StockCases(StoreCase):
@@ -115,6 +125,71 @@ class StockCases(StoreCase):
         """Counting off what was never stocked is refused, and makes no shelf."""
         assert isinstance(store.put_stock_many([a_put("r1", -1)])[0], InvalidInput)
         assert store.read_stock(ReadStock()) == ()
+
+    def test_a_delivery_is_applied_wholly_or_not_at_all(self, store: Store) -> None:
+        """Five for Berlin and one too many off Madrid: neither is booked, and its neighbors are. Mended, all of it is, under the same ids."""
+        shelved(store, {("MUG", "madrid"): 2})
+        wrong, right = ({"berlin": 5, "madrid": count} for count in (-3, -2))
+        before, refusal, after = store.put_stock_many([a_put("r1", 1), a_delivery("d1", wrong), a_put("r2", 1)])
+
+        assert (before, after) == (None, None)
+        assert isinstance(refusal, InvalidInput)
+        assert (refusal.code, refusal.facts["warehouse"]) == ("invalid_quantity", "madrid")
+        assert shelves(store) == {("MUG", "berlin"): (2, 0), ("MUG", "madrid"): (2, 0)}
+        assert store.put_stock_many([a_delivery("d1", right)]) == [None]
+        assert shelves(store) == {("MUG", "berlin"): (7, 0), ("MUG", "madrid"): (0, 0)}
+
+    def test_what_a_delivery_takes_off_a_shelf_is_counted_together(self, store: Store) -> None:
+        """Three off and five more at one shelf are two more; three off alone would not be covered."""
+        put = PutStock((*a_put("r1", -3).receipts, *a_put("r2", 5).receipts))
+
+        assert store.put_stock_many([put, a_put("r3", -3)])[0] is None
+        assert shelves(store) == {("MUG", "berlin"): (2, 0)}
+
+    def test_what_is_known_of_a_delivery_is_passed_over(self, store: Store) -> None:
+        """Half of it was booked before: the other half is added, and everything is there once."""
+        store.put_stock_many([a_delivery("d1", {"berlin": 5})])
+
+        assert store.put_stock_many([a_delivery("d1", {"berlin": 5, "madrid": 3})] * 2) == [None, None]
+        assert shelves(store) == {("MUG", "berlin"): (5, 0), ("MUG", "madrid"): (3, 0)}
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            a_delivery("d1", {"madrid": 1, "berlin": 6}),
+            a_delivery("d1", {"madrid": 1, "berlin": 5}, reason="found"),
+            PutStock((*a_put("r1", 1).receipts, *a_put("d1/berlin", 5, sku="TEE").receipts)),
+            PutStock((*a_put("r1", 1).receipts, *a_put("r1", 2).receipts)),
+        ],
+        ids=["units", "reason", "sku", "itself"],
+    )
+    def test_a_receipt_that_says_something_else_is_refused(self, store: Store, other: PutStock) -> None:
+        """Its id was applied with other words, in an earlier call or in this one: nothing of the second is booked."""
+        first = a_delivery("d1", {"berlin": 5})
+        at_once = store.put_stock_many([first, other])
+        later = store.put_stock_many([first, other])
+
+        for applied, refusal in (at_once, later):
+            assert applied is None
+            assert isinstance(refusal, KeyReused)
+            assert (refusal.code, refusal.field) == ("key_reused", "key")
+        assert shelves(store) == {("MUG", "berlin"): (5, 0)}
+
+    def test_of_two_under_one_id_the_applied_one_is_kept(self, store: Store) -> None:
+        """The first cannot be counted off, the second can be added: from then on the id stands for the second."""
+        refusal, applied = store.put_stock_many([a_put("r1", -4), a_put("r1", 3)])
+
+        assert isinstance(refusal, InvalidInput)
+        assert applied is None
+        assert store.put_stock_many([a_put("r1", 3)]) == [None]
+        assert isinstance(store.put_stock_many([a_put("r1", -4)])[0], KeyReused)
+        assert shelves(store) == {("MUG", "berlin"): (3, 0)}
+
+    def test_the_largest_receipt_is_counted_exactly(self, store: Store) -> None:
+        """Sums stay whole numbers."""
+        store.put_stock_many([a_put(f"r{n}", RECEIPT_MAX) for n in range(20)])
+
+        assert store.read_stock(ReadStock()) == (StockLevel("MUG", "berlin", 20 * RECEIPT_MAX, 0, 20 * RECEIPT_MAX),)
 
     # ---- reading
 

@@ -123,7 +123,9 @@ class Repeating(Storage):
     def put_stock_many(self, puts: Sequence[PutStock]) -> list[OrderkitError | None]:
         """Give every booking an id of its own."""
         self.booked = getattr(self, "booked", 0) + 1
-        return super().put_stock_many([evolve(put, id=f"{put.id}#{self.booked}") for put in puts])
+        return super().put_stock_many(
+            [PutStock(tuple(evolve(r, id=f"{r.id}#{self.booked}") for r in put.receipts)) for put in puts]
+        )
 
 
 def stored_in(kind: type[Storage]) -> Ablate:

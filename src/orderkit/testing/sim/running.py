@@ -7,6 +7,7 @@ from datetime import datetime
 
 import attrs
 
+from orderkit.domain.stock import StockReceipt
 from orderkit.ports.store import PutStock
 from orderkit.testing.sim.auditing import audit, resting
 from orderkit.testing.sim.bank import Bank
@@ -142,7 +143,8 @@ def stocked(world: World, shelves: Shelves) -> None:
     at: datetime = world.time()
     for sku, places in shelves.items():
         for place, units in places.items():
-            world.storage.put_stock_many([PutStock(f"first/{sku}/{place}", sku, place, units, "received", at)])
+            receipt = StockReceipt(f"first/{sku}/{place}", sku, place, units, "received", at)
+            world.storage.put_stock_many([PutStock((receipt,))])
             world.witness.delivered[sku, place] = units
 
 

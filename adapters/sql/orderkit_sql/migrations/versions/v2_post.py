@@ -5,6 +5,8 @@ SQLite cannot add a constraint to a table, so there the three tables are made an
 
 from alembic import context, op
 
+from orderkit_sql.migrations.receipts import added, cleared
+
 revision = "2_post"
 down_revision = "2_pre"
 
@@ -99,12 +101,14 @@ def postgres() -> list[str]:
     A table is locked while it is read, so all its constraints are added, and checked, by reading it once.
     """
     schema = context.config.attributes["schema"]
-    added: dict[str, list[str]] = {}
+    checks: dict[str, list[str]] = {}
     for name, (table, condition) in CONSTRAINTS.items():
-        added.setdefault(table, []).append(f"ADD CONSTRAINT {name} CHECK ({condition})")
+        checks.setdefault(table, []).append(f"ADD CONSTRAINT {name} CHECK ({condition})")
     return [
         "SET LOCAL statement_timeout = 0",
-        *(f"ALTER TABLE {schema}.{table} {', '.join(these)}" for table, these in added.items()),
+        *(f"ALTER TABLE {schema}.{table} {', '.join(these)}" for table, these in checks.items()),
+        added(f"{schema}.stock_receipts"),
+        cleared(f"{schema}.stock_receipts"),
         f"UPDATE {schema}.schema_version SET version = 2",
     ]
 
@@ -124,4 +128,5 @@ def sqlite() -> list[str]:
         f"CREATE INDEX orderkit_{index} ON orderkit_{table} {columns}"
         for index, (table, columns) in SQLITE_INDEXES.items()
     ]
+    run += [added("orderkit_stock_receipts"), cleared("orderkit_stock_receipts")]
     return [*run, "UPDATE orderkit_schema_version SET version = 2"]

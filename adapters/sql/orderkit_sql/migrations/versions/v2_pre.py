@@ -1,12 +1,14 @@
 """Version 2, before the deploy: on PostgreSQL the tables that begin with an order's id become partitioned by month.
 
 No row moves but those whose id is no UUIDv7 of our time: the old table becomes the first partition, up to the end of the month of its last
-id. A year of months is made ahead, since programs of version 1 make none. Whoever had rights on an old table has them on the new one.
+id. A year of months is made ahead, since programs of version 1 make none. Whoever had rights on an old table has them on the new one. Ambiguous
+ids of receipts get clear ones beside them (see `receipts`).
 """
 
 from alembic import context, op
 
 from orderkit_sql.creating import renewed
+from orderkit_sql.migrations.receipts import added
 from orderkit_sql.rights import given, noted
 from orderkit_sql.schema import tables
 
@@ -43,6 +45,8 @@ def upgrade() -> None:
     if context.get_context().dialect.name == "postgresql":
         for statement in statements(context.config.attributes["schema"]):
             op.execute(statement)
+    else:
+        op.execute(added("orderkit_stock_receipts"))
 
 
 def statements(schema: str) -> list[str]:
@@ -67,7 +71,13 @@ def statements(schema: str) -> list[str]:
             f"DELETE FROM {old} WHERE {column} >= '{END}'",
         ]
     run += [f"CREATE INDEX {index} ON {schema}.{table} {columns}" for index, (table, columns) in INDEXES.items()]
-    run += [_attached(schema), *_guarded(schema), given(RIGHTS), _made_theirs(schema)]
+    run += [
+        _attached(schema),
+        *_guarded(schema),
+        added(f"{schema}.stock_receipts"),
+        given(RIGHTS),
+        _made_theirs(schema),
+    ]
     return run
 
 
