@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from orderkit.domain.events import Record, StockMove
+from orderkit.domain.given import check_time
 from orderkit.domain.order import Order
 from orderkit.domain.value import Value
 from orderkit.errors import OrderkitError
@@ -152,7 +153,7 @@ class ReadRecords(Inside[tuple[Record, ...]]):
 
 
 class OrderQuery(Value, kw_only=True):
-    """A search over what is stored. All given conditions hold together; `cursor` goes on after the last page."""
+    """A search over what is stored. All given conditions hold together; times have a zone; `cursor` goes on after the last page."""
 
     customer: str | None = None
     statuses: tuple[str, ...] = ()
@@ -166,6 +167,10 @@ class OrderQuery(Value, kw_only=True):
     text: str | None = None
     limit: int = 50
     cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("placed_from", "placed_until", "shipped_from", "shipped_until"):
+            check_time(getattr(self, name), name)
 
 
 class OrderSummary(Value):
