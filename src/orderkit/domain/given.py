@@ -18,8 +18,8 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]").search
 _NUL = b"\\u0000"
 
 
-def check_time(at: datetime | None, field: str) -> None:
-    """Refuse a time without a zone. Raises: `InvalidInput`, naming the field."""
+def check_time(at: object, field: str) -> None:
+    """Refuse what is no time with a zone; none at all is none to refuse. Raises: `InvalidInput`, naming the field."""
     if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
         raise InvalidInput(f"{at!r} is no time with a zone; say datetime(..., tzinfo=timezone.utc)", field=field)
 
@@ -31,7 +31,7 @@ def in_utc(at: datetime) -> datetime:
 
 def storable(text: object) -> bool:
     """Whether it is a text that every store keeps: without NUL, and without half of a surrogate pair."""
-    return isinstance(text, str) and (text.isprintable() or _UNSTORABLE(text) is None)
+    return isinstance(text, str) and ("\0" not in text if text.isascii() else _UNSTORABLE(text) is None)
 
 
 def check_texts(**parts: object) -> None:
