@@ -301,7 +301,8 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
     `running_max` bounds the flows that run at a time; one more is refused as `Overloaded` before its first effect. `logs` is `True` for
     structlog's logger, or a logger of that kind; `metrics` takes numbers.
 
-    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, a driver is missing, or a port that the shop needs.
+    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, a driver is missing, or a port that the shop needs, or when the times of
+    `clock` have no zone.
     """
     given = {
         "store": store,

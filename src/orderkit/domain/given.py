@@ -19,8 +19,8 @@ _NUL = b"\\u0000"
 
 
 def check_time(at: object, field: str) -> None:
-    """Refuse what is no time with a zone; none at all is none to refuse. Raises: `InvalidInput`, naming the field."""
-    if at is not None and (not isinstance(at, datetime) or at.utcoffset() is None):
+    """Refuse what is no time with a zone. Raises: `InvalidInput`, naming the field."""
+    if not isinstance(at, datetime) or at.utcoffset() is None:
         raise InvalidInput(f"{at!r} is no time with a zone; say datetime(..., tzinfo=timezone.utc)", field=field)
 
 

@@ -170,7 +170,8 @@ class OrderQuery(Value, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in ("placed_from", "placed_until", "shipped_from", "shipped_until"):
-            check_time(getattr(self, name), name)
+            if (at := getattr(self, name)) is not None:
+                check_time(at, name)
 
 
 class OrderSummary(Value):
