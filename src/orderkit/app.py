@@ -12,7 +12,7 @@ from orderkit.domain.order import Order, Policies
 from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
 from orderkit.domain.value import evolve
-from orderkit.errors import FlowMisused, NotAllowed, OrderkitError
+from orderkit.errors import FlowMisused, Misconfigured, NotAllowed, OrderkitError
 from orderkit.ports.clock import Clock, Ids
 from orderkit.ports.effect import Effect, Flow, Outside
 from orderkit.ports.settings import Settings
@@ -237,6 +237,16 @@ def _settings(
     return evolve(found, **changes) if changes else found
 
 
+def _zoned(clock: Clock) -> Clock:
+    if clock.now().utcoffset() is None:
+        raise Misconfigured(
+            "the clock's times have no zone",
+            field="clock",
+            remedy="Give a clock that answers datetime.now(timezone.utc).",
+        )
+    return clock
+
+
 _BOTH_WORLDS = ("store", "payments", "carriers")  # ports with a form for event loops
 
 
@@ -291,7 +301,8 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
     `running_max` bounds the flows that run at a time; one more is refused as `Overloaded` before its first effect. `logs` is `True` for
     structlog's logger, or a logger of that kind; `metrics` takes numbers.
 
-    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, a driver is missing, or a port that the shop needs.
+    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, a driver is missing, or a port that the shop needs, or when the times of
+    `clock` have no zone.
     """
     given = {
         "store": store,
@@ -303,11 +314,12 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
         "notifications": notifications,
         "documents": documents,
     }
+    clock = _zoned(clock or SystemClock())
     ports, owned = _opened(plugins, given, awaits=False)
     chosen = _settings(settings, warehouses, rules, handling, policies)
     handlers = bound(
         store_=ports["store"],
-        clock_=clock or SystemClock(),
+        clock_=clock,
         ids=ids or UuidIds(),
         settings_=chosen,
         ports=ports,
@@ -354,10 +366,9 @@ async def open_async(
 
     from orderkit.runtime.asynchronous import bound_async  # noqa: PLC0415  (it needs asyncio)
 
+    clock = _zoned(clock or SystemClock())
     ports, owned = await asyncio.to_thread(_opened, plugins, given, awaits=True)
     chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound_async(
-        store_=ports["store"], clock_=clock or SystemClock(), ids=ids or UuidIds(), settings_=chosen, ports=ports
-    )
+    handlers = bound_async(store_=ports["store"], clock_=clock, ids=ids or UuidIds(), settings_=chosen, ports=ports)
     watched = gated_async(observed_async(handlers, observer(logs=logs, metrics=metrics)), named_gate())
     return AsyncShop(chosen, watched, ports["store"], owned, running_max)

@@ -116,7 +116,7 @@ def hold(
     actor: str = "host",
     tx: object | None = None,
 ) -> Command[Order]:
-    """Put the order on hold: nothing leaves a warehouse until every hold is released or has ended."""
+    """Put the order on hold: nothing leaves a warehouse until every hold is released or has ended. A time `until` which it lasts has a zone."""
     caller = _caller(key, actor, tx)
     return _simple(changing.hold(order_id, caller, reason=reason, note=note, until=until), caller)
 
@@ -187,7 +187,7 @@ def ship(
 def track(
     order_id: str, shipment: str, scans: Sequence[Scan], *, actor: str = "carrier", tx: object | None = None
 ) -> Command[Order]:
-    """Fold in what a carrier said; old and repeated scans change nothing."""
+    """Fold in what a carrier said; old and repeated scans change nothing. Raises: `InvalidInput` (a scan whose time has no zone)."""
     caller = _caller(None, actor, tx)
     return _simple(fulfilling.accept_scans(order_id, shipment, scans, caller), caller)
 

@@ -21,6 +21,7 @@ from orderkit.flows.working import ATTEMPTS_MAX, claim
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 PATIENCE = 60.0
 PROVIDER = ("--payments", "fakepsp:")
+SECOND_SIGNAL = 130
 
 
 @pytest.fixture
@@ -67,6 +68,22 @@ def test_a_worker_says_when_it_begins_and_what_it_did(worker: subprocess.Popen[s
     assert worker.returncode == 0
     assert "stopped after" in said
     assert "1 done" in said
+
+
+def test_a_second_signal_ends_it_at_once(store: str) -> None:
+    """What is under way would take a minute, and has leave to; the second SIGTERM does not wait for it, and loses nothing."""
+    slow = ["--payments", "fakepsp:?latency_ms=60000", "--grace", "60", "--interval", "0.05"]
+    begun = [sys.executable, "-m", "orderkit.cli", "worker", "--store", store, *slow]
+    with subprocess.Popen(begun, stderr=subprocess.PIPE, text=True) as found:
+        assert found.stderr is not None
+        found.stderr.readline()
+        time.sleep(1.0)  # by then the provider is asked
+        found.send_signal(signal.SIGTERM)
+        time.sleep(1.0)
+        assert found.poll() is None
+        found.send_signal(signal.SIGTERM)
+        assert found.wait(PATIENCE / 4) == SECOND_SIGNAL
+    assert "payment_confirmed" not in command("order", "list", "--store", store)
 
 
 def test_a_parked_order_is_found_explained_and_released(store: str) -> None:

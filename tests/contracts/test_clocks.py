@@ -61,6 +61,8 @@ def test_a_virtual_clock_needs_a_time_zone() -> None:
     """A time without one would compare with nothing."""
     with pytest.raises(ValueError, match="time zone"):
         VirtualClock(datetime(2026, 3, 3, 12))  # noqa: DTZ001  (the mistake that is refused)
+    with pytest.raises(ValueError, match="time zone"):
+        VirtualClock(NOON).set(datetime(2026, 3, 3, 12))  # noqa: DTZ001  (the same)
 
 
 def test_seeded_ids_are_the_same_in_every_run() -> None:

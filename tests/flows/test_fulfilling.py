@@ -78,6 +78,29 @@ def test_a_silent_parcel_is_polled() -> None:
     assert word(world.shop.order(order_id)) == "delivered"
 
 
+def test_a_carrier_whose_times_have_no_zone_is_found_out() -> None:
+    """Nothing of it is kept and the error names the field; once its adapter is mended, the parcel arrives."""
+    world, order_id = a_shipped_order()
+    before = world.shop.order(order_id)
+    for shipment in before.shipments:
+        world.van.delivers(shipment.tracking_number or "", world.clock.now().replace(tzinfo=None))
+
+    world.clock.advance(minutes=31)
+    failed = world.shop.sweep(roles=("timers",)).failed
+    with pytest.raises(InvalidInput) as caught:
+        world.shop.advance(order_id)
+    kept = world.shop.order(order_id)
+    for shipment in before.shipments:
+        world.van.delivers(shipment.tracking_number or "", world.clock.now())
+    world.clock.advance(minutes=31)
+    world.shop.sweep()
+
+    assert failed == 1
+    assert (caught.value.code, caught.value.field) == ("invalid_input", "at")
+    assert kept == before
+    assert word(world.shop.order(order_id)) == "delivered"
+
+
 def test_late_and_repeated_scans_change_nothing() -> None:
     """A parcel never goes backwards."""
     world, order_id = a_delivered_order()

@@ -12,7 +12,8 @@ from orderkit.domain.actions import actions
 from orderkit.domain.expiring import authorization_expired
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes, word
-from tests.shops import NOON, World, a_cart, a_world
+from orderkit.ports.payments import Confirmed
+from tests.shops import NOON, Bank, World, a_cart, a_world
 
 LATER = Policies(capture=CaptureMode.PER_SHIPMENT)
 SPLIT = {"MUG": {"berlin": 3}, "TEE": {"madrid": 1}}
@@ -45,6 +46,18 @@ def test_a_reservation_lasts_as_long_as_nobody_knows() -> None:
     assert (word(ended), ended.reason, held(world)) == ("cancelled", "reservation_expired", 0)
     assert ended.sagas == ()
     assert not any(operation.open for _, operation in ended.operations())
+
+
+def test_an_expiry_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The money is held already, so the answer stands: it leaves no doubt, and the order is confirmed."""
+    world = a_world(SPLIT, policies=LATER)
+    expires_at = NOON + timedelta(days=7)
+    monkeypatch.setattr(Bank, "_confirmed", lambda _, key: Confirmed(key, expires_at.replace(tzinfo=None)))
+
+    order = world.shop.place(a_cart(), "pm_visa")
+
+    assert word(order) == "payment_confirmed"
+    assert [payment.expires_at for payment in order.payments] == [expires_at]
 
 
 def test_after_six_questions_a_person_is_asked() -> None:

@@ -5,7 +5,7 @@ Hosts include it (`app.include_router`). An application that is mounted into ano
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any
@@ -19,7 +19,6 @@ from orderkit import AsyncShop, Cart, OrderQuery, flows
 from orderkit.catalog import CATALOG
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.status import PAYMENT_STATUSES, word
-from orderkit.domain.value import as_dict
 from orderkit.errors import InvalidInput, NotFound, OrderkitError
 from orderkit_fastapi import answers, bodies, serving
 from orderkit_fastapi.access import Actor, Limiter
@@ -219,22 +218,22 @@ async def find(
     """Find orders: history and search."""
     if user is not None and not who.may_see(user):
         raise OrderkitError("only staff see other customers' orders", code="forbidden", field="user")
-    query = OrderQuery(
-        customer=user if who.staff else who.id,
-        statuses=tuple(status or ()),
-        payment_statuses=tuple(payment_status or ()),
-        sku=product,
-        text=text,
-        placed_from=placed_from,
-        placed_until=placed_until,
-        shipped_from=shipped_from,
-        shipped_until=shipped_until,
-        tracking_number=tracking_number,
-        limit=limit,
-        cursor=cursor,
-    )
-    _checked(request, query)
-    page = await desk.shop.orders(query)
+    conditions: dict[str, Any] = {
+        "customer": user if who.staff else who.id,
+        "statuses": tuple(status or ()),
+        "payment_statuses": tuple(payment_status or ()),
+        "sku": product,
+        "text": text,
+        "placed_from": placed_from,
+        "placed_until": placed_until,
+        "shipped_from": shipped_from,
+        "shipped_until": shipped_until,
+        "tracking_number": tracking_number,
+        "limit": limit,
+        "cursor": cursor,
+    }
+    _checked(request, conditions)
+    page = await desk.shop.orders(OrderQuery(**conditions))
     headers = {"Cache-Control": "no-store"}
     if page.cursor:
         headers["Link"] = f'<{request.url.include_query_params(cursor=page.cursor)}>; rel="next"'
@@ -243,7 +242,7 @@ async def find(
     )
 
 
-def _checked(request: Request, query: OrderQuery) -> None:
+def _checked(request: Request, conditions: Mapping[str, Any]) -> None:
     """Refuse a filter or a status that nobody knows (its answer would look like an empty shop), a time without its zone, a NUL."""
     filters = _parameters(request.scope["route"].dependant)
     words = {"status": STATUS.states, "payment_status": PAYMENT_STATUSES}
@@ -252,7 +251,7 @@ def _checked(request: Request, query: OrderQuery) -> None:
             raise InvalidInput(f"no such filter; there are {', '.join(sorted(filters))}", code="malformed", field=name)
         if value not in words.get(name, (value,)):
             raise InvalidInput(f"no such status; there are {', '.join(words[name])}", code="malformed", field=name)
-    for name, value in as_dict(query).items():
+    for name, value in conditions.items():
         if isinstance(value, datetime) and value.tzinfo is None:
             raise InvalidInput("say the time zone, for example 2026-03-01T00:00:00Z", code="malformed", field=name)
         if any("\0" in part for part in (value if isinstance(value, tuple) else (value,)) if isinstance(part, str)):

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import attrs
 from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, Table
 
+from orderkit.domain.given import storable
 from orderkit_sql import partitioning
 from orderkit_sql.documents import Documents
 from orderkit_sql.schema import full_name
@@ -37,14 +38,6 @@ class Change:
     rows: Sequence[Row]
     keys: tuple[str, ...] = ()
     adds: bool = False
-
-
-def storable(text: str) -> bool:
-    """Whether a database keeps the text: neither takes half a character (a lone surrogate), nor a NUL in every place."""
-    try:
-        return b"\0" not in text.encode()
-    except UnicodeEncodeError:
-        return False
 
 
 class Backend(Protocol):

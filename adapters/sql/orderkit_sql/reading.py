@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from orderkit.domain.events import Record
+from orderkit.domain.given import storable
 from orderkit.domain.order import Order
 from orderkit.errors import Conflict
 from orderkit.ports.store import DuplicateKey, FindKey, ReadRecords
 from orderkit_sql import writing
-from orderkit_sql.backend import storable
 from orderkit_sql.codec import decode_record
 from orderkit_sql.database import Database
 from orderkit_sql.rows import LINE_LOADED, ORDER_LOADED, PAYMENT_LOADED, loaded_order

@@ -8,10 +8,11 @@ import attrs
 from sqlalchemy import Connection
 
 from orderkit.domain.events import StockMove
+from orderkit.domain.given import storable
 from orderkit.domain.stock import ReceiptContent, StockReceipt, by_shelf
 from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
-from orderkit_sql.backend import Change, Row, storable
+from orderkit_sql.backend import Change, Row
 from orderkit_sql.database import Database
 
 Place = tuple[str, str]

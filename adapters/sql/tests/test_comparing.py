@@ -15,7 +15,7 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Connection, Integer, La
 from orderkit.domain.cart import Cart
 from orderkit.domain.value import evolve
 from orderkit.ports.store import ClaimDue, Commit, GiveUp
-from orderkit.testing.samples import HOME, LIFE_STOCK, NOON, a_commit, a_life, dispatched, next_commit, paid
+from orderkit.testing.samples import HOME, LIFE_STOCK, NOON, a_commit, a_life, dispatched, goods, next_commit, paid
 from orderkit_sql import SqlStore, open_store
 from orderkit_sql.codec import encode
 from orderkit_sql.schema import tables
@@ -66,9 +66,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         address = request.getfixturevalue("make_postgres_database")()
     with closing(open_store(address, create=True)) as store:
         stock = {**LIFE_STOCK, ("CUP", "berlin"): 9}
-        store.put_stock_many(
-            [goods(f"{sku}/{place}", sku, place, n) for (sku, place), n in stock.items()]
-        )
+        store.put_stock_many([goods(f"{sku}/{place}", sku, place, n) for (sku, place), n in stock.items()])
         first = a_commit(OTHER, {"CUP": 2})
         second = paid(first.after)
         store.commit_many([*a_life(LIFE), first, second, dispatched(second.after)])

@@ -21,7 +21,7 @@ import pytest
 import orderkit
 from orderkit.errors import InvalidInput, Misconfigured, PortError
 from orderkit.ports.store import Committed, FindKey
-from orderkit.testing.samples import NOON, a_commit, a_life, goods, next_commit, paid
+from orderkit.testing.samples import a_commit, a_life, goods, next_commit, paid
 from orderkit_sql import locking, migrate, open_store
 
 VERSION_1 = Path(__file__).parent / "version_1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.given import check_time
 from orderkit.domain.lifecycle import HOLD, ORDER
 from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
@@ -23,8 +24,10 @@ def held(order: Order, now: datetime, *, reason: str, note: str = "", until: dat
         raise InvalidInput(
             f"{reason!r} is no hold reason; choose one of {', '.join(sorted(HOLD_REASONS))}", field="reason"
         )
-    if until is not None and until <= now:
-        raise InvalidInput("a hold cannot end in the past", field="until")
+    if until is not None:
+        check_time(until, "until")
+        if until <= now:
+            raise InvalidInput("a hold cannot end in the past", field="until")
     if ORDER.states[order.state].final or not any(line.open for line in order.lines):
         raise NotAllowed(f"order {order.id} has nothing left to hold", code="not_allowed", facts={"state": order.state})
     hold = Hold(id=f"{order.id}-H{len(order.holds) + 1}", reason=reason, placed_at=now, note=note, until=until)

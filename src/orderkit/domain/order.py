@@ -58,6 +58,10 @@ class DeliveryPreference(Value, kw_only=True):
     not_before: date | None = None
     note: str = ""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.not_before, datetime):  # it is a date for Python, and cannot be compared with one
+            raise InvalidInput("it is a day that is wished for, not a time", field="not_before")
+
 
 class OrderLine(Value, kw_only=True):
     """What was ordered on one line, as agreed. `seller` names who sells it where there are several.

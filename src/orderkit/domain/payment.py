@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from orderkit.domain.given import in_utc
 from orderkit.domain.lifecycle import OPERATION, PAYMENT
 from orderkit.domain.value import Value, evolve
 from orderkit.errors import NotAllowed
@@ -135,7 +136,7 @@ def requested(payment: Payment, operation: Operation) -> Payment:
 def confirmed(
     payment: Payment, operation: Operation, *, at: datetime, reference: str, expires_at: datetime | None = None
 ) -> Payment:
-    """Return the payment after the provider did what the operation asked."""
+    """Return the payment after the provider did what the operation asked. An expiry without a zone is UTC: the money has moved already."""
     done = evolve(
         operation, state=OPERATION.step(operation.state, "confirm"), reference=reference, answered_at=at, next_at=None
     )
@@ -152,6 +153,7 @@ def confirmed(
         case OperationKind.AUTHORIZE:
             # what was captured before is not undone by a new authorization of the rest
             state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "authorize")
+            expires_at = None if expires_at is None else in_utc(expires_at)
             return evolve(after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at)
         case OperationKind.CAPTURE:
             return evolve(

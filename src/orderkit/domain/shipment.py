@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
+from orderkit.domain.given import in_utc
 from orderkit.domain.lifecycle import SHIPMENT
-from orderkit.domain.value import Value
+from orderkit.domain.value import Value, corrected, evolve
 
 
 class CarrierStatus(StrEnum):
@@ -44,7 +45,7 @@ RANK: dict[CarrierStatus, int] = {
 
 
 class Scan(Value, kw_only=True):
-    """One thing a carrier said about a parcel. `id` is the carrier's own name for it and makes repeats visible."""
+    """One thing a carrier said about a parcel. `id` is the carrier's own name for it and makes repeats visible; `at` has a time zone."""
 
     id: str
     status: CarrierStatus
@@ -84,6 +85,16 @@ class Shipment(Value, kw_only=True):
     asked_at: datetime | None = None
     reason: str | None = None
     scans: tuple[Scan, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.scans and any([scan.at.tzinfo is None for scan in self.scans]):  # noqa: C419  (a list of a few is faster than a generator)
+            self._read_as_utc()
+
+    def _read_as_utc(self) -> None:
+        """Give a zone to what was stored without one, before such scans were refused: it means UTC."""
+        corrected(self, "scans", tuple(evolve(scan, at=in_utc(scan.at)) for scan in self.scans))
+        if self.delivered_at is not None:
+            corrected(self, "delivered_at", in_utc(self.delivered_at))
 
     @property
     def units(self) -> int:

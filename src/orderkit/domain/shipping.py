@@ -12,6 +12,7 @@ from datetime import datetime
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import shrunk
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.given import check_texts, check_time
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
@@ -91,14 +92,19 @@ def _captured(order: Order, shipment: Shipment, now: datetime) -> Decision:
 
 
 def tracked(order: Order, shipment_id: str, scans: Iterable[Scan], now: datetime) -> Decision:
-    """Fold what the carrier said into the shipment; what is old or repeated changes nothing but the time of asking."""
+    """Fold what the carrier said into the shipment; what is old or repeated changes nothing but the time of asking.
+
+    Raises: `InvalidInput` (a scan whose time has no zone, or whose text no store keeps), `NotAllowed`.
+    """
     shipment = order.shipment(shipment_id)
     if not shipment.travelling and shipment.state != "delivered":
         raise NotAllowed(f"shipment {shipment.id} is {shipment.state}: no carrier has it", code="illegal_transition")
     known = {scan.id for scan in shipment.scans}
-    fresh = sorted(
-        (s for s in {scan.id: scan for scan in scans}.values() if s.id not in known), key=lambda s: (s.at, s.id)
-    )
+    unseen = [scan for scan in {scan.id: scan for scan in scans}.values() if scan.id not in known]
+    for scan in unseen:
+        check_time(scan.at, "at")
+    check_texts(scans=unseen)
+    fresh = sorted(unseen, key=lambda s: (s.at, s.id))
     all_scans = shipment.scans + tuple(fresh)
     status = folded(all_scans)
     after = evolve(shipment, scans=all_scans, carrier_status=status, asked_at=now)

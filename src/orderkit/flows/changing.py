@@ -8,6 +8,7 @@ from datetime import datetime
 from orderkit.domain import amending, cancelling, holding
 from orderkit.domain.cart import Cart
 from orderkit.domain.events import Decision
+from orderkit.domain.given import check_texts
 from orderkit.domain.order import Address, DeliveryPreference, Order
 from orderkit.errors import InvalidInput
 from orderkit.flows.advancing import continued
@@ -63,6 +64,7 @@ async def cancel(
 
 async def amend_address(order_id: str, ship_to: Address, caller: Caller) -> Order:
     """Send what has not left to another address."""
+    check_texts(ship_to=ship_to)
     return await changed(
         order_id,
         "amend_address",
@@ -74,6 +76,7 @@ async def amend_address(order_id: str, ship_to: Address, caller: Caller) -> Orde
 
 async def amend_delivery(order_id: str, delivery: DeliveryPreference, caller: Caller) -> Order:
     """Wish for another day or service."""
+    check_texts(delivery=delivery)
     settings = await ReadSettings()
 
     def decide(order: Order, now: datetime) -> Decision:
@@ -93,6 +96,7 @@ async def accept_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Cal
     if not cart.lines:
         raise InvalidInput("nothing to add", code="empty_cart", field="add")
     tenders = tenders_of(pay_with)
+    check_texts(cart=cart, tenders=tenders)
 
     def first(current: Order) -> int:
         return 1 + max(line.number for line in current.facts.lines)
@@ -125,6 +129,7 @@ async def add_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Caller
 
 async def hold(order_id: str, caller: Caller, *, reason: str, note: str = "", until: datetime | None = None) -> Order:
     """Put the order on hold."""
+    check_texts(note=note)
     return await changed(
         order_id,
         "hold",

@@ -10,6 +10,7 @@ from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
+from orderkit.domain.given import check_texts, storable
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value, evolve
@@ -50,6 +51,10 @@ class Caller(Value, kw_only=True):
     lease: Lease | None = None
     goes_on: bool = True
 
+    def __post_init__(self) -> None:
+        if not (storable(self.actor) and storable(self.principal) and storable(self.correlation)):
+            check_texts(actor=self.actor, principal=self.principal, correlation=self.correlation)
+
     def stamp(self, command: str, at: datetime, reason: str = "") -> Stamp:
         """Return the stamp of a commit by this caller."""
         return Stamp(
@@ -89,8 +94,8 @@ def checked_key(key: str) -> str:
 
 
 async def loaded(order_id: str) -> Order:
-    """Return the order, or raise `NotFound`."""
-    order = await Load(order_id)
+    """Return the order, or raise `NotFound`. An id that no store keeps names no order."""
+    order = await Load(order_id) if storable(order_id) else None
     if order is None:
         raise NotFound(f"no order {order_id!r}", code="order_not_found", field="order_id")
     return order
@@ -137,6 +142,7 @@ async def changed(
 
     An order that was just read or written may be given as `known`: should it be outdated, the version says so and it is loaded after all.
     """
+    check_texts(reason=reason)
     settings = await ReadSettings()
     claim = caller.claim(command, order_id, *request)
     for _ in range(settings.retry_max):
@@ -184,6 +190,7 @@ async def replanned(
     request: tuple[object, ...] = (),
 ) -> Order:
     """The same for a decision that needs a plan: when a shelf was emptied meanwhile, read the supply and plan again."""
+    check_texts(reason=reason)
     settings = await ReadSettings()
     claim = caller.claim(command, order_id, *request)
     for _ in range(settings.retry_max):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from orderkit.domain.cart import Cart
+from orderkit.domain.given import check_texts
 from orderkit.domain.money import to_minor
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Tender
@@ -51,6 +52,7 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
     """Plan, reserve, and make the order durable with its payment intents; nothing outside is called."""
     settings = await ReadSettings()
     tenders = tenders_of(pay_with)
+    check_texts(cart=cart, tenders=tenders)
     claim = caller.claim("place", cart, tenders)
     facts = cart.facts(settings.policies)
     divided(tenders, facts.prices.total_minor, facts.currency) if facts.prices.total_minor else None
@@ -86,6 +88,7 @@ async def place(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
 async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
     """Reserve again and make the new payment intents durable on an order whose payment failed."""
     tenders = tenders_of(pay_with)
+    check_texts(tenders=tenders)
     return await replanned(
         order_id,
         "pay",

@@ -10,6 +10,7 @@ from orderkit.domain.actions import Action, actions
 from orderkit.domain.agenda import PARKED, Task, due
 from orderkit.domain.cart import Cart, CartLine
 from orderkit.domain.events import Record, replayed
+from orderkit.domain.given import check_texts, storable
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Return
@@ -167,13 +168,21 @@ def _explained(found: Order, task: Task | None, progress: str, now: datetime) ->
 
 
 async def orders(query: OrderQuery) -> Page:
-    """Return a page of orders, newest first."""
+    """Return a page of orders, newest first. What holds a text that no store keeps is in no order.
+
+    Raises: `InvalidInput` (a status that cannot be one, or a cursor of another list).
+    """
+    check_texts(statuses=query.statuses, payment_statuses=query.payment_statuses)
+    sought = (query.customer, query.sku, query.tracking_number, query.text)
+    if not all(text is None or storable(text) for text in sought):
+        return Page(())
     return await FindOrders(query)
 
 
 async def stock(*skus: str) -> tuple[StockLevel, ...]:
     """Return stock levels of some SKUs, or of all."""
-    return await ReadStock(skus)
+    known = tuple(sku for sku in skus if storable(sku))
+    return await ReadStock(known) if known or not skus else ()
 
 
 async def replay(order_id: str) -> Order:

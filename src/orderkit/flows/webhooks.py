@@ -6,8 +6,9 @@ is never believed about money: it is the reason to ask the provider.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from orderkit.domain.given import check_texts, check_time, in_utc
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.errors import InvalidInput, NotAllowed, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, booked
@@ -22,7 +23,12 @@ TRY_AGAIN = timedelta(seconds=5)
 
 
 async def receive_message(message: Message, caller: Caller) -> bool:
-    """Keep a message and try it at once, or leave that to a worker; the answer says whether it was new."""
+    """Keep a message and try it at once, or leave that to a worker; the answer says whether it was new.
+
+    Raises: `InvalidInput` (`received_at` without a zone, or text that no store keeps).
+    """
+    check_time(message.received_at, "received_at")
+    check_texts(message=message)
     fresh = await KeepMessage(message)
     if fresh and caller.goes_on:
         await apply_message(message, caller)
@@ -93,6 +99,4 @@ def _scan(message: Message) -> Scan:
         at = datetime.fromisoformat(str(data["at"])) if "at" in data else message.received_at
     except ValueError as error:
         raise InvalidInput(f"the message {message.id!r} is no scan: {error}", field="data") from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return Scan(id=message.id, status=status, at=at, place=str(data["place"]) if data.get("place") else None)
+    return Scan(id=message.id, status=status, at=in_utc(at), place=str(data["place"]) if data.get("place") else None)

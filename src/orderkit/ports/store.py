@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 
 from orderkit.domain.events import Record, StockMove
+from orderkit.domain.given import check_time
 from orderkit.domain.order import Order
 from orderkit.domain.stock import ReceiptContent, StockReceipt
 from orderkit.domain.value import Value
@@ -164,7 +165,7 @@ class ReadRecords(Inside[tuple[Record, ...]]):
 
 
 class OrderQuery(Value, kw_only=True):
-    """A search over what is stored. All given conditions hold together; `cursor` goes on after the last page."""
+    """A search over what is stored. All given conditions hold together; times have a zone; `cursor` goes on after the last page."""
 
     customer: str | None = None
     statuses: tuple[str, ...] = ()
@@ -178,6 +179,11 @@ class OrderQuery(Value, kw_only=True):
     text: str | None = None
     limit: int = 50
     cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("placed_from", "placed_until", "shipped_from", "shipped_until"):
+            if (at := getattr(self, name)) is not None:
+                check_time(at, name)
 
 
 class OrderSummary(Value):

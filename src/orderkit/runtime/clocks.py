@@ -22,9 +22,7 @@ class VirtualClock:
     """A time that only moves when it is told to. Safe to use from many threads."""
 
     def __init__(self, start: datetime) -> None:
-        if start.tzinfo is None:
-            raise ValueError("a clock needs a time zone: datetime(..., tzinfo=timezone.utc)")
-        self._now = start
+        self._now = _zoned(start)
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
@@ -40,7 +38,13 @@ class VirtualClock:
     def set(self, now: datetime) -> None:
         """Set the time; it never goes back."""
         with self._lock:
-            self._now = max(self._now, now)
+            self._now = max(self._now, _zoned(now))
+
+
+def _zoned(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError("a clock needs a time zone: datetime(..., tzinfo=timezone.utc)")
+    return at
 
 
 def uuid7(at: datetime, tail: int) -> str:

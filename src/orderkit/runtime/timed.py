@@ -12,6 +12,7 @@ from collections.abc import Generator
 from datetime import datetime
 from typing import Any, TypeVar
 
+from orderkit.domain.given import check_time
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.effect import Effect, Flow
 from orderkit.runtime.clocks import uuid7
@@ -21,7 +22,11 @@ A = TypeVar("A")
 
 @types.coroutine
 def as_of(flow: Flow[A], moment: datetime, name: str) -> Generator[Effect[Any], Any, A]:
-    """Run the flow with its own time; the ids that it asks for follow from `name`, so a second run makes the same."""
+    """Run the flow with its own time; the ids that it asks for follow from `name`, so a second run makes the same.
+
+    Raises: `InvalidInput` (a moment without a zone), and whatever the flow does.
+    """
+    check_time(moment, "moment")
     value: Any = None
     error: Exception | None = None
     count = 0

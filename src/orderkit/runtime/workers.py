@@ -8,6 +8,7 @@ no other worker.
 from __future__ import annotations
 
 import collections
+import contextlib
 import random
 import threading
 import time
@@ -24,6 +25,8 @@ from orderkit.ports.store import Lease
 
 PAUSE_MAX = 30.0  # seconds between two tries when the store is away: it is found again within half a minute
 SAY_AGAIN_AFTER = 5.0  # seconds: many threads meet one outage, and one line is enough
+DOUBLINGS_MAX = 20  # of the pause between two tries: a number without a bound is one day too large to wait for
+LOOK_EVERY = 0.1  # seconds between two looks at whether it was told to stop
 
 
 class Runs(Protocol):
@@ -57,7 +60,8 @@ class Worker:
         self.plan = plan
         self.counts: collections.Counter[str] = collections.Counter()
         self._shop, self._say = shop, say
-        self._stop = threading.Event()
+        self._told = False
+        self._wake = threading.Event()  # ends the pauses of all threads; set once it was told to stop
         self._lock = threading.Lock()
         self._claiming = threading.Lock()
         self._hand: collections.deque[tuple[Lease, float]] = collections.deque()  # claimed, with when to hand it back
@@ -68,19 +72,24 @@ class Worker:
     @property
     def stopping(self) -> bool:
         """Whether it was told to stop."""
-        return self._stop.is_set()
+        return self._told
 
     def stop(self) -> None:
-        """Claim nothing more and end what is under way. May be called from a signal handler."""
-        self._stop.set()
+        """Claim nothing more and end what is under way. May be called from a signal handler.
+
+        A handler runs in the midst of whatever the main thread does, and waits for ever for a lock that this thread holds. So none is
+        taken here: the flag is all, and `run` looks at it.
+        """
+        self._told = True
 
     def run(self) -> bool:
         """Work until told to stop; the answer says whether everything under way ended in time."""
         threads = [threading.Thread(target=self._work, args=(step,), daemon=True) for step in self._steps()]
         for thread in threads:
             thread.start()
-        while not self._stop.wait(1.0):  # short enough for signals to be seen on every platform
-            pass
+        while not self._told:
+            time.sleep(LOOK_EVERY)
+        self._wake.set()
         deadline = time.monotonic() + self.plan.grace
         self._hand_all_back()
         for thread in threads:
@@ -96,30 +105,35 @@ class Worker:
         return steps
 
     def _work(self, step: Callable[[], bool]) -> None:
-        """Do a step again and again; whatever goes wrong, wait and try again: recovery is continuous, never one shot."""
+        """Do a step again and again; whatever goes wrong, wait and try again: recovery is continuous, never one shot.
+
+        That holds for what is no `Exception` too, such as the cancellation of a loop that an adapter runs for itself: nobody means this thread
+        by it. The order that was being worked on is claimed anew when its lease is over.
+        """
         failures = 0
-        while not self._stop.is_set():
+        while not self._told:
             try:
                 busy = step()
-            except Exception as error:  # noqa: BLE001  (a worker that dies of an outage would have to be started by somebody)
-                failures += 1
+            except BaseException as error:  # noqa: BLE001  (a thread that dies is missed by nobody, and its process goes on as if it worked)
+                failures = min(failures + 1, DOUBLINGS_MAX)
                 self._warn(error)
-                self._stop.wait(self._jittered(min(self.plan.interval * 2**failures, PAUSE_MAX)))
+                self._wake.wait(self._jittered(min(self.plan.interval * 2**failures, PAUSE_MAX)))
             else:
                 failures = 0
                 if not busy:
-                    self._stop.wait(self._jittered(self.plan.interval))
+                    self._wake.wait(self._jittered(self.plan.interval))
 
     def _jittered(self, seconds: float) -> float:
         return seconds * random.uniform(0.5, 1.0)  # noqa: S311  (so that workers do not come all at once)
 
-    def _warn(self, error: Exception) -> None:
+    def _warn(self, error: BaseException) -> None:
         with self._lock:
             self.counts["errors"] += 1
             if time.monotonic() - self._said_at < SAY_AGAIN_AFTER:
                 return
             self._said_at = time.monotonic()
-        self._say(f"warning: {error}")
+        with contextlib.suppress(Exception):  # nobody reads any more: no reason to stop working
+            self._say(f"warning: {str(error) or type(error).__name__}")
 
     def _count(self, word: str, amount: int = 1) -> None:
         with self._lock:
@@ -140,7 +154,7 @@ class Worker:
     def _claimed(self) -> Lease | None:
         """Return an order to work on now, from those in hand or newly claimed."""
         with self._claiming:
-            while not self._stop.is_set():
+            while not self._told:
                 if not self._hand and not self._claim():
                     return None
                 lease, until = self._hand.popleft()

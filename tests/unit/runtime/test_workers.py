@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +23,33 @@ from orderkit.runtime.workers import Plan, Runs, Worker
 from tests.shops import World, a_cart, a_world
 
 PATIENCE = 20.0
+FAILURES_MANY = 1_100  # more doublings of a pause than a float can hold
+
+# A worker in the main thread; a signal comes at the n-th line that runs there, in this program's modules and in the locks' own, for each n.
+SIGNALLED_AT_EACH_LINE = """
+import os, signal, sys, threading
+from orderkit.runtime import workers
+
+workers.LOOK_EVERY = 0.001
+worker = None
+signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+for n in range(1, 120):
+    worker, lines = workers.Worker(None, workers.Plan(roles=("inbox",), interval=0.001)), 0
+
+    def trace(frame, event, arg):
+        global lines
+        lines += event == "line" and frame.f_code.co_filename in (workers.__file__, threading.__file__)
+        if lines == n and event == "line":
+            sys.settrace(None)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return trace
+
+    sys.settrace(trace)
+    ended = worker.run()
+    sys.settrace(None)
+    assert ended and worker.stopping
+print("ended each time")
+"""
 
 
 def accepted(world: World, count: int) -> list[Order]:
@@ -158,3 +188,81 @@ def test_an_order_that_waited_in_hand_too_long_is_given_back() -> None:
     assert worker.counts["handed back"] >= 1
     assert worker.counts["lost"] == 0
     assert len(world.bank.calls) == 4
+
+
+def test_what_is_no_exception_ends_no_thread() -> None:
+    """A cancellation out of a loop of an adapter's own: it is said, and its order is done when the lease is over, as are all others."""
+    world = a_world({"MUG": {"berlin": 10}})
+    gone = threading.Event()
+
+    def say(_: MoveMoney) -> str:
+        if not gone.is_set():
+            gone.set()
+            raise asyncio.CancelledError
+        return "yes"
+
+    world.bank.say = say
+    orders = accepted(world, 3)
+    with working(world, concurrency=1, lease_seconds=0.5) as (worker, said):
+        until(lambda: paid(world, orders) == 3)
+
+    assert worker.counts["errors"] == 1
+    assert said == ["warning: CancelledError"]
+
+
+def test_it_goes_on_when_nobody_reads_what_it_says() -> None:
+    """Its terminal was closed: the work does not depend on it."""
+    world = a_world({"MUG": {"berlin": 10}})
+    orders = accepted(world, 1)
+    tries: list[str] = []
+
+    class Shop:
+        def run(self, flow: Flow[Any]) -> Any:
+            if len(tries) < 2:
+                tries.append("")
+                flow.close()
+                raise PortError("the store cannot be reached", code="store_unavailable")
+            return world.shop.run(flow)
+
+    def say(line: str) -> None:
+        raise BrokenPipeError(line)
+
+    worker = Worker(Shop(), Plan(roles=("sagas",), interval=0.01, concurrency=1), say=say)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        until(lambda: paid(world, orders) == 1)
+    finally:
+        worker.stop()
+        thread.join()
+
+
+def test_an_outage_may_last_as_long_as_it_likes() -> None:
+    """The pause between two tries grows to its bound and not beyond what can be reckoned with."""
+    world = a_world({"MUG": {"berlin": 10}})
+    orders = accepted(world, 1)
+    failures: list[None] = []
+
+    class Shop:
+        def run(self, flow: Flow[Any]) -> Any:
+            if len(failures) < FAILURES_MANY:
+                failures.append(None)
+                flow.close()
+                raise PortError("the store cannot be reached", code="store_unavailable")
+            return world.shop.run(flow)
+
+    with working(world, Shop(), concurrency=1, interval=0.0, roles=("sagas",)):
+        until(lambda: paid(world, orders) == 1)
+
+
+def test_a_signal_may_come_at_any_moment() -> None:
+    """At whichever line of the main thread its handler runs, also where a lock is held there, the worker stops."""
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED_AT_EACH_LINE],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 3,
+        check=False,
+    )
+
+    assert done.stdout == "ended each time\n", done.stderr
