@@ -34,8 +34,14 @@ def storable(text: object) -> bool:
     return isinstance(text, str) and ("\0" not in text if text.isascii() else _UNSTORABLE(text) is None)
 
 
+def check_text(text: str, field: str) -> None:
+    """Refuse a text that not every store keeps. Raises: `InvalidInput`, naming the field."""
+    if _unstorable(text, field) is not None:
+        raise _refused(field)
+
+
 def check_texts(**parts: object) -> None:
-    """Refuse a text that not every store keeps, wherever in the parts it is. Raises: `InvalidInput`, naming the field, or else the part.
+    """Refuse such a text wherever in the parts it is. Raises: `InvalidInput`, naming the field, or else the part.
 
     Ordinary requests are looked at as a whole, by writing them down once: that takes a microsecond where a walk takes ten.
     """
@@ -46,7 +52,11 @@ def check_texts(**parts: object) -> None:
         pass
     for name, part in parts.items():
         if (found := _unstorable(part, name)) is not None:
-            raise InvalidInput("text with a NUL, or with half of a surrogate pair, is kept by no database", field=found)
+            raise _refused(found)
+
+
+def _refused(field: str) -> InvalidInput:
+    return InvalidInput("text with a NUL, or with half of a surrogate pair, is kept by no database", field=field)
 
 
 def _unstorable(value: object, name: str) -> str | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from orderkit.domain import amending, cancelling, holding
 from orderkit.domain.cart import Cart
 from orderkit.domain.events import Decision
-from orderkit.domain.given import check_texts
+from orderkit.domain.given import check_text, check_texts
 from orderkit.domain.order import Address, DeliveryPreference, Order
 from orderkit.errors import InvalidInput
 from orderkit.flows.advancing import continued
@@ -129,7 +129,7 @@ async def add_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Caller
 
 async def hold(order_id: str, caller: Caller, *, reason: str, note: str = "", until: datetime | None = None) -> Order:
     """Put the order on hold."""
-    check_texts(note=note)
+    check_text(note, "note")
     return await changed(
         order_id,
         "hold",

@@ -10,7 +10,7 @@ from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
-from orderkit.domain.given import check_texts, storable
+from orderkit.domain.given import check_text, check_texts, storable
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value, evolve
@@ -52,7 +52,9 @@ class Caller(Value, kw_only=True):
     goes_on: bool = True
 
     def __post_init__(self) -> None:
-        if not (storable(self.actor) and storable(self.principal) and storable(self.correlation)):
+        if not storable(
+            f"{self.actor}{self.principal}{self.correlation}"
+        ):  # one look, since hardly ever there is anything to say
             check_texts(actor=self.actor, principal=self.principal, correlation=self.correlation)
 
     def stamp(self, command: str, at: datetime, reason: str = "") -> Stamp:
@@ -142,7 +144,7 @@ async def changed(
 
     An order that was just read or written may be given as `known`: should it be outdated, the version says so and it is loaded after all.
     """
-    check_texts(reason=reason)
+    check_text(reason, "reason")
     settings = await ReadSettings()
     claim = caller.claim(command, order_id, *request)
     for _ in range(settings.retry_max):
@@ -190,7 +192,7 @@ async def replanned(
     request: tuple[object, ...] = (),
 ) -> Order:
     """The same for a decision that needs a plan: when a shelf was emptied meanwhile, read the supply and plan again."""
-    check_texts(reason=reason)
+    check_text(reason, "reason")
     settings = await ReadSettings()
     claim = caller.claim(command, order_id, *request)
     for _ in range(settings.retry_max):
