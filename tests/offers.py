@@ -25,7 +25,7 @@ def tried(shop: Shop, order: Order, action: Action) -> Preview:
     commands: dict[str, Callable[[], Preview]] = {
         "pay": lambda: plan.pay(order.id, "pm_other"),
         "cancel": lambda: plan.cancel(order.id, reason="why"),
-        "cancel_units": lambda: plan.cancel(order.id, units, reason="why"),
+        "cancel_units": lambda: plan.cancel(order.id, units or {line.number: 1 for line in order.lines}, reason="why"),
         "cancel_shipment": lambda: plan.cancel(order.id, shipment=action.subject, reason="why"),
         "amend": amendments.get(action.subject, amendments["lines"]),
         "hold": lambda: plan.hold(order.id, reason="manual"),

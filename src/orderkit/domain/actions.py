@@ -128,10 +128,11 @@ def _cancel(order: Order, now: datetime) -> Action:
 
 def _cancel_units(order: Order, now: datetime) -> Action:
     free = tuple(sorted(cancelling.cancellable(order, now).items()))
+    asked = dict(free) or {line.number: 1 for line in order.lines}  # where nothing is free, the rule says why
     return _tried(
         order,
         "cancel_units",
-        lambda: cancelling.cancelled(order, now, reason="preview", units=dict(free)),
+        lambda: cancelling.cancelled(order, now, reason="preview", units=asked),
         until=amending.amendable_until(order),
         units=free,
     )
