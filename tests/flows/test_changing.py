@@ -275,3 +275,17 @@ def test_a_failed_refund_is_tried_again_and_then_shown() -> None:
 def test_staged_is_an_order() -> None:
     """What a joined transaction answers is an order, marked as not yet applied."""
     assert issubclass(Staged, type(a_world().shop.place(a_cart(), "pm_visa")))
+
+
+def test_the_rest_of_an_order_is_cancelled_while_its_payment_is_in_doubt() -> None:
+    """A warehouse could not send a part of it: what is left is the whole order, and the customer may have it off."""
+    world = a_world({"MUG": {"berlin": 3}, "TEE": {"madrid": 1}})
+    world.bank.say = lambda _: "lost"
+    order = world.shop.place(a_cart(), "pm_visa")
+    tee = next(s for s in order.shipments if s.warehouse == "madrid")
+    world.shop.refuse(order.id, tee.id, reason="shelf_empty")
+
+    after = world.shop.cancel(order.id, reason="changed_mind")
+
+    assert word(after) == "cancelled"
+    assert all(level.reserved == 0 for level in world.shop.stock())

@@ -56,18 +56,18 @@ def cancelled(
     if shipment is not None:
         return _shipment_cancelled(order, order.shipment(shipment), now, reason)
     free = cancellable(order, now)
-    if units is None:
-        units = {
-            line.number: line.ordered - line[Bucket.CANCELLED]
-            for line in order.lines
-            if line.ordered > line[Bucket.CANCELLED]
-        }
+    everything = {
+        line.number: line.ordered - line[Bucket.CANCELLED]
+        for line in order.lines
+        if line.ordered > line[Bucket.CANCELLED]
+    }
+    units = everything if units is None else units
     for number, count in units.items():
         if count <= 0:
             raise InvalidInput(f"cannot cancel {count} units", code="invalid_quantity", field="units")
         if count > free.get(order.line(number).number, 0):
             raise _too_many(order, number, count, free.get(number, 0))
-    if order.state != "confirmed" and units != {n.number: n.ordered - n[Bucket.CANCELLED] for n in order.lines}:
+    if order.state != "confirmed" and dict(units) != everything:
         raise NotAllowed(
             "until the payment is confirmed only the whole order can be cancelled",
             code="action_in_flight",
