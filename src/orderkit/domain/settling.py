@@ -19,7 +19,16 @@ from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.pricing import units_value
-from orderkit.domain.refunds import Grading, RefundComponent, TenderBalance, quote, spread
+from orderkit.domain.refunds import (
+    Grading,
+    RefundComponent,
+    RefundPolicy,
+    ShippingPolicy,
+    TenderBalance,
+    quote,
+    spread,
+)
+from orderkit.domain.saga import dropped_lines
 from orderkit.domain.value import evolve
 
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
@@ -238,12 +247,11 @@ def _quoted(
 ) -> tuple[RefundComponent, ...]:
     already = _credited(order)
     gone = all(already.get(line.number, 0) + units.get(line.number, 0) >= line.ordered for line in order.lines)
-    policy = order.facts.policies.refund
     earlier = [(refund, part) for refund in order.refunds for part in refund.components]
-    return quote(
+    components = quote(
         order.facts.prices,
         {number: (already.get(number, 0), count) for number, count in units.items()},
-        policy.for_cancellation() if kind in ("cancellation", "lost") else policy,
+        _policy(order, kind, everything_gone=gone),
         grades=grades,
         everything_gone=gone,
         shipping_already_refunded_minor=sum(part.amount_minor for _, part in earlier if part.kind == "shipping"),
@@ -252,6 +260,36 @@ def _quoted(
             p.amount_minor for r, p in earlier if p.kind == "label_cost" and r.return_id == return_id
         ),
     ).components
+    return components + _dropped_shipping(order, units, components)
+
+
+def _policy(order: Order, kind: str, *, everything_gone: bool) -> RefundPolicy:
+    """Return what this refund gives back besides the goods."""
+    policy = order.facts.policies.refund
+    if kind not in ("cancellation", "lost"):
+        return policy
+    all_with_the_last = everything_gone and policy.cancellation_shipping is ShippingPolicy.FULL_ON_FULL_RETURN
+    if dropped_lines(order) and not all_with_the_last:
+        return RefundPolicy(shipping=ShippingPolicy.NONE)  # exactly what came with the lines, see `_dropped_shipping`
+    return policy.for_cancellation()
+
+
+def _dropped_shipping(
+    order: Order, units: Mapping[int, int], quoted: Sequence[RefundComponent]
+) -> tuple[RefundComponent, ...]:
+    """Return what is left of the shipping that came with the lines of a refused amendment: nobody ever agreed to pay it without them."""
+    given = [part for refund in order.refunds for part in refund.components if part.kind == "shipping"]
+    given += [part for part in quoted if part.kind == "shipping"]
+    left = order.facts.prices.shipping_minor - sum(part.amount_minor for part in given)
+    components = []
+    for number in sorted(dropped_lines(order)):
+        share = order.facts.prices.line(number).shipping_minor
+        share = min(left, share - sum(part.amount_minor for part in given if part.line == number))
+        if share > 0:
+            left -= share
+            quantity = units.get(number, 0)
+            components.append(RefundComponent(kind="shipping", amount_minor=share, line=number, quantity=quantity))
+    return tuple(components)
 
 
 def _credited(order: Order) -> dict[int, int]:
