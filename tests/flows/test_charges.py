@@ -80,3 +80,39 @@ def test_a_part_of_an_amendment_that_was_cancelled_before_it_was_refused(shippin
     assert order.due_minor == order.paid_minor == own
 
 
+def test_a_last_parcel_that_captures_nothing_lets_the_authorization_go() -> None:
+    """Per shipment: another tender has paid for what is left, so what the card still holds is given up when the last parcel leaves."""
+    world = a_world(policies=Policies(capture=LATER))
+    order = world.shop.place(a_cart(("MUG", 1, "10.00"), ("TEE", 1, "10.00")), "pm_visa")
+    world.shop.cancel(order.id, {"TEE": 1}, reason="changed_mind")
+    gift = Tender(method="gift", kind="gift_card")
+    order = world.shop.amend(order.id, add=a_cart(("TEE", 1, "10.00")), pay_with=gift)
+
+    for shipment in [s.id for s in order.shipments if s.waiting]:
+        order = world.shop.ship(order.id, shipment)
+
+    assert order.paid_minor == order.due_minor == 2000
+    assert [p.authorized_minor - p.captured_minor for p in order.payments] == [0, 0]
+    assert world.bank.total(OperationKind.VOID) == 1000
+
+
+def test_a_refund_ends_with_a_last_parcel_that_captures_nothing() -> None:
+    """Per shipment: good will has paid for the last parcel already, so a refund that waited for its capture is done when it leaves."""
+    world = a_world({"MUG": {"berlin": 1}, "TEE": {"madrid": 1}}, policies=Policies(capture=LATER))
+    order = world.shop.place(a_cart(("MUG", 1, "10.00"), ("TEE", 1, "10.00")), "pm_visa")
+    mug, tee = sorted(order.shipments, key=lambda s: s.warehouse)
+    world.shop.ship(order.id, mug.id)
+    world.shop.deliver(order.id, mug.id)
+    world.shop.refund(order.id, "10.00", reason="sorry")
+    back = world.shop.request_return(order.id, {"MUG": 1}, reason="broken").returns[0]
+    waits = world.shop.receive_return(order.id, back.id, warehouse="berlin")
+
+    after = world.shop.ship(order.id, tee.id)
+
+    assert [r.state for r in waits.refunds] == ["refunded", "granted"]
+    assert [r.state for r in after.refunds] == ["refunded", "refunded"]
+    assert (after.paid_minor, after.due_minor) == (0, 0)
+    assert after.payments[0].capturable_minor == 0
+    assert world.bank.total(OperationKind.VOID) == 1000
+
+
