@@ -6,7 +6,10 @@ a refund decision is sent when its operations are asked for, and done when they 
 While an answer is unknown its amount is held: it is neither taken for granted nor moved a second time.
 
 Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out whole meanwhile, and when nothing waits any
-more, what is due and was in no shipment's share is captured.
+more, what is due and was in no shipment's share is captured, as long as an authorization is there; the rest of it is voided.
+
+What is due follows the policy of the order, with two exceptions: an order that is given up before it was confirmed owes nothing, and the lines
+of a refused amendment take all that came with them.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from orderkit.domain.saga import dropped_lines
 from orderkit.domain.value import evolve
 
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
+_UNCONFIRMED = ("placed", "payment_pending", "payment_failed")
 
 
 def settled(order: Order, now: datetime) -> Decision:
@@ -54,8 +58,8 @@ def _even(order: Order) -> bool:
 
 
 def _captured(order: Order, now: datetime) -> Decision:
-    """Capture what is due when all that will leave has left: shipping, say, whose goods were cancelled."""
-    gone = order.state == "confirmed" and not any(line.open for line in order.lines)
+    """Capture what is due when all that will leave has left: shipping, say, whose goods were cancelled, some or all of them."""
+    gone = order.state in ("confirmed", "cancelled") and not any(line.open for line in order.lines)
     missing = order.due_minor - order.paid_minor
     if not gone or missing <= 0 or order.facts.policies.capture is CaptureMode.NOW or _taking(order):
         return decided(order)
@@ -271,6 +275,8 @@ def _policy(order: Order, kind: str, *, everything_gone: bool) -> RefundPolicy:
     all_with_the_last = everything_gone and policy.cancellation_shipping is ShippingPolicy.FULL_ON_FULL_RETURN
     if dropped_lines(order) and not all_with_the_last:
         return RefundPolicy(shipping=ShippingPolicy.NONE)  # exactly what came with the lines, see `_dropped_shipping`
+    if everything_gone and order.state in _UNCONFIRMED:
+        return RefundPolicy(shipping=ShippingPolicy.FULL)  # nothing is kept of an order that never came to be
     return policy.for_cancellation()
 
 
