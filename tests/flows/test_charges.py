@@ -38,9 +38,16 @@ def test_a_refused_amendment_leaves_the_order_worth_what_it_was(mode: CaptureMod
 
 @pytest.mark.parametrize(
     ("shipping", "left"),
-    [(ShippingPolicy.NONE, 490), (ShippingPolicy.PRO_RATA, 0), (ShippingPolicy.FULL, 0), (ShippingPolicy.FULL_ON_FULL_RETURN, 0)],
+    [
+        (ShippingPolicy.NONE, 490),
+        (ShippingPolicy.PRO_RATA, 0),
+        (ShippingPolicy.FULL, 0),
+        (ShippingPolicy.FULL_ON_FULL_RETURN, 0),
+    ],
 )
-def test_what_was_cancelled_of_an_amendment_in_doubt_takes_its_shipping_along(shipping: ShippingPolicy, left: int) -> None:
+def test_what_was_cancelled_of_an_amendment_in_doubt_takes_its_shipping_along(
+    shipping: ShippingPolicy, left: int
+) -> None:
     """Units of the added lines and then the whole order are cancelled while the answer is awaited; the amendment's shipping goes in the end."""
     policies = Policies(capture=LATER, refund=RefundPolicy(cancellation_shipping=shipping))
     world = a_world(policies=policies)
@@ -76,7 +83,8 @@ def test_a_part_of_an_amendment_that_was_cancelled_before_it_was_refused(shippin
         world.shop.sweep()
 
     order = world.shop.order(placed.id)
-    own = 2500 + (0 if shipping is ShippingPolicy.FULL else 490)  # FULL gives all of it back with the first unit of the order
+    # `full` gives all of the shipping back with the first unit of the order
+    own = 2500 + (0 if shipping is ShippingPolicy.FULL else 490)
     assert order.due_minor == order.paid_minor == own
 
 

@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "f272be8832894623dc0a72193d129aac0773e4c5519b62fc763c7901234c40d8"
+KNOWN = "8c1fad1f98550b374fa4906b830bb4426a86b0a28d44e259ae42cc7a48087a69"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 

@@ -80,7 +80,8 @@ def shipped(
     decision = decision.then(decided(decision.order, told, moves=moves, stock=stock, shipments=_with(order, after)))
     if asked or order.facts.policies.capture is CaptureMode.NOW:
         return decision
-    return decision.then(settled(decision.order, now))  # no answer will come that settles what the last parcel leaves behind
+    # no answer will come that settles what the last parcel leaves behind
+    return decision.then(settled(decision.order, now))
 
 
 def _captured(order: Order, shipment: Shipment, now: datetime) -> Decision:
