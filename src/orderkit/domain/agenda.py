@@ -18,6 +18,7 @@ from orderkit.domain.value import Value
 
 POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped and silent
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
+_PAYING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)  # not wanted any more once the order is cancelled
 BACKORDER_AFTER = timedelta(hours=1)
 PARKED = "parked"  # the finding of an order whose every attempt failed
 _BACKORDERED = int(Bucket.BACKORDERED)
@@ -106,7 +107,7 @@ def _money(order: Order) -> list[Task]:
         if taking and operation.kind in _TAKING:
             continue
         taking = taking or operation.kind in _TAKING
-        ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in _TAKING)
+        ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in _PAYING)
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
         found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
     return found + expiring

@@ -15,8 +15,8 @@ from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.payment import Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.saga import turned, unpaid_lines, without_run
-from orderkit.domain.settling import settled
+from orderkit.domain.saga import dropped_lines, turned, without_run
+from orderkit.domain.settling import granted, settled
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -128,12 +128,7 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
     back = turned(run, reason)
     decision = _unsent_closed(order, run, now)
     if run.name == "amendment":
-        units = {number: units for number in unpaid_lines(order) if (units := order.line(number).open)}
-        following = (
-            units_cancelled(decision.order, units, now, reason=reason, event="order.amendment_failed")
-            if units
-            else decided(decision.order)
-        )
+        following = _lines_dropped(evolve(decision.order, sagas=(*without_run(order, run), back)), now, reason)
     elif order.state == "cancelled":
         following = decided(decision.order)
     else:
@@ -146,6 +141,21 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
     decision = decision.then(following)
     decision = decision.then(decided(decision.order, sagas=without_run(decision.order, back)))
     return decision.then(settled(decision.order, now))
+
+
+def _lines_dropped(order: Order, now: datetime, reason: str) -> Decision:
+    """Take the lines of the amendment off again with everything that came with them, whoever cancelled some of their units meanwhile."""
+    units = {number: units for number in dropped_lines(order) if (units := order.line(number).open)}
+    if units:
+        return units_cancelled(order, units, now, reason=reason, event="order.amendment_failed")
+    refund = granted(order, "cancellation", reason, now, units={})
+    if not refund.total_minor:
+        return decided(order)
+    told = Event(
+        "order.amendment_failed",
+        {"units": {}, "reason": reason, "credited_minor": refund.total_minor, "refund": refund.id},
+    )
+    return decided(order, told, refunds=(*order.refunds, refund))
 
 
 def _unsent_closed(order: Order, run: SagaRun, now: datetime) -> Decision:

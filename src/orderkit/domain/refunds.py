@@ -61,7 +61,8 @@ class RefundPolicy:
     `restocking_fee_percent` is of the value given back for the goods, rounded down to the customer's favor;
     `restocking_fee_minor_per_unit` is the other way to say it. `return_label_cost_minor` is kept once per return.
     `grades` are basis points of value by grade of what comes back (`{"damaged": 5000}` gives half), whole value where a
-    grade is not named.
+    grade is not named. `cancellation_shipping` is for orders that were confirmed: of one that is given up before, nothing
+    is kept, and the lines of an amendment whose payment is refused take the shipping that came with them.
     """
 
     shipping: ShippingPolicy = ShippingPolicy.FULL_ON_FULL_RETURN

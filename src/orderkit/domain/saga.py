@@ -77,6 +77,12 @@ def unpaid_lines(order: Order) -> frozenset[int]:
     return frozenset(line.number for line in order.facts.lines if line.amendment == amendment_of(run))
 
 
+def dropped_lines(order: Order) -> frozenset[int]:
+    """Return the lines of an amendment that was refused and is being undone."""
+    run = order.saga(AMENDMENT.name)
+    return frozenset() if run is None or run.direction == "forward" else unpaid_lines(order)
+
+
 def amendment_of(run: SagaRun) -> int:
     """Return which amendment of its order the run pays for."""
     return int(run.id.rsplit("/", 1)[-1])

@@ -6,7 +6,10 @@ a refund decision is sent when its operations are asked for, and done when they 
 While an answer is unknown its amount is held: it is neither taken for granted nor moved a second time.
 
 Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out whole meanwhile, and when nothing waits any
-more, what is due and was in no shipment's share is captured.
+more, what is due and was in no shipment's share is captured, as long as an authorization is there; the rest of it is voided.
+
+What is due follows the policy of the order, with two exceptions: an order that is given up before it was confirmed owes nothing, and the lines
+of a refused amendment take all that came with them.
 """
 
 from __future__ import annotations
@@ -19,10 +22,20 @@ from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.pricing import units_value
-from orderkit.domain.refunds import Grading, RefundComponent, TenderBalance, quote, spread
+from orderkit.domain.refunds import (
+    Grading,
+    RefundComponent,
+    RefundPolicy,
+    ShippingPolicy,
+    TenderBalance,
+    quote,
+    spread,
+)
+from orderkit.domain.saga import dropped_lines
 from orderkit.domain.value import evolve
 
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
+_UNCONFIRMED = ("placed", "payment_pending", "payment_failed")
 
 
 def settled(order: Order, now: datetime) -> Decision:
@@ -45,8 +58,8 @@ def _even(order: Order) -> bool:
 
 
 def _captured(order: Order, now: datetime) -> Decision:
-    """Capture what is due when all that will leave has left: shipping, say, whose goods were cancelled."""
-    gone = order.state == "confirmed" and not any(line.open for line in order.lines)
+    """Capture what is due when all that will leave has left: shipping, say, whose goods were cancelled, some or all of them."""
+    gone = order.state in ("confirmed", "cancelled") and not any(line.open for line in order.lines)
     missing = order.due_minor - order.paid_minor
     if not gone or missing <= 0 or order.facts.policies.capture is CaptureMode.NOW or _taking(order):
         return decided(order)
@@ -238,12 +251,11 @@ def _quoted(
 ) -> tuple[RefundComponent, ...]:
     already = _credited(order)
     gone = all(already.get(line.number, 0) + units.get(line.number, 0) >= line.ordered for line in order.lines)
-    policy = order.facts.policies.refund
     earlier = [(refund, part) for refund in order.refunds for part in refund.components]
-    return quote(
+    components = quote(
         order.facts.prices,
         {number: (already.get(number, 0), count) for number, count in units.items()},
-        policy.for_cancellation() if kind in ("cancellation", "lost") else policy,
+        _policy(order, kind, everything_gone=gone),
         grades=grades,
         everything_gone=gone,
         shipping_already_refunded_minor=sum(part.amount_minor for _, part in earlier if part.kind == "shipping"),
@@ -252,6 +264,38 @@ def _quoted(
             p.amount_minor for r, p in earlier if p.kind == "label_cost" and r.return_id == return_id
         ),
     ).components
+    return components + _dropped_shipping(order, units, components)
+
+
+def _policy(order: Order, kind: str, *, everything_gone: bool) -> RefundPolicy:
+    """Return what this refund gives back besides the goods."""
+    policy = order.facts.policies.refund
+    if kind not in ("cancellation", "lost"):
+        return policy
+    all_with_the_last = everything_gone and policy.cancellation_shipping is ShippingPolicy.FULL_ON_FULL_RETURN
+    if dropped_lines(order) and not all_with_the_last:
+        return RefundPolicy(shipping=ShippingPolicy.NONE)  # exactly what came with the lines, see `_dropped_shipping`
+    if everything_gone and order.state in _UNCONFIRMED:
+        return RefundPolicy(shipping=ShippingPolicy.FULL)  # nothing is kept of an order that never came to be
+    return policy.for_cancellation()
+
+
+def _dropped_shipping(
+    order: Order, units: Mapping[int, int], quoted: Sequence[RefundComponent]
+) -> tuple[RefundComponent, ...]:
+    """Return what is left of the shipping that came with the lines of a refused amendment: nobody ever agreed to pay it without them."""
+    given = [part for refund in order.refunds for part in refund.components if part.kind == "shipping"]
+    given += [part for part in quoted if part.kind == "shipping"]
+    left = order.facts.prices.shipping_minor - sum(part.amount_minor for part in given)
+    components = []
+    for number in sorted(dropped_lines(order)):
+        share = order.facts.prices.line(number).shipping_minor
+        share = min(left, share - sum(part.amount_minor for part in given if part.line == number))
+        if share > 0:
+            left -= share
+            quantity = units.get(number, 0)
+            components.append(RefundComponent(kind="shipping", amount_minor=share, line=number, quantity=quantity))
+    return tuple(components)
 
 
 def _credited(order: Order) -> dict[int, int]:

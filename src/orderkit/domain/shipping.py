@@ -75,8 +75,13 @@ def shipped(
             "tracking_number": tracking_number,
         },
     )
-    capture = _captured(order, shipment, now)
-    return capture.then(decided(capture.order, told, moves=moves, stock=stock, shipments=_with(order, after)))
+    decision = _captured(order, shipment, now)
+    asked = decision.order.payments != order.payments
+    decision = decision.then(decided(decision.order, told, moves=moves, stock=stock, shipments=_with(order, after)))
+    if asked or order.facts.policies.capture is CaptureMode.NOW:
+        return decision
+    # no answer will come that settles what the last parcel leaves behind
+    return decision.then(settled(decision.order, now))
 
 
 def _captured(order: Order, shipment: Shipment, now: datetime) -> Decision:
