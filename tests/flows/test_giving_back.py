@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from orderkit import Disposition, Grade, Graded, Order, Policies, RefundPolicy
+import pytest
+
+from orderkit import Disposition, Grade, Graded, NotAllowed, Order, Policies, RefundPolicy
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.returning import return_cancelled, return_requested
+from orderkit.domain.returns import ReturnItem
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.flows import expected_refund
 from tests.shops import World, a_cart, a_world
@@ -104,3 +108,37 @@ def test_a_return_that_ended_gives_back_nothing() -> None:
     assert cancelled == 0
     assert expected_refund(part, part.returns[1]) == 1250
     assert [expected_refund(closed, each) for each in closed.returns] == [0, 0]
+
+
+@pytest.mark.parametrize("units", [None, {"MUG": 2}, {1: 2}])
+@pytest.mark.parametrize("enforce_window", [True, False])
+def test_a_parcel_that_was_turned_back_comes_back_with_and_without_the_window(
+    enforce_window: bool, units: dict[str | int, int] | None
+) -> None:
+    """No window has begun for it, so not to look at the window refuses nothing that looking at it allows."""
+    world = a_world()
+    order = world.shop.place(a_cart(("MUG", 2, "12.50")), "pm_visa")
+    world.shop.ship(order.id, order.shipments[0].id)
+    says(world, order, order.shipments[0].warehouse, CarrierStatus.RETURN_TO_SENDER)
+
+    order = world.shop.request_return(order.id, units, reason="refused_at_door", enforce_window=enforce_window)
+    with pytest.raises(NotAllowed) as twice:
+        world.shop.request_return(order.id, {1: 1}, reason="again", enforce_window=enforce_window)
+    after = world.shop.receive_return(order.id, order.returns[0].id, warehouse="berlin")
+
+    assert twice.value.code == "not_returnable"
+    assert (after.refunded_minor, after.line(1)[Bucket.RESTOCKED]) == (2500, 2)
+
+
+def test_a_line_that_comes_back_for_two_reasons_is_outstanding_as_a_whole() -> None:
+    """Each reason is an item of the return; what has not arrived of the line is the sum of them, and ends with the return."""
+    world, order = a_found_and_a_delivered_mug(also_lost=False)
+    now = world.clock.now()
+    items = [ReturnItem(line=1, quantity=1, reason=reason) for reason in ("damaged", "changed_mind")]
+    opened = return_requested(order, items, now).order
+    found = opened.returns[0]
+
+    ended = return_cancelled(opened, found.id, reason="keeps_them").order
+
+    assert (found.outstanding, expected_refund(opened, found)) == ({1: 2}, 2500)
+    assert ended.line(1).returning == 0

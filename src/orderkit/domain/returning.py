@@ -59,13 +59,9 @@ def eligibility(order: Order, number: int, now: datetime) -> Eligibility:
             line=number, sku=line.sku, units=0, until=None, code="not_returnable", reason="sold as final"
         )
     arrived = [(s.delivered_at, dict(s.lines).get(number, 0)) for s in order.shipments if s.delivered_at is not None]
-    back = [
-        (s.shipped_at, dict(s.lines).get(number, 0))
-        for s in order.shipments
-        if s.state == "returned_to_sender" and s.shipped_at
-    ]
-    in_window = sum(q for at, q in arrived if at + policy.window >= now) + sum(q for _, q in back)
-    at_customer = line[Bucket.DELIVERED] + sum(q for _, q in back)
+    back = _turned_back(order, number)
+    in_window = sum(q for at, q in arrived if at + policy.window >= now) + back
+    at_customer = line[Bucket.DELIVERED] + back
     # Units that went back already are taken from the oldest deliveries first: that is kinder to the customer.
     too_late = at_customer - in_window
     units = max(0, min(at_customer - line.returning, in_window - max(0, line.returning - too_late)))
@@ -94,6 +90,17 @@ def eligibility(order: Order, number: int, now: datetime) -> Eligibility:
         code="return_window_closed",
         reason="the return window has closed",
     )
+
+
+def returnable(order: Order, number: int) -> int:
+    """How many units of a line may come back when nobody looks at the window: what arrived or was turned back, and is in no return."""
+    line = order.line(number)
+    return max(0, line[Bucket.DELIVERED] + _turned_back(order, number) - line.returning)
+
+
+def _turned_back(order: Order, number: int) -> int:
+    """How many units of a line the carrier brings back to their sender; no window has begun for them."""
+    return sum(dict(s.lines).get(number, 0) for s in order.shipments if s.state == "returned_to_sender")
 
 
 def return_requested(
@@ -130,7 +137,7 @@ def return_requested(
 def _allowed(order: Order, number: int, count: int, now: datetime, *, enforce_window: bool) -> None:
     found = eligibility(order, number, now)
     line = order.line(number)
-    free = found.units if enforce_window else line.returnable
+    free = found.units if enforce_window else returnable(order, number)
     if count > free:
         raise NotAllowed(
             f"asked for {counted(count)} of line {number} ({line.sku}), but {f'only {free}' if free else 'none'} may come back"
