@@ -13,7 +13,7 @@ from orderkit.domain.actions import Action
 from orderkit.domain.cart import Cart
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Address, DeliveryPreference, Order, Refund, Service
-from orderkit.domain.payment import OperationKind
+from orderkit.domain.payment import OperationKind, Payment
 from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import payment, word
@@ -142,6 +142,18 @@ class ReturnBody(Body):
     items: Annotated[list[ReturnItemBody], Field(min_length=1, max_length=1_000)]
     return_method: Literal["mail", "drop_off", "pickup"] = "mail"
 
+    @field_validator("items")
+    @classmethod
+    def one_reason_each(cls, items: list[ReturnItemBody]) -> list[ReturnItemBody]:
+        """Refuse two reasons for one SKU: `request_return` takes one for each, and none is dropped silently."""
+        reasons: dict[str, str] = {}
+        for item in items:
+            if reasons.setdefault(item.sku_id, item.reason) != item.reason:
+                raise ValueError(
+                    f"{item.sku_id} comes back for one reason in a return; open another return for the other"
+                )
+        return items
+
 
 class AmendBody(Body):
     """What changes: the address, or the delivery."""
@@ -182,7 +194,7 @@ def placed(order: Order) -> dict[str, Any]:
 
 def shown(order: Order) -> dict[str, Any]:
     """Return an order as its owner sees it."""
-    tender = order.payments[-1] if order.payments else None
+    tender = _paying(order)
     return {
         "order_id": order.id,
         "status": word(order),
@@ -223,14 +235,21 @@ def shown(order: Order) -> dict[str, Any]:
     }
 
 
+def _paying(order: Order) -> Payment | None:
+    """Return the newest tender that holds money of the order, while none does the newest that was not declined, else the newest."""
+    holding = [tender for tender in order.payments if tender.authorized_minor > tender.refunded_minor]
+    accepted = [tender for tender in order.payments if tender.state != "declined"]
+    return next((tenders[-1] for tenders in (holding, accepted, order.payments) if tenders), None)
+
+
 def refunded(order: Order, refund: Refund | None) -> dict[str, Any]:
-    """Return the money that goes back: what was never taken is let go, and counts as nothing."""
+    """Return the money that goes back: what was never taken is let go, and what a provider refused stays; both count as nothing."""
     if refund is None:
         return {"refund_amount": money(0, order), "refund_status": "none"}
-    moves = [
-        op.amount_minor for _, op in order.operations() if op.kind is OperationKind.REFUND and op.refund == refund.id
-    ]
-    return {"refund_amount": money(sum(moves), order), "refund_status": refund.state if moves else "none"}
+    sent = [op for _, op in order.operations() if op.kind is OperationKind.REFUND and op.refund == refund.id]
+    # what was refused moved nothing, and was perhaps sent again as another operation
+    moves = sum(op.amount_minor for op in sent if op.state != "refused")
+    return {"refund_amount": money(moves, order), "refund_status": refund.state if sent else "none"}
 
 
 def opened(order: Order, found: Return) -> dict[str, Any]:

@@ -99,11 +99,6 @@ class Line(Value):
         """Units that are in a return or went through one."""
         return sum(self.buckets[8:])
 
-    @property
-    def returnable(self) -> int:
-        """Delivered units that are in no return."""
-        return max(0, self.buckets[Bucket.DELIVERED] - self.returning)
-
     def quantities(self) -> dict[str, int]:
         """The buckets that hold units, by name."""
         return {bucket.name.lower(): self.buckets[bucket] for bucket in Bucket if self.buckets[bucket]}

@@ -12,8 +12,8 @@ from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, StockMove, decided
 from orderkit.domain.lifecycle import RETURN
-from orderkit.domain.order import Order
-from orderkit.domain.quantities import Bucket, Move, counted
+from orderkit.domain.order import Order, Refund
+from orderkit.domain.quantities import Bucket, Line, Move, counted
 from orderkit.domain.refunds import WHOLE, Grading
 from orderkit.domain.returns import (
     DEFAULT_DISPOSITIONS,
@@ -28,6 +28,16 @@ from orderkit.domain.returns import (
 from orderkit.domain.settling import granted, settled
 from orderkit.domain.value import Value, evolve
 from orderkit.errors import InvalidInput, NotAllowed
+
+# Where units are that the customer does not have, each with its value given back at the latest when it got there.
+_GONE = (
+    Bucket.CANCELLED,
+    Bucket.LOST,
+    Bucket.RETURN_RECEIVED,
+    Bucket.RESTOCKED,
+    Bucket.QUARANTINED,
+    Bucket.WRITTEN_OFF,
+)
 
 
 class Eligibility(Value, kw_only=True):
@@ -49,13 +59,9 @@ def eligibility(order: Order, number: int, now: datetime) -> Eligibility:
             line=number, sku=line.sku, units=0, until=None, code="not_returnable", reason="sold as final"
         )
     arrived = [(s.delivered_at, dict(s.lines).get(number, 0)) for s in order.shipments if s.delivered_at is not None]
-    back = [
-        (s.shipped_at, dict(s.lines).get(number, 0))
-        for s in order.shipments
-        if s.state == "returned_to_sender" and s.shipped_at
-    ]
-    in_window = sum(q for at, q in arrived if at + policy.window >= now) + sum(q for _, q in back)
-    at_customer = line[Bucket.DELIVERED] + sum(q for _, q in back)
+    back = _turned_back(order, number)
+    in_window = sum(q for at, q in arrived if at + policy.window >= now) + back
+    at_customer = line[Bucket.DELIVERED] + back
     # Units that went back already are taken from the oldest deliveries first: that is kinder to the customer.
     too_late = at_customer - in_window
     units = max(0, min(at_customer - line.returning, in_window - max(0, line.returning - too_late)))
@@ -84,6 +90,17 @@ def eligibility(order: Order, number: int, now: datetime) -> Eligibility:
         code="return_window_closed",
         reason="the return window has closed",
     )
+
+
+def returnable(order: Order, number: int) -> int:
+    """How many units of a line may come back when nobody looks at the window: what arrived or was turned back, and is in no return."""
+    line = order.line(number)
+    return max(0, line[Bucket.DELIVERED] + _turned_back(order, number) - line.returning)
+
+
+def _turned_back(order: Order, number: int) -> int:
+    """How many units of a line the carrier brings back to their sender; no window has begun for them."""
+    return sum(dict(s.lines).get(number, 0) for s in order.shipments if s.state == "returned_to_sender")
 
 
 def return_requested(
@@ -120,7 +137,7 @@ def return_requested(
 def _allowed(order: Order, number: int, count: int, now: datetime, *, enforce_window: bool) -> None:
     found = eligibility(order, number, now)
     line = order.line(number)
-    free = found.units if enforce_window else line.returnable
+    free = found.units if enforce_window else returnable(order, number)
     if count > free:
         raise NotAllowed(
             f"asked for {counted(count)} of line {number} ({line.sku}), but {f'only {free}' if free else 'none'} may come back"
@@ -232,18 +249,8 @@ def return_received(
         "return.received", {"return": found.id, "receipt": receipt.id, "units": {str(n): q for n, q in arrived.items()}}
     )
     decision = decided(order, told, moves=moves, stock=stock)
-    refunded = _refundable(order, graded)
-    if refunded:
-        refund = granted(
-            decision.order,
-            "return",
-            reason,
-            now,
-            units=_counted(refunded),
-            grades=_multipliers(order, refunded),
-            deduction_minor=deduction_minor,
-            return_id=found.id,
-        )
+    refund = refund_of(order, return_id, graded, reason, now, deduction_minor=deduction_minor)
+    if refund is not None:
         receipt = evolve(receipt, refund=refund.id)
         decision = decision.then(decided(decision.order, refunds=(*order.refunds, refund)))
     after = evolve(found, items=items, receipts=(*found.receipts, receipt), state=RETURN.step(found.state, trigger))
@@ -251,6 +258,28 @@ def return_received(
         after = evolve(after, expires_at=None)
     decision = decision.then(decided(decision.order, returns=_with(decision.order, after)))
     return decision.then(settled(decision.order, now))
+
+
+def refund_of(
+    order: Order, return_id: str, graded: Sequence[Graded], reason: str, now: datetime, *, deduction_minor: int = 0
+) -> Refund | None:
+    """Return the refund that a receipt of these units grants, as the order stands before it; `None` when they give back nothing.
+
+    What a return will give back is this same call.
+    """
+    refunded = _refundable(order, graded)
+    if not refunded:
+        return None
+    return granted(
+        order,
+        "return",
+        reason,
+        now,
+        units=_counted(refunded),
+        grades=_multipliers(order, refunded),
+        deduction_minor=deduction_minor,
+        return_id=return_id,
+    )
 
 
 def graded_by_default(items: Mapping[int, int], grade: Grade = Grade.LIKE_NEW) -> tuple[Graded, ...]:
@@ -293,16 +322,26 @@ def _disposed(
 
 
 def _refundable(order: Order, graded: Sequence[Graded]) -> list[Graded]:
-    """Return what of a receipt is given value for."""
-    left = {line.number: line.ordered - order.credited_units(line.number) for line in order.lines}
+    """Return what of a receipt is given value for: units that the customer has for nothing come back first."""
+    had = {line.number: _credited_at_customer(order, line) for line in order.lines}
     found = []
     for part in graded:
         if part.disposition is Disposition.SEND_BACK:
             continue
-        if units := min(part.quantity, left[part.line]):
-            left[part.line] -= units
+        worthless = min(part.quantity, had[part.line])
+        had[part.line] -= worthless
+        if units := part.quantity - worthless:
             found.append(evolve(part, quantity=units))
     return found
+
+
+def _credited_at_customer(order: Order, line: Line) -> int:
+    """How many units the customer has and got the value of before, as for a lost parcel that turned up.
+
+    Every other unit whose value was given back was cancelled, is lost, or came back and stayed.
+    """
+    gone = sum(line[bucket] for bucket in _GONE)
+    return max(0, order.credited_units(line.number) - gone)
 
 
 def _multipliers(order: Order, graded: Sequence[Graded]) -> dict[int, Grading]:

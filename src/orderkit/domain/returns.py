@@ -109,4 +109,8 @@ class Return(Value, kw_only=True):
     @property
     def outstanding(self) -> dict[int, int]:
         """Units that were announced and have not arrived, by line."""
-        return {item.line: item.quantity - item.received for item in self.items if item.quantity > item.received}
+        rest: dict[int, int] = {}
+        for item in self.items:  # a line may come back for several reasons, each an item
+            if item.quantity > item.received:
+                rest[item.line] = rest.get(item.line, 0) + item.quantity - item.received
+        return rest

@@ -11,10 +11,11 @@ from orderkit.domain.agenda import PARKED, Task, due
 from orderkit.domain.cart import Cart, CartLine
 from orderkit.domain.events import Record, replayed
 from orderkit.domain.given import check_texts, storable
+from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
+from orderkit.domain.returning import graded_by_default, refund_of
 from orderkit.domain.returns import Return
-from orderkit.domain.settling import granted
 from orderkit.domain.status import Axes, axes, word
 from orderkit.domain.value import Value, evolve, field
 from orderkit.flows.kit import loaded
@@ -223,7 +224,12 @@ async def cart_of(order_id: str) -> Cart:
 
 
 def expected_refund(order: Order, found: Return) -> int:
-    """Return what a return will give back (minor units) when all of it arrives whole; execution uses the same function."""
-    if not (units := found.outstanding):
+    """Return what a return will give back (minor units) when all that is outstanding arrives as new; nothing once it has ended.
+
+    Execution uses the same function.
+    """
+    units = found.outstanding
+    if not units or RETURN.states[found.state].final:
         return 0
-    return granted(order, "return", "expected", order.updated_at, units=units, return_id=found.id).total_minor
+    refund = refund_of(order, found.id, graded_by_default(units), "expected", order.updated_at)
+    return 0 if refund is None else refund.total_minor

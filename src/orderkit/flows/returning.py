@@ -39,7 +39,9 @@ async def accept_return(
 
     def decide(order: Order, now: datetime) -> Decision:
         free = {
-            line.number: returning.eligibility(order, line.number, now).units if enforce_window else line.returnable
+            line.number: returning.eligibility(order, line.number, now).units
+            if enforce_window
+            else returning.returnable(order, line.number)
             for line in order.lines
         }
         chosen = _everything(order, free, now) if units is None else by_line(order, units, free=free)
