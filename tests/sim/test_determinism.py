@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "f272be8832894623dc0a72193d129aac0773e4c5519b62fc763c7901234c40d8"
+KNOWN = "b0c302f7f6efc96fdd87bf19419d368cb48fb29af509ac0fff6fda2656f25e47"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 

@@ -57,8 +57,6 @@ def cancelled(
             for line in order.lines
             if line.ordered > line[Bucket.CANCELLED]
         }
-    if not units:
-        raise InvalidInput("say which units to cancel; leave them out to cancel the whole order", field="units")
     for number, count in units.items():
         if count <= 0:
             raise InvalidInput(f"cannot cancel {count} units", code="invalid_quantity", field="units")
@@ -70,6 +68,8 @@ def cancelled(
             code="action_in_flight",
             facts={"status": order.state},
         )
+    if not units:
+        raise InvalidInput("say which units to cancel; leave them out to cancel the whole order", field="units")
     decision = units_cancelled(order, units, now, reason=reason)
     return decision.then(settled(decision.order, now))
 
