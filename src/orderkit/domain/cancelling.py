@@ -73,6 +73,8 @@ def cancelled(
             code="action_in_flight",
             facts={"status": order.state},
         )
+    if not units:
+        raise InvalidInput("say which units to cancel; leave them out to cancel the whole order", field="units")
     decision = units_cancelled(order, units, now, reason=reason)
     return decision.then(settled(decision.order, now))
 

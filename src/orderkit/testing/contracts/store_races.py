@@ -7,11 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
+from orderkit.domain.stock import StockReceipt
+from orderkit.errors import KeyReused
 from orderkit.ports.store import (
     ClaimDue,
     Committed,
     DuplicateKey,
     OutOfStock,
+    PutStock,
     ReadRecords,
     Store,
     TakeOutbox,
@@ -70,6 +73,20 @@ class RaceCases(StoreCase):
 
         assert Counter(answers) == {Committed(2): 1, VersionConflict(2): 31}
         assert len(store.read_records(ReadRecords("order-1"))) == 2
+
+    def test_of_many_that_tell_of_one_delivery_one_is_believed(self, store: Store) -> None:
+        """Two versions of it, twelve threads each, shelves in opposite orders: one version is booked, once, and the other is told so."""
+
+        def told(n: int) -> PutStock:
+            goods = [StockReceipt(f"d1/{place}", "MUG", place, 5 + n % 2, "received", NOON) for place in ("a", "b")]
+            return PutStock(tuple(goods[::-1] if n % 3 else goods))
+
+        answers = at_once([partial(store.put_stock_many, [told(n)]) for n in range(24)])
+        believed = {n % 2 for n, (said,) in enumerate(answers) if said is None}
+
+        assert len(believed) == 1
+        assert sum(isinstance(said, KeyReused) for (said,) in answers) == 12
+        assert set(shelves(store).values()) == {(5 + believed.pop(), 0)}
 
     def test_no_two_workers_get_the_same_order(self, store: Store) -> None:
         """Eight workers claim at once until nothing is left: every due order is handed out once."""
