@@ -75,7 +75,10 @@ def cancel(
     actor: str = "host",
     tx: object | None = None,
 ) -> Command[Order]:
-    """Cancel the whole order, some units by SKU or line number, or one shipment, before the warehouse begins."""
+    """Cancel the whole order, some units by SKU or line number, or one shipment, before the warehouse begins.
+
+    Raises: `InvalidInput` (no units at all, or units and a shipment together).
+    """
     caller = _caller(key, actor, tx)
     return _simple(changing.accept_cancellation(order_id, units, caller, reason=reason, shipment=shipment), caller)
 

@@ -117,6 +117,21 @@ async def test_a_part_is_cancelled(web: Web) -> None:
     assert again.json() == first.json()
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [({"items": []}, "/items"), ({"items": [{"sku_id": "MUG", "quantity": 1}], "shipment_id": "S1"}, "/shipment_id")],
+)
+async def test_a_cancellation_that_says_no_one_thing_is_422(web: Web, body: dict[str, object], pointer: str) -> None:
+    """No items are not the whole order, and items beside a shipment are not the whole shipment."""
+    order_id = await placed(web)
+
+    answer = await web.ask("POST", f"/api/v1/orders/{order_id}/cancel", json={"reason": "changed_mind", **body})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert (await web.ask("GET", f"/api/v1/orders/{order_id}")).json()["payment"]["refunded"] == "0.00"
+
+
 async def test_a_cancelled_order_that_was_never_paid_gives_nothing_back(web: Web) -> None:
     """After a decline no money was taken, so none is promised."""
     order_id = (await web.place("checkout-1", payment_method_id="pm_declined")).json()["order_id"]

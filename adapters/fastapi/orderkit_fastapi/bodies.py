@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from orderkit.domain.actions import Action
 from orderkit.domain.cart import Cart
@@ -118,6 +118,14 @@ class CancelBody(Body):
     reason: Annotated[str, Field(min_length=1, max_length=200)]
     items: Annotated[list[CancelItem], Field(min_length=1)] | None = None
     shipment_id: str | None = None
+
+    @field_validator("shipment_id")
+    @classmethod
+    def instead_of_items(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Refuse a shipment beside items: one of them would not be looked at."""
+        if value is not None and info.data.get("items") is not None:
+            raise ValueError("cancel either items or a whole shipment, not both")
+        return value
 
 
 class ReturnItemBody(Body):
