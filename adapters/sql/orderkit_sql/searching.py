@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, select, tuple_
 
+from orderkit.domain.given import instant
 from orderkit.domain.value import as_dict, evolve
 from orderkit.errors import InvalidInput
 from orderkit.ports.store import FindOrders, OrderQuery, Page
@@ -90,7 +91,7 @@ def _position(query: OrderQuery) -> tuple[datetime, str] | None:
     if digest != _digest(query) or not separator:
         raise InvalidInput("the cursor belongs to another query", code="invalid_cursor", field="cursor")
     try:
-        placed_at = datetime.fromisoformat(at)
+        placed_at = instant(at)
     except ValueError:
         raise InvalidInput("the cursor is damaged", code="invalid_cursor", field="cursor") from None
     return placed_at, order_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -202,6 +203,20 @@ class ListCases(StoreCase):
         with pytest.raises(InvalidInput) as refusal:
             page(store, cursor=cursor)
         assert (refusal.value.code, refusal.value.field) == ("invalid_cursor", "cursor")
+
+    @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "2026-03-03T12:00:00"])
+    def test_a_cursor_with_a_time_of_no_page_is_refused(self, store: Store, orders: list[Order], at: str) -> None:
+        """A cursor that somebody wrote themselves may hold a time that no order has: outside of the calendar, or without a zone."""
+        cursor, moment = page(store, limit=1).cursor, orders[-1].placed_at.isoformat()
+        assert cursor is not None
+        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode(errors="replace")
+        forged = cursor.replace(moment, at)
+        if moment in plain:
+            forged = base64.urlsafe_b64encode(plain.replace(moment, at).encode()).decode().rstrip("=")
+        if forged != cursor:  # a store whose cursors cannot be forged is fine
+            with pytest.raises(InvalidInput) as refusal:
+                page(store, limit=1, cursor=forged)
+            assert (refusal.value.code, refusal.value.field) == ("invalid_cursor", "cursor")
 
     def test_a_cursor_of_another_query_is_refused(self, store: Store, orders: list[Order]) -> None:
         """A cursor goes on with the query that it came from."""
