@@ -125,6 +125,18 @@ class ListCases(StoreCase):
         """Each condition is exact, an end of a time span is not part of it, and an order has to meet them all."""
         assert found(store, **query) == [orders[n].id for n in numbers]
 
+    def test_one_shipment_has_to_have_left_within_the_span(self, store: Store) -> None:
+        """Of two parcels one left before the span and the other after it: within it none did."""
+        shelved(store, LIFE_STOCK)
+        life = a_life("life-1")
+        stored(store, *life)
+        first, *_, last = sorted(s.shipped_at for s in life[-1].after.shipments if s.shipped_at is not None)
+        moment = timedelta(microseconds=1)
+
+        assert found(store, shipped_from=first, shipped_until=first + moment) == ["life-1"]
+        assert found(store, shipped_from=first + moment, shipped_until=last) == []
+        assert found(store, shipped_from=first + moment, shipped_until=last + moment) == ["life-1"]
+
     # ---- words
 
     @pytest.mark.parametrize(
@@ -140,6 +152,12 @@ class ListCases(StoreCase):
             ("20100", [4]),
             ("van-ü7", [1]),
             ("0195c3a1", [4]),
+            ("0195C3A1-77", [4]),
+            ("beef", []),  # how that id ends
+            ("order-5", []),  # what another holds in its middle
+            ("-", [4, 1]),  # in every id, and in one product name and one tracking number
+            ("/", []),
+            ("\\", []),
             ("anna tee", [2, 1]),  # Ben's parcels go to Anna's address
             ("tee turku åke", [4]),
             ("anna turku", []),
