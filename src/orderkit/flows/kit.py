@@ -74,6 +74,10 @@ class Caller(Value, kw_only=True):
             fingerprint=fingerprint(operation, *request),
         )
 
+    def keeps(self, until: datetime) -> datetime | None:
+        """Return the time until which no worker takes the order, if the caller goes on with it."""
+        return until if self.goes_on else None
+
     @property
     def going_on(self) -> Caller:
         """The same caller for what follows the request: its key is spent, and ties the log together only."""
@@ -163,7 +167,7 @@ async def changed(
         if decision.order is order and not decision.events:
             return await unchanged(order, claim)
         stamp = caller.stamp(command, now, reason)
-        later = now + settings.handover_after if caller.goes_on else None
+        later = caller.keeps(now + settings.handover_after)
         after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
         match answer:
             case Committed():
@@ -214,7 +218,7 @@ async def replanned(
             raise
         if decision.order is order and not decision.events:
             return await unchanged(order, claim)
-        later = now + settings.handover_after if caller.goes_on else None
+        later = caller.keeps(now + settings.handover_after)
         stamp = caller.stamp(command, now, reason)
         after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
         match answer:
