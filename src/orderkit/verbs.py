@@ -75,10 +75,7 @@ def cancel(
     actor: str = "host",
     tx: object | None = None,
 ) -> Command[Order]:
-    """Cancel the whole order, some units by SKU or line number, or one shipment, before the warehouse begins.
-
-    Raises: `InvalidInput` (no units at all, or units and a shipment together).
-    """
+    """Cancel the whole order, some units by SKU or line number, or one shipment, before the warehouse begins. Raises: `InvalidInput`."""
     caller = _caller(key, actor, tx)
     return _simple(changing.accept_cancellation(order_id, units, caller, reason=reason, shipment=shipment), caller)
 
@@ -98,8 +95,7 @@ def amend(
 ) -> Command[Order]:
     """Change one thing of an order before its cutoff: the address, the delivery, or lines to add (paid with `pay_with`).
 
-    With `expected_version` the order changes only if it is still at that version. Raises: `InvalidInput`, `NotAllowed`,
-    `Conflict` (`version_conflict`).
+    With `expected_version` the order changes only if it is still at that version. Raises: `Conflict` (`version_conflict`).
     """
     if sum(part is not None for part in (ship_to, delivery, add)) != 1:
         raise InvalidInput("change one thing at a time: ship_to, delivery or add", field="amend")

@@ -74,10 +74,6 @@ class Caller(Value, kw_only=True):
             fingerprint=fingerprint(operation, *request),
         )
 
-    def keeps(self, until: datetime) -> datetime | None:
-        """Return the time until which no worker takes the order, if the caller goes on with it."""
-        return until if self.goes_on else None
-
     @property
     def going_on(self) -> Caller:
         """The same caller for what follows the request: its key is spent, and ties the log together only."""
@@ -167,24 +163,26 @@ async def changed(
         if decision.order is order and not decision.events:
             return await unchanged(order, claim)
         stamp = caller.stamp(command, now, reason)
-        later = caller.keeps(now + settings.handover_after)
+        later = now + settings.handover_after if caller.goes_on else None
         after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
         match answer:
             case Committed():
                 return after
             case DuplicateKey():
                 return await replayed(answer, claim)
-            case LeaseLost():
-                raise Conflict(f"another worker has order {order_id}", code="lease_lost")
-            case OutOfStock(short):
-                raise NotAllowed(
-                    "the stock that this needs is not there",
-                    code="not_allowed",
-                    facts={"short": [{"sku": sku, "warehouse": place} for sku, place in short]},
-                )
+            case LeaseLost() | OutOfStock():
+                raise _refusal(order_id, answer)
             case VersionConflict():
                 continue
     raise Conflict(f"order {order_id} changed again and again", facts={"order_id": order_id})
+
+
+def _refusal(order_id: str, answer: LeaseLost | OutOfStock) -> Conflict | NotAllowed:
+    """Return the error of a commit that another try would not save."""
+    if isinstance(answer, LeaseLost):
+        return Conflict(f"another worker has order {order_id}", code="lease_lost")
+    short = [{"sku": sku, "warehouse": place} for sku, place in answer.short]
+    return NotAllowed("the stock that this needs is not there", code="not_allowed", facts={"short": short})
 
 
 async def replanned(
@@ -218,7 +216,7 @@ async def replanned(
             raise
         if decision.order is order and not decision.events:
             return await unchanged(order, claim)
-        later = caller.keeps(now + settings.handover_after)
+        later = now + settings.handover_after if caller.goes_on else None
         stamp = caller.stamp(command, now, reason)
         after, answer = await committed(order, decision, stamp, key=claim, lease=caller.lease, not_due_before=later)
         match answer:

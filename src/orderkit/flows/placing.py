@@ -65,7 +65,7 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
         plan = await planned(facts, demand_of(facts.lines), settings)
         warehouses = settings.known({parcel.warehouse for parcel in plan.parcels})
         decision = placed(order_id, facts, plan, tenders, now, warehouses=warehouses, handling=settings.handling)
-        later = caller.keeps(now + settings.handover_after)
+        later = now + settings.handover_after if caller.goes_on else None
         order, answer = await committed(None, decision, caller.stamp("place", now), key=claim, not_due_before=later)
         match answer:
             case Committed():
