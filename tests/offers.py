@@ -25,7 +25,7 @@ def tried(shop: Shop, order: Order, action: Action) -> Preview:
     commands: dict[str, Callable[[], Preview]] = {
         "pay": lambda: plan.pay(order.id, "pm_other"),
         "cancel": lambda: plan.cancel(order.id, reason="why"),
-        "cancel_units": lambda: plan.cancel(order.id, units or _one_each(order), reason="why"),
+        "cancel_units": lambda: plan.cancel(order.id, units, reason="why"),
         "cancel_shipment": lambda: plan.cancel(order.id, shipment=action.subject, reason="why"),
         "amend": amendments.get(action.subject, amendments["lines"]),
         "hold": lambda: plan.hold(order.id, reason="manual"),
@@ -35,7 +35,9 @@ def tried(shop: Shop, order: Order, action: Action) -> Preview:
         "ship": lambda: plan.ship(*subject, booked=PARCEL),
         "deliver": lambda: plan.deliver(*subject),
         "refuse": lambda: plan.refuse(*subject, reason="why"),
-        "request_return": lambda: plan.request_return(order.id, units or _one_each(order), reason="why"),
+        "request_return": lambda: plan.request_return(
+            order.id, units or {line.number: 1 for line in order.lines}, reason="why"
+        ),
         "authorize_return": lambda: plan.authorize_return(*subject),
         "decline_return": lambda: plan.decline_return(*subject, reason="why"),
         "send_return": lambda: plan.send_return(*subject),
@@ -45,8 +47,3 @@ def tried(shop: Shop, order: Order, action: Action) -> Preview:
         "attend": lambda: plan.attend(*subject),
     }
     return commands[action.name]()
-
-
-def _one_each(order: Order) -> dict[str | int, int]:
-    """Return units to ask for where an action offers none: none at all are refused whatever the state."""
-    return {line.number: 1 for line in order.lines}

@@ -55,18 +55,6 @@ def test_units_beside_a_shipment_are_refused() -> None:
     assert world.shop.order(order_id).refunds == ()
 
 
-@pytest.mark.parametrize("shipment", [None, "S1"])
-def test_cancelling_no_units_is_refused_whatever_the_state(shipment: str | None) -> None:
-    """A request that cannot be right is called so, though the order is cancelled already."""
-    world, order_id = a_paid_order()
-    world.shop.cancel(order_id, reason="changed_mind")
-
-    with pytest.raises(InvalidInput) as caught:
-        world.shop.cancel(order_id, {}, shipment=shipment, reason="changed_mind")
-
-    assert caught.value.field == "units"
-
-
 def test_cancelling_a_part_keeps_the_rest() -> None:
     """One mug of three goes: its frozen price comes back, its shelf is free, the rest stays promised."""
     world, order_id = a_paid_order()

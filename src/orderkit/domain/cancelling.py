@@ -45,8 +45,6 @@ def cancelled(
     Without `units` and `shipment` everything must still be cancellable: half a cancellation is never guessed. Nor is what no units are, or
     units beside a shipment. Raises: `InvalidInput`, `NotAllowed`.
     """
-    if units is not None and not units:
-        raise InvalidInput("say which units to cancel; leave them out to cancel the whole order", field="units")
     if units is not None and shipment is not None:
         raise InvalidInput("cancel either units or a whole shipment, not both", field="units")
     if (refusal := why_not(order, now)) is not None:
@@ -62,6 +60,8 @@ def cancelled(
             for line in order.lines
             if line.ordered > line[Bucket.CANCELLED]
         }
+    if not units:
+        raise InvalidInput("say which units to cancel; leave them out to cancel the whole order", field="units")
     for number, count in units.items():
         if count <= 0:
             raise InvalidInput(f"cannot cancel {count} units", code="invalid_quantity", field="units")
