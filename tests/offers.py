@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from orderkit import DeliveryPreference, Order, Preview, Shop
 from orderkit.domain.actions import Action
+from orderkit.domain.cancelling import cancellable
 from orderkit.domain.holding import refundable_minor
 from orderkit.domain.money import to_text
 from orderkit.ports.carriers import Booked
+from orderkit.ports.clock import Now
 from tests.shops import HOME, a_cart
 
 PARCEL = Booked(carrier="van", tracking_number="VAN-1", tracking_url="https://van.example/1", label_url="label:1")
@@ -25,7 +28,7 @@ def tried(shop: Shop, order: Order, action: Action) -> Preview:
     commands: dict[str, Callable[[], Preview]] = {
         "pay": lambda: plan.pay(order.id, "pm_other"),
         "cancel": lambda: plan.cancel(order.id, reason="why"),
-        "cancel_units": lambda: plan.cancel(order.id, units, reason="why"),
+        "cancel_units": lambda: plan.cancel(order.id, units or _some_units(shop, order), reason="why"),
         "cancel_shipment": lambda: plan.cancel(order.id, shipment=action.subject, reason="why"),
         "amend": amendments.get(action.subject, amendments["lines"]),
         "hold": lambda: plan.hold(order.id, reason="manual"),
@@ -47,3 +50,13 @@ def tried(shop: Shop, order: Order, action: Action) -> Preview:
         "attend": lambda: plan.attend(*subject),
     }
     return commands[action.name]()
+
+
+def _some_units(shop: Shop, order: Order) -> dict[str | int, int]:
+    """Return units to ask for where the action offers none, since none at all are refused as such and not by the state."""
+
+    async def now() -> datetime:
+        return await Now()
+
+    free = cancellable(order, shop.run(now()))
+    return dict(free or {line.number: 1 for line in order.lines})
