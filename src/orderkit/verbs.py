@@ -75,10 +75,7 @@ def cancel(
     actor: str = "host",
     tx: object | None = None,
 ) -> Command[Order]:
-    """Cancel the whole order, some units by SKU or line number, or one shipment, before the warehouse begins.
-
-    Raises: `InvalidInput` (no units at all, or units and a shipment together).
-    """
+    """Cancel the whole order, some units by SKU or line number, or one shipment, before the warehouse begins. Raises: `InvalidInput`."""
     caller = _caller(key, actor, tx)
     return _simple(changing.accept_cancellation(order_id, units, caller, reason=reason, shipment=shipment), caller)
 
@@ -91,21 +88,25 @@ def amend(
     delivery: DeliveryPreference | None = None,
     add: Cart | None = None,
     pay_with: PayWith | None = None,
+    expected_version: int | None = None,
     key: str | None = None,
     actor: str = "host",
     tx: object | None = None,
 ) -> Command[Order]:
-    """Change one thing of an order before its cutoff: the address, the delivery, or lines to add (paid with `pay_with`)."""
+    """Change one thing of an order before its cutoff: the address, the delivery, or lines to add (paid with `pay_with`).
+
+    With `expected_version` the order changes only if it is still at that version. Raises: `Conflict` (`version_conflict`).
+    """
     if sum(part is not None for part in (ship_to, delivery, add)) != 1:
         raise InvalidInput("change one thing at a time: ship_to, delivery or add", field="amend")
     caller = _caller(key, actor, tx)
     if ship_to is not None:
-        return _simple(changing.amend_address(order_id, ship_to, caller), caller)
+        return _simple(changing.amend_address(order_id, ship_to, caller, expected_version=expected_version), caller)
     if delivery is not None:
-        return _simple(changing.amend_delivery(order_id, delivery, caller), caller)
+        return _simple(changing.amend_delivery(order_id, delivery, caller, expected_version=expected_version), caller)
     if add is None or pay_with is None:
         raise InvalidInput("say what pays for the added lines", code="tenders_mismatch", field="pay_with")
-    return _simple(changing.accept_lines(order_id, add, pay_with, caller), caller)
+    return _simple(changing.accept_lines(order_id, add, pay_with, caller, expected_version=expected_version), caller)
 
 
 @Verb

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.acceptance.served import (
+    CART,
     PROBLEM,
     FastAPI,
     add_problem_handlers,
@@ -15,6 +18,25 @@ from tests.acceptance.served import (
     running,
     served,
 )
+
+
+@pytest.mark.parametrize("prefix", ["/api/v1", "/orders-service/v1", "/orders", ""])
+async def test_the_location_of_an_order_can_be_followed(prefix: str) -> None:
+    """Whatever the prefix is called, the answers to a placement, a payment and a reorder say where the order is."""
+    async with served(opening("memory:"), prefix=prefix) as web:
+        declined = await web.ask(
+            "POST", f"{prefix}/orders", key="k-1", json={**CART, "payment_method_id": "pm_declined"}
+        )
+        found = f"{prefix}/orders/{declined.json()['order_id']}"
+        card = {"payment_method_id": "pm_visa"}
+        paid = await web.ask("POST", f"{found}/payments", key="k-2", json=card)
+        again = await web.ask("POST", f"{found}/reorder", key="k-3", json=card)
+
+        assert (declined.status_code, paid.status_code, again.status_code) == (402, 201, 201)
+        assert declined.headers["Location"] == paid.headers["Location"] == found
+        for answer in (paid, again):
+            shown = await web.ask("GET", answer.headers["Location"])
+            assert (shown.status_code, shown.json()["order_id"]) == (200, answer.json()["order_id"])
 
 
 async def test_a_bug_is_500_and_tells_nothing_of_itself() -> None:

@@ -218,6 +218,23 @@ async def test_an_address_is_amended_by_who_saw_the_latest_version(web: Web) -> 
     )
 
 
+async def test_of_two_amendments_at_once_of_one_version_one_is_heard(tmp_path: Path) -> None:
+    """`If-Match` holds until the commit: whoever is slower gets a conflict, however close the two are."""
+    async with served(opening(f"sqlite:///{tmp_path}/shop.db")) as web:
+        order_id = await placed(web)
+        tag = (await web.ask("GET", f"/api/v1/orders/{order_id}")).headers["ETag"]
+        bodies = [{"shipping_address": {**CART["shipping_address"], "street": f"Torstr. {n}"}} for n in range(4)]  # type: ignore[dict-item]
+        bodies.append({"delivery_preference": "express"})
+
+        found = await asyncio.gather(
+            *(web.ask("PATCH", f"/api/v1/orders/{order_id}", json=body, headers={"If-Match": tag}) for body in bodies)
+        )
+
+        assert sorted(answer.status_code for answer in found) == [200, 409, 409, 409, 409]
+        assert {a.json()["code"] for a in found if a.status_code != 200} == {"version_conflict"}
+        assert (await web.shop.order(order_id)).version == 3
+
+
 async def test_a_delivery_is_amended(web: Web) -> None:
     """Express instead of standard, before the cutoff; one change at a time."""
     order_id = await placed(web)

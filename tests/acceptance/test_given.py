@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,55 @@ def test_a_time_without_a_zone_is_refused_with_its_field(shop: Shop) -> None:
     for name in ("placed_from", "placed_until", "shipped_from", "shipped_until"):
         refused(name, lambda name=name: shop.orders(OrderQuery(**{name: NAIVE})))
     assert shop.order(order.id).shipments[0].scans == ()
+
+
+EDGES = (
+    datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+    datetime.max.replace(tzinfo=timezone(-timedelta(hours=1))),
+)
+
+
+@pytest.mark.parametrize("at", EDGES, ids=["first", "last"])
+def test_a_time_outside_of_the_calendar_is_refused_with_its_field(shop: Shop, at: datetime) -> None:
+    """In its own zone it is a time, in UTC there is no such year: it can neither be kept nor compared on every store."""
+    order = shop.place(a_cart(), "pm_visa")
+
+    for name in ("placed_from", "placed_until", "shipped_from", "shipped_until"):
+        refused(name, lambda name=name: shop.orders(OrderQuery(**{name: at})))
+    refused("until", lambda: shop.hold(order.id, reason="manual", until=at))
+
+
+@pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_the_first_and_the_last_time_are_times(shop: Shop, at: datetime) -> None:
+    """The edges themselves can be asked for."""
+    shop.place(a_cart(), "pm_visa")
+
+    assert bool(shop.orders(OrderQuery(placed_from=at)).items) is (at.year == 1)
+    assert bool(shop.orders(OrderQuery(placed_until=at)).items) is (at.year != 1)
+
+
+@pytest.mark.parametrize("day", [date.max, NOON.date() + timedelta(days=732)])
+def test_a_day_that_is_too_far_ahead_is_refused(shop: Shop, day: date) -> None:
+    """A mistyped year would let the goods lie for ever; at placement and later, whether the goods are there or not."""
+    order = shop.place(a_cart(), "pm_visa")
+    wish = DeliveryPreference(not_before=day)
+
+    refused("delivery.not_before", lambda: shop.place(a_cart(delivery=wish, reference="late"), "pm_visa"))
+    refused("delivery.not_before", lambda: shop.amend(order.id, delivery=wish))
+    assert shop.orders(OrderQuery(text="late")).items == ()
+    assert shop.order(order.id) == order
+
+
+def test_a_day_in_the_past_is_no_wish_for_a_new_order(shop: Shop) -> None:
+    """A checkout may be open over midnight: the order comes as soon as it can, as without the wish."""
+    plain = shop.place(a_cart(), "pm_visa")
+
+    for day in (date.min, NOON.date() - timedelta(days=1)):
+        order = shop.place(a_cart(delivery=DeliveryPreference(not_before=day)), "pm_visa")
+        assert order.shipments[0].promise == plain.shipments[0].promise
+    latest = shop.place(a_cart(delivery=DeliveryPreference(not_before=NOON.date() + timedelta(days=731))), "pm_visa")
+    assert latest.shipments[0].promise is not None
+    assert latest.shipments[0].promise.arrives_from == NOON.date() + timedelta(days=731)
 
 
 def test_a_day_is_no_time(shop: Shop) -> None:

@@ -71,6 +71,18 @@ Act = Callable[[World, str], object]
         (lambda w, o: w.shop.attend(o, "nothing"), "not_found"),
         (lambda w, o: w.shop.pay(o, "pm_other"), "nothing_due"),
         (lambda w, o: w.shop.request_return(o, {}, reason="why"), "invalid_quantity"),
+        (lambda w, o: w.shop.place(a_cart(), None), "invalid_input"),
+        (lambda w, o: w.shop.place(a_cart(), [None]), "invalid_input"),
+        (lambda w, o: w.shop.pay(o, 5), "invalid_input"),
+        (
+            lambda w, o: w.shop.refuse(o, w.shop.order(o).shipments[0].id, reason="why", missing={1: "1"}),
+            "invalid_quantity",
+        ),
+        (
+            lambda w, o: w.shop.refuse(o, w.shop.order(o).shipments[0].id, reason="why", missing={"1": 1}),
+            "invalid_quantity",
+        ),
+        (lambda w, o: w.shop.ship(o, w.shop.order(o).shipments[0].id, key="\0"), "invalid_key"),
         (lambda w, o: w.shop.request_return(o, {"MUG": 1}, reason="why"), "not_returnable"),
         (lambda w, o: w.shop.receive_return(o, "R9", warehouse="berlin"), "unknown_line"),
         (

@@ -92,6 +92,14 @@ def test_a_promise_counts_the_days_that_a_warehouse_works() -> None:
     assert later.arrives_from == date(2026, 3, 16)
 
 
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_a_promise_of_any_day_is_made(day: date) -> None:
+    """What was kept before there was a limit has a promise too, within the calendar."""
+    _, promise = promised(NOON, Handling(), DeliveryPreference(not_before=day), 3)
+
+    assert promise.arrives_from >= NOON.date()
+
+
 def test_a_warehouse_works_on_some_day() -> None:
     """One that never works would never have a cutoff."""
     with pytest.raises(InvalidInput):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -31,11 +32,18 @@ def out_of_stock(order: Order) -> bool:
     return order.state == "cancelled" and (order.reason or "").startswith("out_of_stock")
 
 
+def _orders(request: Request) -> str:
+    """Return the path of the orders: the request's own, less what the route has after it. Prefixes and ids may hold the same word."""
+    path: str = request.url.path
+    below = str(request.scope["route"].path).rpartition("/orders")[2].count("/")
+    return path.rsplit("/", below)[0] if below else path
+
+
 def placed(answer: Answer, request: Request, *, short: Sequence[Mapping[str, Any]] = ()) -> Response:
     """Say how a placement or a payment went: accepted, declined, out of stock, or nobody knows yet."""
     order, path = answer.order, request.url.path
     known = headers(order, replayed=answer.replayed)
-    known["Location"] = f"{path.partition('/orders')[0]}/orders/{order.id}"
+    known["Location"] = f"{_orders(request)}/{quote(order.id, safe='')}"
     extra: dict[str, Any] = {"order_id": order.id, "order_status": word(order)}  # `status` is the protocol's
     if order.state == "payment_pending":
         why = "the payment provider has not answered; the order is kept"

@@ -189,12 +189,14 @@ async def amend(
         raise OrderkitError(
             f"the order is at version {order.version} now", code="version_conflict", facts={"version": order.version}
         )
+    seen = None if if_match in (None, "*") else order.version  # the flow looks again: another may amend meanwhile
+    caller = caller_of(who)
     if body.shipping_address is not None:
-        order = await desk.shop.run(flows.amend_address(order_id, body.shipping_address.address(), caller_of(who)))
+        address = body.shipping_address.address()
+        order = await desk.shop.run(flows.amend_address(order_id, address, caller, expected_version=seen))
     if body.delivery_preference is not None:
-        order = await desk.shop.run(
-            flows.amend_delivery(order_id, bodies.preference(body.delivery_preference), caller_of(who))
-        )
+        wish = bodies.preference(body.delivery_preference)
+        order = await desk.shop.run(flows.amend_delivery(order_id, wish, caller, expected_version=seen))
     return JSONResponse(bodies.shown(order), headers=answers.headers(order))
 
 

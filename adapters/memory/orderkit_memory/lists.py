@@ -7,6 +7,7 @@ import binascii
 import hashlib
 from datetime import datetime
 
+from orderkit.domain.given import instant
 from orderkit.domain.order import Order
 from orderkit.domain.status import payment, word
 from orderkit.domain.value import evolve
@@ -99,7 +100,7 @@ def after(query: OrderQuery) -> Position | None:
     try:
         text = base64.b64decode(query.cursor + "=" * (-len(query.cursor) % 4), altchars=b"-_", validate=True).decode()
         digest, placed_at, order_id = text.split(" ", 2)
-        found = datetime.fromisoformat(placed_at), order_id
+        found = instant(placed_at), order_id
     except (ValueError, binascii.Error):
         raise _foreign("no page gave that cursor") from None
     if digest != _digest(query):

@@ -27,6 +27,9 @@ from orderkit_sql.documents import register
 READS = "orderkit_reads"
 SQLITE_MIN = (3, 35, 0)  # RETURNING, UPDATE FROM
 
+_WAIT_MAX = 2_000_000  # seconds; PostgreSQL and SQLite count milliseconds in 31 bits
+_CONNECTIONS_MAX = 10_000
+
 _POOL = ("pool_size", "max_overflow", "pool_timeout")
 _SQLITE_OPTIONS = ("create", "busy_timeout", *_POOL)
 _POSTGRES_OPTIONS = ("create", "schema", "lock_timeout", "statement_timeout", *_POOL)
@@ -100,7 +103,7 @@ def _sqlite_address(url: Url, *, create: bool | None) -> Address:
         durable=not shared,
         shared=shared,
         path=None if shared else Path(path),
-        arguments={"check_same_thread": False, "timeout": url.number("busy_timeout", 15.0)},
+        arguments={"check_same_thread": False, "timeout": _seconds(url, "busy_timeout", 15.0)},
         pool={"pool_size": 1, "max_overflow": 0} if shared else _pool(url, 8),
     )
 
@@ -126,8 +129,8 @@ def _postgres_address(url: Url, *, create: bool | None) -> Address:
     except (ArgumentError, ValueError):
         raise Misconfigured(f"{str(url)!r} is no address of PostgreSQL", code="bad_url") from None
     limits = {
-        "lock_timeout": url.number("lock_timeout", 5.0),
-        "statement_timeout": url.number("statement_timeout", 30.0),
+        "lock_timeout": _seconds(url, "lock_timeout", 5.0),
+        "statement_timeout": _seconds(url, "statement_timeout", 30.0),
     }
     settings = [f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items()]
     settings += ["-c idle_in_transaction_session_timeout=60000", "-c timezone=UTC"]
@@ -140,7 +143,7 @@ def _postgres_address(url: Url, *, create: bool | None) -> Address:
         path=None,
         arguments={
             "options": " ".join([*settings, libpq.get("options", "")]).strip(),
-            "connect_timeout": int(libpq.get("connect_timeout", "10")),
+            "connect_timeout": url.integer("connect_timeout", 10, lowest=0, highest=_WAIT_MAX),
         },
         pool=_pool(url, 8),
     )
@@ -148,10 +151,15 @@ def _postgres_address(url: Url, *, create: bool | None) -> Address:
 
 def _pool(url: Url, size: int) -> dict[str, Any]:
     return {
-        "pool_size": url.integer("pool_size", size),
-        "max_overflow": url.integer("max_overflow", 0),
-        "pool_timeout": url.number("pool_timeout", 30.0),
+        "pool_size": url.integer("pool_size", size, lowest=0, highest=_CONNECTIONS_MAX),
+        "max_overflow": url.integer("max_overflow", 0, lowest=-1, highest=_CONNECTIONS_MAX),
+        "pool_timeout": _seconds(url, "pool_timeout", 30.0),
     }
+
+
+def _seconds(url: Url, name: str, default: float) -> float:
+    """Return an option that says how long to wait."""
+    return url.number(name, default, lowest=0, highest=_WAIT_MAX)
 
 
 def make_engine(address: Address) -> Engine:

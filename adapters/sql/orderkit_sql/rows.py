@@ -189,7 +189,7 @@ def return_changes(value: Return, backend: Backend) -> Row:
 
 
 def search_text(order: Order) -> str:
-    """Return the folded words by which an order is found."""
+    """Return the folded words by which an order is found; the id comes first, since lists look for its beginning only."""
     facts, to = order.facts, order.facts.ship_to
     words = [order.id, facts.customer, facts.reference, to.name, to.street, to.zip, to.city, to.country]
     words += [part for line in facts.lines for part in (line.sku, line.name)]

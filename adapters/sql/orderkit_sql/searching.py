@@ -7,11 +7,13 @@ one.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, or_, select, tuple_
 
+from orderkit.domain.given import instant
 from orderkit.domain.value import as_dict, evolve
 from orderkit.errors import InvalidInput
 from orderkit.ports.store import FindOrders, OrderQuery, Page
@@ -59,20 +61,29 @@ def _conditions_of_parts(database: Database, query: OrderQuery) -> Iterator[Colu
     orders, lines, shipments = tables.orders, tables.order_lines, tables.shipments
     if query.sku is not None:
         yield _with(database, lines, lines.c.sku == query.sku)
+    left = []  # both bounds hold for one shipment: of two, one before and one after the span, none left within it
     if query.shipped_from is not None:
-        yield _with(database, shipments, shipments.c.shipped_at >= moment(query.shipped_from))
+        left.append(shipments.c.shipped_at >= moment(query.shipped_from))
     if query.shipped_until is not None:
-        yield _with(database, shipments, shipments.c.shipped_at < moment(query.shipped_until))
+        left.append(shipments.c.shipped_at < moment(query.shipped_until))
+    if left:
+        yield _with(database, shipments, *left)
     if query.tracking_number is not None:
         # Not as `exists`: the number picks the order, so it comes first.
         numbers = select(shipments.c.order_id).where(shipments.c.tracking_number == query.tracking_number)
         yield orders.c.id.in_(numbers)
     for word in (query.text or "").casefold().split():
-        yield _with(database, tables.texts, tables.texts.c.text.contains(word, autoescape=True))
+        yield _with(database, tables.texts, _said(tables.texts.c.text, word))
 
 
-def _with(database: Database, table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(and_(table.c.order_id == database.tables.orders.c.id, condition))
+def _said(text: ColumnElement[str], word: str) -> ColumnElement[bool]:
+    """Whether a search text holds the word, or begins with it: the id comes first, up to the first space, and is found by its beginning only."""
+    escaped = re.sub(r"([/%_])", r"/\1", word)
+    return or_(text.like(f"{escaped}%", escape="/"), text.like(f"% %{escaped}%", escape="/"))
+
+
+def _with(database: Database, table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(and_(table.c.order_id == database.tables.orders.c.id, *conditions))
 
 
 # ---- cursors
@@ -90,7 +101,7 @@ def _position(query: OrderQuery) -> tuple[datetime, str] | None:
     if digest != _digest(query) or not separator:
         raise InvalidInput("the cursor belongs to another query", code="invalid_cursor", field="cursor")
     try:
-        placed_at = datetime.fromisoformat(at)
+        placed_at = instant(at)
     except ValueError:
         raise InvalidInput("the cursor is damaged", code="invalid_cursor", field="cursor") from None
     return placed_at, order_id

@@ -18,7 +18,7 @@ from orderkit.domain.order import LINES_MAX, Address, DeliveryPreference, Order,
 from orderkit.domain.payment import Payment, Tender
 from orderkit.domain.placing import charge_kind, divided, reserved
 from orderkit.domain.pricing import Prices
-from orderkit.domain.promise import Handling, promised
+from orderkit.domain.promise import Handling, check_wish, promised
 from orderkit.domain.quantities import Line
 from orderkit.domain.saga import AMENDMENT, started
 from orderkit.domain.settling import asked
@@ -83,6 +83,7 @@ def delivery_amended(
     _open(order, now, "delivery")
     if delivery.not_before is not None and delivery.not_before < now.date():
         raise InvalidInput("the delivery day is in the past", field="delivery.not_before")
+    check_wish(delivery, now.date())
 
     def again(shipment: Shipment) -> Shipment:
         if shipment.state != "planned":

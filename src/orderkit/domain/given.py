@@ -19,14 +19,29 @@ _NUL = b"\\u0000"
 
 
 def check_time(at: object, field: str) -> None:
-    """Refuse what is no time with a zone. Raises: `InvalidInput`, naming the field."""
+    """Refuse what is no time with a zone, and one that is outside of the calendar in UTC. Raises: `InvalidInput`, naming the field."""
     if not isinstance(at, datetime) or at.utcoffset() is None:
         raise InvalidInput(f"{at!r} is no time with a zone; say datetime(..., tzinfo=timezone.utc)", field=field)
+    try:
+        at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{at.isoformat()} is outside of the years 1 to 9999 in UTC", field=field) from None
 
 
 def in_utc(at: datetime) -> datetime:
     """Return the time; one without a zone is UTC."""
     return at.replace(tzinfo=UTC) if at.utcoffset() is None else at
+
+
+def instant(text: str) -> datetime:
+    """Return the time, in UTC, that a text with its zone spells. Raises: `ValueError`."""
+    at = datetime.fromisoformat(text)
+    if at.utcoffset() is None:
+        raise ValueError(f"{text!r} has no zone")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is outside of the years 1 to 9999 in UTC") from error
 
 
 def storable(text: object) -> bool:

@@ -17,7 +17,7 @@ from orderkit.domain.lifecycle import ORDER, REFUND
 from orderkit.domain.money import Money
 from orderkit.domain.order import LINES_MAX, Facts, Order
 from orderkit.domain.payment import CaptureMode, OperationKind, Payment, Tender
-from orderkit.domain.promise import Handling, promised
+from orderkit.domain.promise import Handling, check_wish, promised
 from orderkit.domain.quantities import Bucket, Line, Move
 from orderkit.domain.saga import PLACEMENT, started
 from orderkit.domain.settling import asked, granted
@@ -41,6 +41,7 @@ def placed(
 ) -> Decision:
     """Place the order as planned; a plan with shortages gives an order that is cancelled for being out of stock."""
     checked(facts)
+    check_wish(facts.delivery, now.date())
     lines = tuple(Line(line.number, line.sku, line.quantity) for line in facts.lines)
     order = Order(id=order_id, facts=facts, placed_at=now, updated_at=now, lines=lines)
     if plan.short:

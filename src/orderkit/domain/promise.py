@@ -20,6 +20,10 @@ _TRANSIT_DAYS: dict[Service, tuple[int, int]] = {
 }
 
 
+WISH_MAX = timedelta(days=731)  # two years: what is further ahead is a mistyped year
+_LAST_DAY = date(9990, 1, 1)  # a wish may have been kept before there was a limit: its promise must still be a date
+
+
 class Handling(Value, kw_only=True):
     """How warehouses work: at which hour of which days they begin, and how long a customer has at least to change an order."""
 
@@ -47,6 +51,12 @@ class Handling(Value, kw_only=True):
         return moment
 
 
+def check_wish(delivery: DeliveryPreference, today: date) -> None:
+    """Refuse a wish for a day that is too far ahead; one in the past asks for nothing. Raises: `InvalidInput`."""
+    if delivery.not_before is not None and delivery.not_before - today > WISH_MAX:
+        raise InvalidInput(f"{delivery.not_before} is more than two years ahead", field="delivery.not_before")
+
+
 def promised(
     at: datetime, handling: Handling, delivery: DeliveryPreference, lead_days: int
 ) -> tuple[datetime, Promise]:
@@ -54,15 +64,14 @@ def promised(
     fastest, slowest = _TRANSIT_DAYS[delivery.service]
     days = (fastest + lead_days, slowest + lead_days)
     cutoff = handling.cutoff_after(at)
-    if delivery.not_before is not None:
-        latest_start = datetime.combine(
-            delivery.not_before - timedelta(days=days[0]), handling.cutoff, tzinfo=at.tzinfo
-        )
+    wished = min(delivery.not_before or date.min, _LAST_DAY)
+    if wished > at.date():
+        latest_start = datetime.combine(wished - timedelta(days=days[0]), handling.cutoff, tzinfo=at.tzinfo)
         while latest_start > cutoff and not handling.works_on(latest_start.date()):
             latest_start -= timedelta(days=1)
         cutoff = max(cutoff, latest_start)
     ships_by = cutoff + timedelta(hours=8)
-    first = max(cutoff.date() + timedelta(days=days[0]), delivery.not_before or date.min)
+    first = max(cutoff.date() + timedelta(days=days[0]), wished)
     return cutoff, Promise(
         ships_by=ships_by, arrives_from=first, arrives_until=first + timedelta(days=days[1] - days[0])
     )

@@ -62,7 +62,9 @@ async def cancel(
     return await continued(await accept_cancellation(order_id, units, caller, reason=reason, shipment=shipment), caller)
 
 
-async def amend_address(order_id: str, ship_to: Address, caller: Caller) -> Order:
+async def amend_address(
+    order_id: str, ship_to: Address, caller: Caller, *, expected_version: int | None = None
+) -> Order:
     """Send what has not left to another address."""
     check_texts(ship_to=ship_to)
     return await changed(
@@ -71,10 +73,13 @@ async def amend_address(order_id: str, ship_to: Address, caller: Caller) -> Orde
         lambda order, now: amending.address_amended(order, now, ship_to),
         caller,
         request=(ship_to,),
+        expected_version=expected_version,
     )
 
 
-async def amend_delivery(order_id: str, delivery: DeliveryPreference, caller: Caller) -> Order:
+async def amend_delivery(
+    order_id: str, delivery: DeliveryPreference, caller: Caller, *, expected_version: int | None = None
+) -> Order:
     """Wish for another day or service."""
     check_texts(delivery=delivery)
     settings = await ReadSettings()
@@ -83,10 +88,14 @@ async def amend_delivery(order_id: str, delivery: DeliveryPreference, caller: Ca
         warehouses = settings.known({s.warehouse for s in order.shipments})
         return amending.delivery_amended(order, now, delivery, warehouses=warehouses, handling=settings.handling)
 
-    return await changed(order_id, "amend_delivery", decide, caller, request=(delivery,))
+    return await changed(
+        order_id, "amend_delivery", decide, caller, request=(delivery,), expected_version=expected_version
+    )
 
 
-async def accept_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Caller) -> Order:
+async def accept_lines(
+    order_id: str, cart: Cart, pay_with: PayWith, caller: Caller, *, expected_version: int | None = None
+) -> Order:
     """Add the cart's lines to the order and ask for the difference."""
     order = await loaded(order_id)
     if cart.currency != order.currency:
@@ -119,12 +128,16 @@ async def accept_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Cal
         caller,
         partial="refuse",
         request=(cart, tenders),
+        expected_version=expected_version,
     )
 
 
-async def add_lines(order_id: str, cart: Cart, pay_with: PayWith, caller: Caller) -> Order:
+async def add_lines(
+    order_id: str, cart: Cart, pay_with: PayWith, caller: Caller, *, expected_version: int | None = None
+) -> Order:
     """Add lines to the order; when their payment is refused they are dropped again."""
-    return await continued(await accept_lines(order_id, cart, pay_with, caller), caller)
+    accepted = await accept_lines(order_id, cart, pay_with, caller, expected_version=expected_version)
+    return await continued(accepted, caller)
 
 
 async def hold(order_id: str, caller: Caller, *, reason: str, note: str = "", until: datetime | None = None) -> Order:

@@ -139,16 +139,20 @@ async def changed(
     reason: str = "",
     request: tuple[object, ...] = (),
     known: Order | None = None,
+    expected_version: int | None = None,
 ) -> Order:
     """Load the order, decide, commit; decide again when somebody else was faster. A repeated key answers with the order as it is.
 
     An order that was just read or written may be given as `known`: should it be outdated, the version says so and it is loaded after all.
+    A caller that saw one version and means no other gives it as `expected_version`; every try looks at it. Raises: `Conflict`.
     """
     check_text(reason, "reason")
     settings = await ReadSettings()
     claim = caller.claim(command, order_id, *request)
     for _ in range(settings.retry_max):
         order, known = known or await loaded(order_id), None
+        if expected_version not in (None, order.version):
+            return await outdated(order, claim)
         now = await Now()
         try:
             decision = decide(order, now)
@@ -166,17 +170,19 @@ async def changed(
                 return after
             case DuplicateKey():
                 return await replayed(answer, claim)
-            case LeaseLost():
-                raise Conflict(f"another worker has order {order_id}", code="lease_lost")
-            case OutOfStock(short):
-                raise NotAllowed(
-                    "the stock that this needs is not there",
-                    code="not_allowed",
-                    facts={"short": [{"sku": sku, "warehouse": place} for sku, place in short]},
-                )
+            case LeaseLost() | OutOfStock():
+                raise _refusal(order_id, answer)
             case VersionConflict():
                 continue
     raise Conflict(f"order {order_id} changed again and again", facts={"order_id": order_id})
+
+
+def _refusal(order_id: str, answer: LeaseLost | OutOfStock) -> Conflict | NotAllowed:
+    """Return the error of a commit that another try would not save."""
+    if isinstance(answer, LeaseLost):
+        return Conflict(f"another worker has order {order_id}", code="lease_lost")
+    short = [{"sku": sku, "warehouse": place} for sku, place in answer.short]
+    return NotAllowed("the stock that this needs is not there", code="not_allowed", facts={"short": short})
 
 
 async def replanned(
@@ -190,6 +196,7 @@ async def replanned(
     avoid: frozenset[str] = frozenset(),
     reason: str = "",
     request: tuple[object, ...] = (),
+    expected_version: int | None = None,
 ) -> Order:
     """The same for a decision that needs a plan: when a shelf was emptied meanwhile, read the supply and plan again."""
     check_text(reason, "reason")
@@ -197,6 +204,8 @@ async def replanned(
     claim = caller.claim(command, order_id, *request)
     for _ in range(settings.retry_max):
         order = await loaded(order_id)
+        if expected_version not in (None, order.version):
+            return await outdated(order, claim)
         now = await Now()
         try:
             found = await planned(order.facts, demands(order), settings, partial=partial, avoid=avoid)
@@ -227,6 +236,13 @@ async def replanned(
 async def unchanged(order: Order, claim: KeyClaim | None) -> Order:
     """Return the order to which nothing is to be done, unless the key was used for another request."""
     return order if (spent := await spent_on(claim)) is None else await replayed(spent, claim)
+
+
+async def outdated(order: Order, claim: KeyClaim | None) -> Order:
+    """Say that the order is not at the version any more which the caller saw, unless it was this very request that changed it."""
+    if (spent := await spent_on(claim)) is not None:
+        return await replayed(spent, claim)
+    raise Conflict(f"the order is at version {order.version} now", facts={"version": order.version})
 
 
 async def spent_on(claim: KeyClaim | None) -> DuplicateKey | None:

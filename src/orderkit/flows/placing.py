@@ -6,7 +6,7 @@ to a worker.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from orderkit.domain.cart import Cart
@@ -17,7 +17,7 @@ from orderkit.domain.payment import Tender
 from orderkit.domain.placing import divided, paid_again, placed
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value
-from orderkit.errors import Conflict
+from orderkit.errors import Conflict, InvalidInput
 from orderkit.flows.advancing import answered_by_the_winner, continued, followed
 from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, spent_on, waiting
 from orderkit.ports.clock import NewId, Now
@@ -35,10 +35,13 @@ class Accepted(Value):
 
 
 def tenders_of(pay_with: PayWith) -> tuple[Tender, ...]:
-    """Return the tenders that a host's word for them means: a method token pays everything."""
+    """Return the tenders that a host's word for them means: a method token pays everything. Raises: `InvalidInput`."""
     if isinstance(pay_with, str):
         return (Tender(method=pay_with),)
-    return (pay_with,) if isinstance(pay_with, Tender) else tuple(pay_with)
+    found = tuple(pay_with) if isinstance(pay_with, Iterable) else (pay_with,)
+    if not all(isinstance(each, Tender) for each in found):
+        raise InvalidInput("say what pays: a method's token, a tender, or several", field="pay_with")
+    return found
 
 
 def tender(

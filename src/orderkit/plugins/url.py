@@ -6,6 +6,7 @@ it (str, repr, messages of errors) hides passwords; only `text` and `rest` hold 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -70,13 +71,21 @@ class Url:
         """The rest without its two leading slashes: `/shop.db` of `sqlite:///shop.db`, `flaky` of `fakepsp://flaky`."""
         return self.rest.removeprefix("//")
 
-    def integer(self, name: str, default: int) -> int:
-        """Return the option as a whole number."""
-        return default if name not in self.query else self._read(name, int, "a whole number")
+    def integer(self, name: str, default: int, *, lowest: int | None = None, highest: int | None = None) -> int:
+        """Return the option as a whole number within its bounds. Raises `Misconfigured`."""
+        if name not in self.query:
+            return default
+        value = self._read(name, int, "a whole number")
+        self._check(name, value, lowest, highest)
+        return value
 
-    def number(self, name: str, default: float) -> float:
-        """Return the option as a number."""
-        return default if name not in self.query else self._read(name, float, "a number")
+    def number(self, name: str, default: float, *, lowest: float | None = None, highest: float | None = None) -> float:
+        """Return the option as a finite number within its bounds. Raises `Misconfigured`."""
+        if name not in self.query:
+            return default
+        value = self._read(name, _finite, "a number")
+        self._check(name, value, lowest, highest)
+        return value
 
     def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002  (like `integer` and `number`)
         """Return the option as yes or no; an option without a value means yes."""
@@ -95,6 +104,12 @@ class Url:
         except ValueError:
             raise _bad(f"the option {name!r} of {self.scheme}: is not {wanted}", field=name) from None
 
+    def _check(self, name: str, value: float, lowest: float | None, highest: float | None) -> None:
+        if (lowest is not None and value < lowest) or (highest is not None and value > highest):
+            bounds = [f"at least {lowest:,}"] if lowest is not None else []
+            bounds += [f"at most {highest:,}"] if highest is not None else []
+            raise _bad(f"the option {name!r} of {self.scheme}: is {' and '.join(bounds)}", field=name)
+
     def __str__(self) -> str:
         return hidden(self.text)
 
@@ -105,6 +120,13 @@ class Url:
 def hidden(text: str) -> str:
     """Return the text of a URL without passwords, in its address and in its options."""
     return _SECRET.sub(r"\1***", _USER.sub(r"\g<user>:***@", text))
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _flag(text: str) -> bool:

@@ -89,6 +89,17 @@ def test_options_are_read_as_what_they_mean() -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "soon", "-1", "61"])
+def test_a_number_is_finite_and_within_its_bounds(text: str) -> None:
+    """No time-out is endless by accident, and none is below nothing."""
+    with pytest.raises(Misconfigured) as caught:
+        Url.parse(f"x1:?wait={text}").number("wait", 1.0, lowest=0, highest=60)
+
+    assert (caught.value.code, caught.value.field) == ("bad_url", "wait")
+    assert Url.parse("x1:?wait=60").number("wait", 1.0, lowest=0, highest=60) == 60.0
+    assert Url.parse("x1:?wait=-7").integer("wait", 1) == -7
+
+
 @pytest.mark.parametrize(("text", "message"), [("x1:?n=seven", "a whole number"), ("x1:?n=1.5", "a whole number")])
 def test_an_option_that_is_something_else_is_refused(text: str, message: str) -> None:
     """The option is named."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -124,6 +125,18 @@ class ListCases(StoreCase):
         """Each condition is exact, an end of a time span is not part of it, and an order has to meet them all."""
         assert found(store, **query) == [orders[n].id for n in numbers]
 
+    def test_one_shipment_has_to_have_left_within_the_span(self, store: Store) -> None:
+        """Of two parcels one left before the span and the other after it: within it none did."""
+        shelved(store, LIFE_STOCK)
+        life = a_life("life-1")
+        stored(store, *life)
+        first, *_, last = sorted(s.shipped_at for s in life[-1].after.shipments if s.shipped_at is not None)
+        moment = timedelta(microseconds=1)
+
+        assert found(store, shipped_from=first, shipped_until=first + moment) == ["life-1"]
+        assert found(store, shipped_from=first + moment, shipped_until=last) == []
+        assert found(store, shipped_from=first + moment, shipped_until=last + moment) == ["life-1"]
+
     # ---- words
 
     @pytest.mark.parametrize(
@@ -139,6 +152,12 @@ class ListCases(StoreCase):
             ("20100", [4]),
             ("van-ü7", [1]),
             ("0195c3a1", [4]),
+            ("0195C3A1-77", [4]),
+            ("beef", []),  # how that id ends
+            ("order-5", []),  # what another holds in its middle
+            ("-", [4, 1]),  # in every id, and in one product name and one tracking number
+            ("/", []),
+            ("\\", []),
             ("anna tee", [2, 1]),  # Ben's parcels go to Anna's address
             ("tee turku åke", [4]),
             ("anna turku", []),
@@ -202,6 +221,20 @@ class ListCases(StoreCase):
         with pytest.raises(InvalidInput) as refusal:
             page(store, cursor=cursor)
         assert (refusal.value.code, refusal.value.field) == ("invalid_cursor", "cursor")
+
+    @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "2026-03-03T12:00:00"])
+    def test_a_cursor_with_a_time_of_no_page_is_refused(self, store: Store, orders: list[Order], at: str) -> None:
+        """A cursor that somebody wrote themselves may hold a time that no order has: outside of the calendar, or without a zone."""
+        cursor, moment = page(store, limit=1).cursor, orders[-1].placed_at.isoformat()
+        assert cursor is not None
+        plain = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode(errors="replace")
+        forged = cursor.replace(moment, at)
+        if moment in plain:
+            forged = base64.urlsafe_b64encode(plain.replace(moment, at).encode()).decode().rstrip("=")
+        if forged != cursor:  # a store whose cursors cannot be forged is fine
+            with pytest.raises(InvalidInput) as refusal:
+                page(store, limit=1, cursor=forged)
+            assert (refusal.value.code, refusal.value.field) == ("invalid_cursor", "cursor")
 
     def test_a_cursor_of_another_query_is_refused(self, store: Store, orders: list[Order]) -> None:
         """A cursor goes on with the query that it came from."""
