@@ -179,7 +179,7 @@ def test_a_refused_capture_of_a_part_is_sent_again() -> None:
 
 def test_the_finding_stays_when_nobody_can_be_asked() -> None:
     """No tender ever held money: nothing is asked for, and the finding is not dropped in silence."""
-    world, order = a_lapsed_order()
+    _, order = a_lapsed_order()
     payment = order.payments[0]
     nobody = evolve(order, payments=(evolve(payment, operations=payment.operations[1:]),))
 

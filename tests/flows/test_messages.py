@@ -94,7 +94,7 @@ def states(world: World, *orders: Order) -> list[str]:
 
 def note(world: World, message: Message) -> str:
     """What the inbox says about a message that waits; nothing, when it does not wait."""
-    kept = world.store._inbox[message.source, message.id]  # noqa: SLF001  (no port reads the notes)
+    kept = world.store._inbox[message.source, message.id]
     return kept.note if kept.due_at else ""
 
 

@@ -85,7 +85,7 @@ def worker(
     if gates:
         return _list_gates()
     chosen = _roles(roles, bus)
-    ports: dict[str, Any] = {**ports_of(store, payments, carriers), "bus": bus}  # without a bus nothing can be published, by mistake either
+    ports: dict[str, Any] = {**ports_of(store, payments, carriers), "bus": bus}
     if set(chosen) - {"relay"}:  # every other role goes on with orders, and whatever they wait for may need both
         check_named(ports)
     if once:
@@ -118,7 +118,9 @@ def _say(line: str) -> None:
 def _say_unrelayed(chosen: tuple[str, ...], named: str | None) -> None:
     """Say that the relay was left out, where nobody asked for that."""
     if named is None and "relay" not in chosen:
-        _say("nothing is relayed: nobody named the event bus (--bus URL, or ORDERKIT_BUS); what was committed waits for it")
+        _say(
+            "nothing is relayed: nobody named the event bus (--bus URL, or ORDERKIT_BUS); what was committed waits for it"
+        )
 
 
 def _list_gates() -> None:

@@ -18,7 +18,9 @@ from orderkit.domain.pricing import units_value
 from orderkit.domain.settling import asked, captures
 from orderkit.errors import NotAllowed
 
-STUCK = frozenset({"authorize_failed", "charge_failed", "capture_failed", "capture_short"})  # findings of money that did not come
+STUCK = frozenset(
+    {"authorize_failed", "charge_failed", "capture_failed", "capture_short"}
+)  # findings of money that did not come
 _ASKED = {OperationKind.CHARGE: "charge.requested", OperationKind.AUTHORIZE: "authorization.requested"}
 
 
@@ -63,9 +65,7 @@ def _missing_minor(order: Order) -> int:
 def _unpaid_minor(order: Order) -> int:
     """What is due for goods that left, and is neither paid nor about to be; where money is taken at once, all that is due."""
     coming = sum(
-        payment.open_minor(kind)
-        for payment in order.payments
-        for kind in (OperationKind.CHARGE, OperationKind.CAPTURE)
+        payment.open_minor(kind) for payment in order.payments for kind in (OperationKind.CHARGE, OperationKind.CAPTURE)
     )
     waiting = 0
     for line in order.lines if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else ():
