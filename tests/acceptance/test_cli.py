@@ -251,7 +251,7 @@ def test_a_return_of_everything_repeated_with_its_key_answers_the_same(folder: P
 
 def test_a_worker_works_until_nothing_is_due(folder: Path, store: list[str]) -> None:
     """Events are relayed and parcels polled; a second run finds nothing."""
-    assert "0 of them failed" in run("worker", "--once", *store, cwd=folder).stderr
+    assert "0 of them failed" in run("worker", "--once", *store, "--bus", "memory:", cwd=folder).stderr
     assert run("doctor", *store, cwd=folder).stdout.strip() == "nothing wrong was found"
 
 

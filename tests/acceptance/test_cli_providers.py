@@ -14,6 +14,7 @@ import orderkit
 from orderkit import Address, Cart, Order, OrderQuery
 from orderkit.cli.main import root
 from orderkit.cli.providers import NoCarriers, NoPayments, opened
+from orderkit.domain.events import Record
 from orderkit.domain.expiring import parked
 from orderkit.errors import Misconfigured
 from orderkit.flows.kit import WORKER, Caller, changed
@@ -21,6 +22,7 @@ from orderkit.flows.placing import accept
 from orderkit.ports.carriers import TrackParcel
 from orderkit.ports.clock import Now
 from orderkit.ports.payments import AskPayment, Confirmed
+from orderkit.ports.store import TakeOutbox
 from orderkit_fakepsp.book import Book
 from orderkit_sql import migrate
 from tests.architecture.tree import ROOT
@@ -106,7 +108,7 @@ def test_attending_leaves_the_order_to_workers(store: str, bank: str, method: st
         ("order", "return", "ID", "--reason", "r", "--yes", "--receive-at", "berlin"),
         ("worker", "--once"),
         ("worker",),
-        ("worker", "--once", "--roles", "relay,inbox"),
+        ("worker", "--once", "--roles", "relay,inbox", "--bus", "memory:"),
     ],
 )
 def test_what_may_move_money_needs_the_shops_own_provider(
@@ -152,11 +154,52 @@ def test_what_moves_nothing_needs_no_provider(store: str, bank: str, tmp_path: P
         ("order", "return", order_id, "--reason", "r", "--receive-at", "berlin", "--dry-run"),
         ("allocate", "explain", order_id),
         ("doctor",),
-        ("worker", "--once", "--roles", "relay"),
+        ("worker", "--once", "--roles", "relay", "--bus", "memory:"),
     ):
         command(*arguments, "--store", store)
 
     assert not (tmp_path / "shop.db.fakepsp").exists()
+
+
+def unpublished(store: str) -> int:
+    """How many records no relay has published."""
+    with opened(store) as shop:
+        return len(shop.run(taken()))
+
+
+async def taken() -> tuple[Record, ...]:
+    """Look at what waits for a relay, and hold it for no time."""
+    return await TakeOutbox(100, lease_seconds=0.0)
+
+
+def test_without_a_bus_nothing_is_relayed(store: str, bank: str) -> None:
+    """A worker in all roles says so and leaves the records; one that is told to relay refuses; a named bus gets them."""
+    a_delivered_order(store, bank)
+    waiting, worker = unpublished(store), ("worker", "--once", "--store", store, "--payments", bank)
+
+    said = command(*worker).stderr
+    others = command(*worker, "--roles", "sagas,timers").stderr
+    for roles in ("relay", "sagas,relay"):
+        refused = command(*worker, "--roles", roles, status=3).stderr
+        assert "code missing_port, field --bus, outcome not_applied" in refused
+        assert "--bus URL, or ORDERKIT_BUS" in refused
+    left = unpublished(store)
+    told = command(*worker, "--bus", "memory:").stderr
+
+    assert "nothing is relayed: nobody named the event bus (--bus URL, or ORDERKIT_BUS)" in said
+    assert "relayed" not in others + told
+    assert (left, unpublished(store)) == (waiting, 0)
+    assert waiting > 0
+
+
+def test_the_bus_is_named_by_its_variable(store: str, bank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the other ports are."""
+    a_delivered_order(store, bank)
+    monkeypatch.setenv("ORDERKIT_BUS", "memory:")
+
+    command("worker", "--once", "--roles", "relay", "--store", store)
+
+    assert unpublished(store) == 0
 
 
 def test_a_book_in_which_nothing_stands_is_no_demos(store: str, bank: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from orderkit.flows.working import ATTEMPTS_MAX, claim
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 PATIENCE = 60.0
-PROVIDER = ("--payments", "fakepsp:")
+PROVIDER = ("--payments", "fakepsp:", "--bus", "memory:")
 SECOND_SIGNAL = 130
 
 

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from orderkit import Order
 from orderkit.domain.status import axes, word
+from orderkit.ports.carriers import Booked
 from orderkit.ports.store import Message
-from tests.shops import NOON, a_cart, a_world
+from tests.shops import NOON, World, a_cart, a_world
 
 
 def a_message(kind: str, reference: str, **data: str) -> Message:
@@ -76,3 +78,101 @@ def test_a_message_of_nobody_is_tried_twelve_times_more() -> None:
 
     assert tries == 12
     assert wait == timedelta(seconds=5) * 2**12
+
+
+def sent(world: World, carrier: str, number: str = "123") -> Order:
+    """Place an order for a mug, and let it leave under that carrier's number."""
+    order = world.shop.place(a_cart(("MUG", 1, "1.00")), "pm_visa")
+    booked = Booked(carrier=carrier, tracking_number=number, tracking_url="", label_url="")
+    return world.shop.ship(order.id, order.shipments[0].id, booked=booked)
+
+
+def states(world: World, *orders: Order) -> list[str]:
+    """Where the shipments of these orders are now."""
+    return [shipment.state for order in orders for shipment in world.shop.order(order.id).shipments]
+
+
+def note(world: World, message: Message) -> str:
+    """What the inbox says about a message that waits; nothing, when it does not wait."""
+    kept = world.store._inbox[message.source, message.id]
+    return kept.note if kept.due_at else ""
+
+
+def test_a_scan_is_for_the_carrier_that_it_names() -> None:
+    """Two carriers gave two customers' parcels one number; the older order's arrives, however the carrier's name is written."""
+    world = a_world()
+    ours, others = sent(world, "dhl"), sent(world, "ups")
+
+    world.shop.receive_message(a_message("shipment.scan", "123", status="delivered", carrier="DHL"))
+
+    assert states(world, ours, others) == ["delivered", "shipped"]
+
+
+def test_a_scan_that_may_be_anothers_waits() -> None:
+    """Without a carrier the number is that of two orders: neither moves, also when one of them has arrived, and the note names both."""
+    world = a_world()
+    ours, others = sent(world, "dhl"), sent(world, "ups")
+    early, late = (a_message(kind, "123", status="delivered") for kind in ("shipment.scan", "shipment.again"))
+
+    world.shop.receive_message(early)
+    waited = states(world, ours, others)
+    world.shop.deliver(ours.id, ours.shipments[0].id)
+    world.shop.receive_message(late)
+
+    assert waited == ["shipped", "shipped"]
+    assert states(world, ours, others) == ["delivered", "shipped"]
+    assert all(order.id in note(world, early) and order.id in note(world, late) for order in (ours, others))
+    assert "does not tell them apart" in note(world, early)
+
+
+def test_a_number_that_is_used_again_is_the_parcel_under_way() -> None:
+    """One carrier, the same number months later: the first parcel is long there."""
+    world = a_world()
+    first = sent(world, "dhl")
+    world.shop.deliver(first.id, first.shipments[0].id)
+    second = sent(world, "dhl")
+
+    world.shop.receive_message(a_message("shipment.scan", "123", status="lost"))
+
+    assert states(world, first, second) == ["delivered", "lost"]
+
+
+def test_two_parcels_of_one_carrier_under_one_number_wait() -> None:
+    """Both are under way: even the carrier's name does not tell them apart."""
+    world = a_world()
+    orders = [sent(world, "dhl") for _ in range(2)]
+    message = a_message("shipment.scan", "123", status="delivered", carrier="dhl")
+
+    world.shop.receive_message(message)
+
+    assert states(world, *orders) == ["shipped", "shipped"]
+    assert "several orders" in note(world, message)
+
+
+def test_all_shipments_of_one_parcel_arrive_together() -> None:
+    """Two shipments of an order left under one number: one scan moves both, and a repeat moves neither."""
+    world = a_world({"MUG": {"berlin": 3}, "TEE": {"madrid": 1}})
+    order = world.shop.place(a_cart(), "pm_visa")
+    booked = Booked(carrier="dhl", tracking_number="777", tracking_url="", label_url="")
+    for shipment in order.shipments:
+        world.shop.ship(order.id, shipment.id, booked=booked)
+
+    world.shop.receive_message(a_message("shipment.scan", "777", status="delivered"))
+    again = a_message("shipment.again", "777", status="delivered")
+    world.shop.receive_message(again)
+
+    assert states(world, order) == ["delivered", "delivered"]
+    assert note(world, again) == ""
+
+
+@pytest.mark.parametrize(("carrier", "said"), [("ups", "ups's tracking number '123'"), ("", "names no carrier")])
+def test_a_carrier_that_has_no_such_parcel_moves_none(carrier: str, said: str) -> None:
+    """The number is known, but from another carrier, or the carrier has no name: the message waits."""
+    world = a_world()
+    order = sent(world, "dhl")
+    message = a_message("shipment.scan", "123", status="delivered", carrier=carrier)
+
+    world.shop.receive_message(message)
+
+    assert states(world, order) == ["shipped"]
+    assert said in note(world, message)

@@ -204,7 +204,9 @@ def why(order_id: str, store: str, form: str) -> None:
 @existing_store_option
 @format_option
 def attend(order_id: str, finding: str, store: str, form: str) -> None:
-    """Say that a person has looked at a FINDING of an order. A `parked` order is worked on again.
+    """Say that a person has looked at a FINDING of an order.
+
+    A `parked` order is worked on again; money that was refused is asked for again. Both are left to workers.
 
     \b
     Example:

@@ -15,7 +15,7 @@ from orderkit import Shop, open
 from orderkit.cli.arguments import Command
 from orderkit.cli.output import payments_option, store_option
 from orderkit.cli.providers import check_named, ports_of
-from orderkit.errors import PortError
+from orderkit.errors import Misconfigured, PortError
 from orderkit.flows.working import ALL_ROLES, LEASE_SECONDS
 
 RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not there yet
@@ -24,8 +24,11 @@ RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not 
 @click.command(cls=Command)
 @store_option
 @payments_option
-@click.option("--bus", default="memory:", show_default=True, envvar="ORDERKIT_BUS", help="URL of the event bus.")
-@click.option("--roles", default=",".join(ALL_ROLES), show_default=True, help="What to do, with commas.")
+@click.option("--bus", envvar="ORDERKIT_BUS", help="URL of the event bus; without one nothing is relayed.")
+@click.option(
+    "--roles",
+    help=f"What to do, with commas; default: {','.join(ALL_ROLES)}, without a bus all but relay.",
+)
 @click.option(
     "--concurrency", default=4, show_default=True, type=click.IntRange(1, 256), help="Orders worked on at a time."
 )
@@ -57,8 +60,8 @@ def worker(
     store: str,
     payments: str | None,
     carriers: str | None,
-    bus: str,
-    roles: str,
+    bus: str | None,
+    roles: str | None,
     concurrency: int,
     limit: int,
     interval: float,
@@ -74,18 +77,19 @@ def worker(
     \b
     Examples:
       orderkit worker --store sqlite:///demo.db
-      orderkit worker --store postgresql://localhost/shop --payments … --carriers … --concurrency 16
+      orderkit worker --store postgresql://localhost/shop --payments … --carriers … --bus … --concurrency 16
       orderkit worker --once --roles sagas,resolver
     """
     from orderkit.runtime.workers import Plan, Worker  # noqa: PLC0415  (only a worker needs threads)
 
     if gates:
         return _list_gates()
-    chosen = _roles(roles)
+    chosen = _roles(roles, bus)
     ports: dict[str, Any] = {**ports_of(store, payments, carriers), "bus": bus}
     if set(chosen) - {"relay"}:  # every other role goes on with orders, and whatever they wait for may need both
         check_named(ports)
     if once:
+        _say_unrelayed(chosen, roles)
         with open(**ports) as shop:
             return _work_once(shop, chosen, limit)
     plan = Plan(roles=chosen, concurrency=concurrency, limit=limit, interval=interval, lease_seconds=lease, grace=grace)
@@ -95,6 +99,7 @@ def worker(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: found.stop() if not found.stopping else os._exit(130))
     _say(f"{name} started: roles {','.join(chosen)}; {concurrency} orders at a time")
+    _say_unrelayed(chosen, roles)
     ended = found.run()
     counts = ", ".join(f"{count} {word}" for word, count in sorted(found.counts.items()) if count) or "nothing to do"
     _say(f"{name} stopped after {time.monotonic() - begin:.1f} s: {counts}")
@@ -110,18 +115,40 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
+def _say_unrelayed(chosen: tuple[str, ...], named: str | None) -> None:
+    """Say that the relay was left out, where nobody asked for that."""
+    if named is None and "relay" not in chosen:
+        _say(
+            "nothing is relayed: nobody named the event bus (--bus URL, or ORDERKIT_BUS); what was committed waits for it"
+        )
+
+
 def _list_gates() -> None:
     from orderkit.runtime.gates import GATES  # noqa: PLC0415  (only to list them)
 
     click.echo("\n".join(GATES))
 
 
-def _roles(text: str) -> tuple[str, ...]:
+def _roles(text: str | None, bus: str | None) -> tuple[str, ...]:
+    """Return the roles that were named, else all. Without a bus nothing is relayed: a record that is marked as published never comes again.
+
+    Raises: `Misconfigured` (`missing_port`: the relay was named, and no bus).
+    """
+    if text is None:
+        return ALL_ROLES if bus is not None else tuple(role for role in ALL_ROLES if role != "relay")
     chosen = tuple(role.strip() for role in text.split(",") if role.strip())
     if unknown := set(chosen) - set(ALL_ROLES):
         raise click.BadParameter(f"no such role: {', '.join(sorted(unknown))}", param_hint="--roles")
     if not chosen:
         raise click.BadParameter("name at least one role", param_hint="--roles")
+    if "relay" in chosen and bus is None:
+        raise Misconfigured(
+            "nobody said which event bus this shop has: the relay would mark records as published that nobody got",
+            code="missing_port",
+            field="--bus",
+            remedy="Name it: --bus URL, or ORDERKIT_BUS; memory: where nobody is to be told.",
+            facts={"port": "bus"},
+        )
     return chosen
 
 

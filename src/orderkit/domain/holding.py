@@ -9,6 +9,7 @@ from orderkit.domain.given import check_time
 from orderkit.domain.lifecycle import HOLD, ORDER
 from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
+from orderkit.domain.recovering import asked_again
 from orderkit.domain.settling import granted, settled
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
@@ -80,10 +81,14 @@ def refundable_minor(order: Order) -> int:
 
 
 def finding_settled(order: Order, finding: str, now: datetime) -> Decision:
-    """A person looked at it: what is owed and got stuck, such as a refund that was refused, is asked for again."""
+    """A person looked at it: what is owed and got stuck, such as a refund or an authorization that was refused, is asked for again.
+
+    Raises: `InvalidInput` (no such finding), `NotAllowed` (money is missing, and no tender may be asked for it: the finding stays).
+    """
     if finding not in order.findings:
         raise InvalidInput(f"order {order.id} has no finding {finding}", code="not_found", field="finding")
     decision = decided(
         order, Event("order.attended", {"finding": finding}), findings=tuple(f for f in order.findings if f != finding)
     )
+    decision = decision.then(asked_again(decision.order, finding, now))
     return decision.then(settled(decision.order, now))

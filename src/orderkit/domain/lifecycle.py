@@ -164,7 +164,9 @@ PAYMENT = Lifecycle(
     transitions=(
         _row("doubt", ["pending", "in_doubt"], "in_doubt"),
         _row("authorize", ["pending", "in_doubt", "expired", "declined"], "authorized"),
-        _row("capture", ["pending", "in_doubt", "authorized", "captured", "refunded", "declined"], "captured"),
+        _row(
+            "capture", ["pending", "in_doubt", "authorized", "captured", "refunded", "declined", "expired"], "captured"
+        ),
         _row("refund", ["captured", "refunded"], "refunded"),
         _row("refund_part", ["captured", "refunded"], "captured"),
         _row("decline", ["pending", "in_doubt", "expired"], "declined"),

@@ -1,7 +1,8 @@
 """What providers and carriers tell us unasked. A message is kept first, then matched; what matches nothing yet waits and is tried again.
 
 Messages name our own references, so an early one (before our commit), a repeated one and a late one all end in the same booking. A message
-is never believed about money: it is the reason to ask the provider.
+is never believed about money: it is the reason to ask the provider. A scan belongs to a carrier's number: `data["carrier"]` names the carrier
+as the shipment does, and where it does not and two customers' parcels have that number, the message waits for a person.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from orderkit.domain.given import check_texts, check_time, in_utc
-from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.domain.shipment import CarrierStatus, Scan, Shipment
 from orderkit.errors import InvalidInput, NotAllowed, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, booked
 from orderkit.flows.fulfilling import track
@@ -19,6 +20,7 @@ from orderkit.ports.payments import AskPayment, Unknown
 from orderkit.ports.store import FindOrders, KeepMessage, Message, OrderQuery, SettleMessage, TakeMessages
 
 TRIES_MAX = 12
+ORDERS_MAX = 50  # orders that share one tracking number, the newest
 TRY_AGAIN = timedelta(seconds=5)
 
 
@@ -81,14 +83,52 @@ async def _payment(message: Message, caller: Caller, now: datetime) -> bool:
 
 
 async def _shipment(message: Message, caller: Caller) -> bool:
-    """Fold a carrier's scan into the shipment with that tracking number."""
-    page = await FindOrders(OrderQuery(tracking_number=message.reference, limit=1))
-    if not page.items:
-        raise NotFound(f"no shipment has the tracking number {message.reference!r}")
-    order = await loaded(page.items[0].id)
-    shipment = next(s for s in order.shipments if s.tracking_number == message.reference)
-    await track(order.id, shipment.id, [_scan(message)], caller)
+    """Fold a carrier's scan into every shipment of one order that travels in that parcel."""
+    scan = _scan(message)
+    order, numbers = await _parcel(message.reference, _carrier(message))
+    for shipment_id in numbers:
+        await track(order, shipment_id, [scan], caller)
     return True
+
+
+async def _parcel(number: str, carrier: str | None) -> tuple[str, list[str]]:
+    """Return the order that a parcel belongs to, and its shipments in it.
+
+    Carriers do not know of each other's numbers. One carrier uses a number again after some months: then the parcel that is under way is meant.
+    Beyond that it is not guessed which customer's parcel it is.
+    """
+    said = f"{carrier}'s tracking number" if carrier else "the tracking number"
+    page = await FindOrders(OrderQuery(tracking_number=number, limit=ORDERS_MAX))
+    orders = [await loaded(summary.id) for summary in page.items]
+    found = {o.id: shipments for o in orders if (shipments := [s for s in o.shipments if _is(s, number, carrier)])}
+    if not found:
+        raise NotFound(f"no shipment has {said} {number!r}")
+    under_way = {o: some for o, shipments in found.items() if (some := [s for s in shipments if s.travelling])}
+    meant = under_way or found
+    one_carrier = len({(s.carrier or "").casefold() for shipments in found.values() for s in shipments}) == 1
+    if page.cursor or len(meant) > 1 or (len(found) > 1 and not one_carrier):
+        raise NotAllowed(
+            f"{said} {number!r} is that of several orders ({', '.join(found)}), and the message does not tell them apart",
+            facts={"orders": list(found)},
+        )
+    ((order_id, shipments),) = meant.items()
+    return order_id, [shipment.id for shipment in shipments]
+
+
+def _is(shipment: Shipment, number: str, carrier: str | None) -> bool:
+    if shipment.tracking_number != number:
+        return False
+    return carrier is None or (shipment.carrier or "").casefold() == carrier.casefold()
+
+
+def _carrier(message: Message) -> str | None:
+    """Return the carrier that the message names, if it names one; without it the number alone decides."""
+    carrier = message.data.get("carrier")
+    if carrier is None:
+        return None
+    if not isinstance(carrier, str) or not carrier.strip():
+        raise InvalidInput(f"the message {message.id!r} names no carrier: {carrier!r}", field="data")
+    return carrier.strip()
 
 
 def _scan(message: Message) -> Scan:

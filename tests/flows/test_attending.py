@@ -1,0 +1,212 @@
+"""A person attends to a finding about money that did not come: it is asked for again, and stays a finding until it is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from orderkit import CaptureMode, NotAllowed, Order, Policies, Tender
+from orderkit.domain.holding import finding_settled
+from orderkit.domain.payment import OperationKind
+from orderkit.domain.value import evolve
+from tests.shops import NOON, World, a_cart, a_world
+
+LATER = Policies(capture=CaptureMode.PER_SHIPMENT)
+TENDERS = [Tender(method="pm_one", amount_minor=4000), Tender(method="pm_two")]
+
+
+def a_lapsed_order(tenders: str | list[Tender] = "pm_visa") -> tuple[World, Order]:
+    """One of two mugs is there, the other is waited for; the authorization ran out, and nobody gave another."""
+    world = a_world({"MUG": {"berlin": 1}}, policies=LATER)
+    world.bank.expires_after = timedelta(days=7)
+    cart = evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True)
+    order = world.shop.place(cart, tenders)
+    world.bank.say = lambda _: "no"
+    world.clock.advance(days=8)
+    while not world.shop.sweep().idle:
+        pass
+    world.bank.say = lambda _: "yes"
+    return world, world.shop.order(order.id)
+
+
+def moves(order: Order) -> list[tuple[str, int, str]]:
+    """What was asked of the providers since the order was placed, and what became of it."""
+    return [(o.kind.value, o.amount_minor, o.state) for p in order.payments for o in p.operations[1:]]
+
+
+def ship(world: World, order: Order) -> Order:
+    """Let the next shipment leave."""
+    return world.shop.ship(order.id, next(s.id for s in order.shipments if s.waiting))
+
+
+def test_a_refused_authorization_is_asked_for_again() -> None:
+    """The customer has money again: it is authorized while the goods wait, and each shipment is paid for when it leaves."""
+    world, order = a_lapsed_order()
+    assert order.findings == (f"authorize_failed:{order.payments[0].operations[1].id}",)
+
+    after = world.shop.attend(order.id, order.findings[0])
+    first = ship(world, after)
+    world.shop.put_stock("MUG", {"berlin": 1})
+    world.clock.advance(hours=2)
+    world.shop.sweep()
+    last = ship(world, world.shop.order(order.id))
+
+    assert (after.findings, after.authorized_minor, after.captured_minor) == ((), 10000, 0)
+    assert moves(after)[1:] == [("authorize", 10000, "confirmed")]
+    assert (first.findings, first.captured_minor) == ((), 5000)
+    assert (last.findings, last.captured_minor) == ((), 10000)
+
+
+def test_what_is_refused_again_is_a_finding_again() -> None:
+    """As often as it is attended to; nothing is forgotten while the money is missing."""
+    world, order = a_lapsed_order()
+    world.bank.say = lambda _: "no"
+
+    for number in (2, 3, 4):
+        (finding,) = order.findings
+        assert finding == f"authorize_failed:{order.payments[0].id}.{number}"
+        order = world.shop.attend(order.id, finding)
+
+
+def test_goods_that_left_unpaid_are_charged() -> None:
+    """One mug left all the same: it is charged, and the one that waits is authorized; the other finding has nothing more to ask for."""
+    world, order = a_lapsed_order()
+    left = ship(world, order)
+    assert [finding.partition(":")[0] for finding in left.findings] == ["authorize_failed", "capture_short"]
+
+    after = world.shop.attend(order.id, left.findings[1])
+    done = world.shop.attend(order.id, after.findings[0])
+
+    assert after.findings == left.findings[:1]
+    assert moves(after)[1:] == [("charge", 5000, "confirmed"), ("authorize", 5000, "confirmed")]
+    assert (done.findings, moves(done)) == ((), moves(after))
+    assert (done.captured_minor, done.authorized_minor) == (5000, 10000)
+
+
+def test_a_refused_charge_is_attended_to_like_the_rest() -> None:
+    """Charge and authorization are both refused: two findings, and the next try takes both."""
+    world, order = a_lapsed_order()
+    left = ship(world, order)
+    world.bank.say = lambda _: "no"
+    refused = world.shop.attend(order.id, left.findings[1])
+    world.bank.say = lambda _: "yes"
+
+    after = refused
+    for finding in refused.findings:
+        after = world.shop.attend(order.id, finding)
+
+    assert [finding.partition(":")[0] for finding in refused.findings] == [
+        "authorize_failed",
+        "charge_failed",
+        "authorize_failed",
+    ]
+    assert (after.findings, after.captured_minor, after.authorized_minor) == ((), 5000, 10000)
+    assert world.bank.total(OperationKind.CHARGE) == 5000
+
+
+def test_what_is_in_doubt_is_not_asked_for_twice() -> None:
+    """The provider does not answer the charge; attending to the other finding meanwhile asks for nothing more."""
+    world, order = a_lapsed_order()
+    left = ship(world, order)
+    world.bank.say = lambda _: "lost"
+    doubtful = world.shop.attend(order.id, left.findings[1])
+    again = world.shop.attend(order.id, doubtful.findings[0])
+    world.bank.say = lambda _: "yes"
+    world.clock.advance(minutes=10)
+    while not world.shop.sweep().idle:
+        pass
+
+    after = world.shop.order(order.id)
+    assert [(o.kind.value, o.state) for o in again.payments[0].operations[2:]] == [
+        ("charge", "unknown"),
+        ("authorize", "pending"),
+    ]
+    assert (after.findings, after.captured_minor, after.authorized_minor) == ((), 5000, 10000)
+    assert world.bank.total(OperationKind.CHARGE) == 5000
+
+
+def test_each_tender_is_asked_for_its_own_part() -> None:
+    """Two cards: each one's finding asks that card, and none is asked for more than it was to pay."""
+    world, order = a_lapsed_order(TENDERS)
+    assert len(order.findings) == 2
+
+    half = world.shop.attend(order.id, order.findings[0])
+    whole = world.shop.attend(order.id, order.findings[1])
+
+    assert [p.authorized_minor for p in half.payments] == [4000, 0]
+    assert [p.authorized_minor for p in whole.payments] == [4000, 6000]
+    assert whole.findings == ()
+
+
+def test_an_authorization_that_ran_out_after_the_goods_left_is_charged() -> None:
+    """The capture was refused three times and the authorization is over: attending takes the money by a charge."""
+    world = a_world({"MUG": {"berlin": 2}}, policies=LATER)
+    world.bank.expires_after = timedelta(days=7)
+    order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00"), "pm_visa")
+    world.bank.say = lambda _: "no"
+    ship(world, order)
+    for _ in range(200):
+        world.clock.advance(hours=1)
+        world.shop.sweep()
+    failed = world.shop.order(order.id)
+    world.bank.say = lambda _: "yes"
+
+    after = world.shop.attend(order.id, failed.findings[0])
+
+    assert (failed.payments[0].state, failed.findings[0].partition(":")[0]) == ("expired", "capture_failed")
+    assert (after.findings, after.captured_minor, after.payments[0].state) == ((), 10000, "captured")
+    assert moves(after)[-1] == ("charge", 10000, "confirmed")
+
+
+def test_a_refused_capture_of_a_part_is_sent_again() -> None:
+    """The authorization still holds, and other goods wait: what left is captured at once, not with the last shipment."""
+    world = a_world({"MUG": {"berlin": 1}}, policies=LATER)
+    order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True), "pm_visa")
+    world.bank.say = lambda _: "no"
+    ship(world, order)
+    for _ in range(4):
+        world.clock.advance(hours=1)
+        world.shop.sweep()
+    failed = world.shop.order(order.id)
+    world.bank.say = lambda _: "yes"
+
+    after = world.shop.attend(order.id, failed.findings[0])
+
+    assert moves(after) == [("capture", 5000, "refused"), ("capture", 5000, "confirmed")]
+    assert (after.findings, after.captured_minor) == ((), 5000)
+
+
+def test_the_finding_stays_when_nobody_can_be_asked() -> None:
+    """No tender ever held money: nothing is asked for, and the finding is not dropped in silence."""
+    _, order = a_lapsed_order()
+    payment = order.payments[0]
+    nobody = evolve(order, payments=(evolve(payment, operations=payment.operations[1:]),))
+
+    with pytest.raises(NotAllowed) as caught:
+        finding_settled(nobody, order.findings[0], NOON)
+
+    assert (caught.value.code, caught.value.facts) == ("not_allowed", {"missing_minor": 10000})
+
+
+def test_a_finding_stays_for_what_could_not_be_asked() -> None:
+    """Two cards, one of which never held money: the other is asked for its part, and the rest stays a finding."""
+    _, order = a_lapsed_order(TENDERS)
+    one, two = order.payments
+    halved = evolve(order, payments=(one, evolve(two, operations=())), findings=("capture_short:S1",))
+
+    decision = finding_settled(halved, "capture_short:S1", NOON)
+
+    assert [o.amount_minor for _, o in decision.order.operations() if o.open] == [4000]
+    assert decision.order.findings == ("capture_short:S1",)
+
+
+def test_what_is_not_due_any_more_is_not_asked_for() -> None:
+    """The goods were cancelled after the refusal: the finding goes, and nobody is asked for anything."""
+    world, order = a_lapsed_order()
+    world.shop.refuse(order.id, order.shipments[0].id, reason="broken")
+    cancelled = world.shop.cancel(order.id, reason="changed_mind")
+
+    after = world.shop.attend(order.id, cancelled.findings[0])
+
+    assert (after.findings, moves(after)) == ((), moves(order))
