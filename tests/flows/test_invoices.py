@@ -117,7 +117,9 @@ def test_lines_whose_payment_is_refused_are_in_no_document(relay: Relay, policie
 
 
 @relayed
-@pytest.mark.parametrize(("said", "papers"), [("yes", {"A1-invoice": 2000, "F1-memo": -4500}), ("no", {"F1-memo": -2500})])
+@pytest.mark.parametrize(
+    ("said", "papers"), [("yes", {"A1-invoice": 2000, "F1-memo": -4500}), ("no", {"F1-memo": -2500})]
+)
 def test_what_is_cancelled_before_an_amendment_is_paid_waits_for_its_memo(
     relay: Relay, said: str, papers: dict[str, int]
 ) -> None:
