@@ -131,17 +131,8 @@ def a_world(
 ) -> World:
     """Open a shop in memory at noon of a working day, with stock by SKU and warehouse."""
     clock, bank, van, store = VirtualClock(NOON), Bank(), Van(), store or MemoryStore()
-    shop = orderkit.open(
-        store,
-        payments=bank,
-        carriers=van,
-        bus=None,
-        notifications=None,
-        documents=None,
-        clock=clock,
-        ids=SeededIds(),
-        **options,
-    )  # type: ignore[arg-type]
+    options = {"bus": None, "notifications": None, "documents": None, **options}
+    shop = orderkit.open(store, payments=bank, carriers=van, clock=clock, ids=SeededIds(), **options)  # type: ignore[arg-type]
     for sku, units in ({"MUG": {"berlin": 5, "madrid": 3}, "TEE": {"madrid": 4}} if stock is None else stock).items():
         shop.put_stock(sku, units)
     return World(shop, clock, bank, van, store)

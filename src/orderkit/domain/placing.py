@@ -20,7 +20,7 @@ from orderkit.domain.payment import CaptureMode, OperationKind, Payment, Tender
 from orderkit.domain.promise import Handling, check_wish, promised
 from orderkit.domain.quantities import Bucket, Line, Move
 from orderkit.domain.saga import PLACEMENT, started
-from orderkit.domain.settling import asked, granted
+from orderkit.domain.settling import asked, granted, release_told
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
@@ -201,6 +201,7 @@ def _out_of_stock(order: Order, plan: Plan, now: datetime) -> Decision:
         _placed_event(order),
         Event("order.out_of_stock", {"short": short}),
         Event("order.cancelled", {"reason": "out_of_stock"}),
+        release_told(done),
         moves=moves,
         state=ORDER.step(order.state, "cancel"),
         reason="out_of_stock:" + ",".join(sorted({s.sku for s in plan.short})),

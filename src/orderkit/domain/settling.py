@@ -95,7 +95,8 @@ def _paid_out(order: Order, now: datetime) -> Decision:
         released = {
             r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.state == REFUND.initial
         }
-        return decided(order, refunds=tuple(released.get(r.id, r) for r in order.refunds))
+        told = [release_told(r) for r in released.values()]
+        return decided(order, *told, refunds=tuple(released.get(r.id, r) for r in order.refunds))
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
@@ -116,6 +117,11 @@ def _paid_out(order: Order, now: datetime) -> Decision:
         payments=tuple(payments[p.id] for p in order.payments),
         refunds=tuple(refunds[r.id] for r in order.refunds),
     )
+
+
+def release_told(refund: Refund) -> Event:
+    """Tell that a refund is done without money: what it gives back was never taken."""
+    return Event("refund.released", {"refund": refund.id, "total_minor": refund.total_minor})
 
 
 def wanted_minor(order: Order) -> int:

@@ -1,4 +1,4 @@
-"""What follows from a published record beside the order itself: messages, invoice, search document, cache entries.
+"""What follows from a published record beside the order itself: messages, invoices and credit memos, search document, cache entries.
 
 Nothing here decides anything, and everything may happen again: each effect names what it is for, so a repeat is recognized by whoever gets
 it. The embedded shop reacts in its relay; with a broker the same function is what its consumers run.
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orderkit.domain.events import Record
+from orderkit.domain.invoicing import invoices, may_credit, memos
 from orderkit.domain.messages import messages_of
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Order
@@ -18,11 +19,9 @@ from orderkit.ports.cache import Forget, Remember
 from orderkit.ports.documents import MakeDocument
 from orderkit.ports.notifications import Notify
 from orderkit.ports.search import Index
-from orderkit.ports.store import Load
+from orderkit.ports.store import Load, ReadRecords
 
 STATUS_SECONDS = 300
-_INVOICED = "order.confirmed"
-_CREDITED = "refund.completed"
 
 
 async def react(record: Record) -> None:
@@ -30,12 +29,11 @@ async def react(record: Record) -> None:
     order = await Load(record.order_id)
     if order is None:
         return
-    types = {event.type for event in record.events}
-    if _INVOICED in types:
-        await MakeDocument(id=f"{order.id}-invoice", kind="invoice", order=order)
-    for event in record.events:
-        if event.type == _CREDITED:
-            await MakeDocument(id=f"{event.data['refund']}-memo", kind="credit_memo", order=order)
+    papers = invoices(order, record)
+    if may_credit(order, record):
+        papers += memos(order, await ReadRecords(order.id))
+    for paper in papers:
+        await MakeDocument(id=paper.id, kind=paper.kind, order=paper.order)
     recipient = order.facts.contact or order.facts.customer
     for template, channel in messages_of(record):
         await Notify(

@@ -11,7 +11,9 @@ from orderkit.ports.effect import Outside
 class MakeDocument(Outside[str], kw_only=True):
     """Make a document of that kind (`invoice`, `credit_memo`, `return_label`) for the order and answer its URL.
 
-    The same `id` gives the same document again.
+    The same `id` gives the same document again. The `order` of an invoice holds only the lines, prices and charges that are invoiced, which
+    are not all where lines were added later, and no refunds. A credit memo is for the refund that its `id` begins with, as the `order` has it:
+    without what was never invoiced.
     """
 
     id: str
