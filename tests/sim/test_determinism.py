@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "f272be8832894623dc0a72193d129aac0773e4c5519b62fc763c7901234c40d8"
+KNOWN = "9e256230c3c901653424e615f41e4db4281f8602ce4d778e61aa10921da47b1f"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 
