@@ -328,10 +328,7 @@ def close_return(
 def attend(
     order_id: str, finding: str, *, key: str | None = None, actor: str = "host", tx: object | None = None
 ) -> Command[Order]:
-    """Say that a person has looked at a finding; what is owed and got stuck, such as a refused refund or authorization, is asked for again.
-
-    Raises: `InvalidInput` (no such finding), `NotAllowed` (money is missing, and no tender may be asked for it: the finding stays).
-    """
+    """Say that a person looked at a finding; what got stuck, such as a refused refund, is asked for again. Raises: `InvalidInput`, `NotAllowed`."""
     caller = _caller(key, actor, tx)
     return _simple(changing.accept_attention(order_id, finding, caller), caller)
 

@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "8c1fad1f98550b374fa4906b830bb4426a86b0a28d44e259ae42cc7a48087a69"
+KNOWN = "9e256230c3c901653424e615f41e4db4281f8602ce4d778e61aa10921da47b1f"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 
