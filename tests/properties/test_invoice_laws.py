@@ -85,7 +85,9 @@ class Life:
 
     def add(self, method: str) -> None:
         pay = [Tender(method="gift_2", kind="gift_card", amount_minor=300), Tender(method=method)]
-        self.world.shop.amend(self.id, add=a_cart(("TEE", 2, "7.77"), ("MUG", 1, "3.33")), pay_with=pay)
+        self.world.shop.amend(
+            self.id, add=a_cart(("TEE", 2, "7.77"), ("MUG", 1, "3.33"), shipping="1.11"), pay_with=pay
+        )
 
     def ship(self, _: object) -> None:
         shipment = next(shipment for shipment in self.order.shipments if shipment.waiting)
