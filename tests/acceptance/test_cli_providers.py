@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +25,6 @@ from orderkit.ports.store import TakeOutbox
 from orderkit_fakepsp.book import Book
 from orderkit_sql import migrate
 from tests.architecture.tree import ROOT
-from tests.servers import PostgresServer
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 CART = Cart(customer="anna", ship_to=HOME, currency="EUR").add("MUG", 1, "12.50")
@@ -256,22 +254,13 @@ def test_no_command_opens_a_shop_with_the_librarys_own_fakes() -> None:
     assert bare == []
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server of its own."""
-    found = PostgresServer.start()
-    try:
-        migrate(found.url)
-        yield found
-    finally:
-        found.stop()
-
-
-def test_the_same_on_postgresql(server: PostgresServer, bank: str) -> None:
+@pytest.mark.postgres
+def test_the_same_on_postgresql(postgres_database: str, bank: str) -> None:
     """No book lies beside a server: every command that moves money is told its provider."""
-    parked_id = a_parked_order(server.url, bank, "pm_timeout_after")
-    order_id = a_delivered_order(server.url, bank)
-    option = ("--store", server.url)
+    migrate(postgres_database)
+    parked_id = a_parked_order(postgres_database, bank, "pm_timeout_after")
+    order_id = a_delivered_order(postgres_database, bank)
+    option = ("--store", postgres_database)
     refund = ("order", "refund", order_id, "1.00", "--reason", "r", "--yes", *option)
 
     command("order", "attend", parked_id, "parked", *option)
@@ -280,6 +269,6 @@ def test_the_same_on_postgresql(server: PostgresServer, bank: str) -> None:
     assert "not a demo's" in command("demo", "--invoices", "1", *option, status=2).stderr
     command(*refund, "--payments", bank)
 
-    (operation,) = read(server.url, parked_id).payments[0].operations
+    (operation,) = read(postgres_database, parked_id).payments[0].operations
     assert (operation.state, operation.attempt) == ("unknown", 1)
-    assert read(server.url, order_id).refunded_minor == 100
+    assert read(postgres_database, order_id).refunded_minor == 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,30 +14,19 @@ from orderkit.cli.ordering import STAFF
 from orderkit.flows import returning
 from orderkit.flows.kit import Caller
 from orderkit_sql import migrate
-from tests.servers import PostgresServer
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 CART = Cart(customer="anna", ship_to=HOME, currency="EUR").add("MUG", 2, "10.00").add("TV", 1, "900.00")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server of its own."""
-    found = PostgresServer.start()
-    try:
-        migrate(found.url)
-        yield found
-    finally:
-        found.stop()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a store."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/shop.db"
-    server: PostgresServer = request.getfixturevalue("server")
-    return server.url
+    url: str = request.getfixturevalue("postgres_database")
+    migrate(url)
+    return url
 
 
 class Desk:
