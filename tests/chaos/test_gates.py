@@ -99,7 +99,7 @@ def running(tmp_path: Path) -> Iterator[Processes]:
 def test_the_command_dies_at_the_gate_that_is_named(world: World, running: Processes) -> None:
     """`orderkit worker` obeys the variable like every other process, and says nothing more."""
     assert forked(lambda: due_for_workers(world, "cli")) == 0
-    options = ("--store", world.store, "--payments", f"fakepsp:///{world.psp}")
+    options = ("--store", world.store, "--bus", "memory:", "--payments", f"fakepsp:///{world.psp}")
     worker = running.worker(*options, environment={CRASH_AT: "commit:after:1"})
 
     assert worker.ended() == STATUS

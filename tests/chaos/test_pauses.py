@@ -60,6 +60,8 @@ def test_a_worker_that_was_away_too_long_writes_nothing(
         stocked(shop)
     feeder = running.start("-m", "tests.chaos.placer", store, f"fakepsp:///{psp}", str(acks), "feeder", "4", "accept")
     options = (
+        "--bus",
+        "memory:",
         "--payments",
         f"fakepsp:///{psp}?latency_ms=150",
         "--interval",
