@@ -139,18 +139,23 @@ def test_each_tender_is_asked_for_its_own_part() -> None:
     assert whole.findings == ()
 
 
+def shipped_while_refusing(world: World, order: Order, *, hours: int) -> Order:
+    """Ship while the bank says no for so long; from then on it says yes."""
+    world.bank.say = lambda _: "no"
+    ship(world, order)
+    for _ in range(hours):
+        world.clock.advance(hours=1)
+        world.shop.sweep()
+    world.bank.say = lambda _: "yes"
+    return world.shop.order(order.id)
+
+
 def test_an_authorization_that_ran_out_after_the_goods_left_is_charged() -> None:
     """The capture was refused three times and the authorization is over: attending takes the money by a charge."""
     world = a_world({"MUG": {"berlin": 2}}, policies=LATER)
     world.bank.expires_after = timedelta(days=7)
     order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00"), "pm_visa")
-    world.bank.say = lambda _: "no"
-    ship(world, order)
-    for _ in range(200):
-        world.clock.advance(hours=1)
-        world.shop.sweep()
-    failed = world.shop.order(order.id)
-    world.bank.say = lambda _: "yes"
+    failed = shipped_while_refusing(world, order, hours=200)
 
     after = world.shop.attend(order.id, failed.findings[0])
 
@@ -163,13 +168,7 @@ def test_a_refused_capture_of_a_part_is_sent_again() -> None:
     """The authorization still holds, and other goods wait: what left is captured at once, not with the last shipment."""
     world = a_world({"MUG": {"berlin": 1}}, policies=LATER)
     order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True), "pm_visa")
-    world.bank.say = lambda _: "no"
-    ship(world, order)
-    for _ in range(4):
-        world.clock.advance(hours=1)
-        world.shop.sweep()
-    failed = world.shop.order(order.id)
-    world.bank.say = lambda _: "yes"
+    failed = shipped_while_refusing(world, order, hours=4)
 
     after = world.shop.attend(order.id, failed.findings[0])
 

@@ -115,12 +115,13 @@ def _detach(connection: Connection, database: Database, month: date, *, unpublis
 
 def _free_schema(connection: Connection, database: Database, table: str) -> str:
     """Return the first schema for detached tables that has none of this name, made if it is not there."""
-    for number in count(1):
-        aside = retired_schema(database, number)
-        if connection.exec_driver_sql("SELECT to_regclass(%s)", (f"{aside}.{table}",)).scalar() is None:
-            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {aside}")
-            return aside
-    raise AssertionError
+
+    def free(schema: str) -> bool:
+        return connection.exec_driver_sql("SELECT to_regclass(%s)", (f"{schema}.{table}",)).scalar() is None
+
+    aside = next(schema for number in count(1) if free(schema := retired_schema(database, number)))
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {aside}")
+    return aside
 
 
 def _forget_keys(engine: Engine, database: Database, before: date) -> None:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import re
-import secrets
 import sqlite3
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 import pytest
 
 import orderkit
-from orderkit.errors import InvalidInput, Misconfigured, PortError
+from orderkit.errors import InvalidInput, Misconfigured
 from orderkit.ports.store import Committed, FindKey
 from orderkit.testing.samples import a_commit, a_life, goods, next_commit, paid
-from orderkit_sql import locking, migrate, open_store
+from orderkit_sql import migrate, open_store
+from tests.older import said, version_1
 
-VERSION_1 = Path(__file__).parent / "version_1"
 ORDER = "019cb3a5-4c00-7abc-8def-0123456789ab"
 
 
@@ -38,15 +34,11 @@ class Old:
 
     def tables(self) -> None:
         """Make the tables."""
-        self.execute(_text(self.address, "tables"))
+        self.execute(version_1(self.address, "tables"))
 
     def life(self) -> None:
         """Write two orders, with the very statements of version 1."""
-        self.execute(_text(self.address, "life"))
-
-
-def _text(address: str, what: str) -> str:
-    return (VERSION_1 / f"{address.partition(':')[0]}_{what}.sql").read_text(encoding="utf-8")
+        self.execute(version_1(self.address, "life"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -68,9 +60,9 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Old:
         url: str = request.getfixturevalue("make_postgres_database")()
 
         def run(script: str) -> None:
-            _said(url, script)
+            said(url, script)
 
-        found = Old(url, run, lambda question: _said(url, question))
+        found = Old(url, run, lambda question: said(url, question))
     found.tables()
     return found
 
@@ -259,7 +251,7 @@ def test_the_tables_of_the_host_are_left_alone(make_postgres_database: Callable[
         connection.execute("CREATE TABLE alembic_version (version_num text)")
         connection.execute("INSERT INTO alembic_version VALUES ('host-7')")
         connection.execute("CREATE TABLE orders (id int)")
-        connection.execute(_text(url, "tables").encode())
+        connection.execute(version_1(url, "tables").encode())
     migrate(url)
     with psycopg.connect(url) as connection:
         tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -276,8 +268,8 @@ def test_rows_of_an_older_store_stay_where_they_are(make_postgres_database: Call
 
     url = make_postgres_database()
     with psycopg.connect(url) as connection:
-        connection.execute(_text(url, "tables").encode())
-        connection.execute(_text(url, "life").encode())
+        connection.execute(version_1(url, "tables").encode())
+        connection.execute(version_1(url, "life").encode())
         before = connection.execute("SELECT pg_relation_filenode('orderkit.orders')").fetchone()
     migrate(url)
     late = "01200000-0000-7abc-8def-0123456789ab"
@@ -298,146 +290,6 @@ def test_rows_of_an_older_store_stay_where_they_are(make_postgres_database: Call
         ("orders_before", ORDER),
         ("orders_other", "life-1"),
     ]
-
-
-@pytest.fixture
-def live(make_postgres_database: Callable[[], str]) -> str:
-    """The address of a store of version 1 on PostgreSQL with two orders."""
-    url = make_postgres_database()
-    _said(url, _text(url, "tables"))
-    _said(url, _text(url, "life"))
-    return url
-
-
-def _said(url: str, script: str) -> list[tuple[Any, ...]]:
-    import psycopg  # noqa: PLC0415  (only where there is a server)
-
-    with psycopg.connect(url) as connection:
-        cursor = connection.execute(script.encode())
-        return cursor.fetchall() if cursor.description else []
-
-
-_RIGHTS = """
-    SELECT relname, relowner::regrole::text, '', a.grantee, a.privilege_type, a.is_grantable
-    FROM pg_class, aclexplode(relacl) AS a
-    WHERE relnamespace = 'orderkit{0}'::regnamespace AND relkind IN ('r', 'p', 'v') AND a.grantee <> relowner
-    UNION ALL SELECT relname, '', attname, a.grantee, a.privilege_type, a.is_grantable
-    FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid, aclexplode(attacl) AS a
-    WHERE relnamespace = 'orderkit{0}'::regnamespace"""
-
-
-@pytest.mark.postgres
-@pytest.mark.parametrize(("by_hand", "owned"), [(False, "%"), (True, "orders")])
-def test_rights_given_by_hand_stay(live: str, owned: str, *, by_hand: bool) -> None:
-    """Owner, grants on tables and on columns are what they were, on the new tables too, and nobody has more; the shop goes on with its login."""
-    shop, clerk, owner, password = (f"{name}_{secrets.token_hex(4)}" for name in ("shop", "clerk", "owner", "word"))
-    _said(
-        live,
-        f"CREATE ROLE {shop} LOGIN PASSWORD '{password}'; CREATE ROLE {clerk}; CREATE ROLE {owner};"
-        f"GRANT USAGE ON SCHEMA orderkit TO {shop}; GRANT CREATE, USAGE ON SCHEMA orderkit TO {owner};"
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA orderkit TO {shop};"
-        f"GRANT SELECT ON orderkit.returns TO PUBLIC; GRANT SELECT ON orderkit.payments TO {clerk} WITH GRANT OPTION;"
-        f"GRANT SELECT (id, status), UPDATE (error) ON orderkit.orders TO {clerk};"
-        f"ALTER DEFAULT PRIVILEGES IN SCHEMA orderkit GRANT INSERT ON TABLES TO {clerk};"
-        "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'orderkit' AND"
-        f" tablename LIKE '{owned}' LOOP EXECUTE format('ALTER TABLE orderkit.%I OWNER TO {owner}', name); END LOOP; END $$",
-    )
-    before = set(_said(live, _RIGHTS.format("")))
-    if by_hand:
-        _said(live, "BEGIN;" + ";\n".join(migrate(live, print_only=True)) + ";COMMIT;")
-    else:
-        migrate(live, phase="pre")
-    after = set(_said(live, _RIGHTS.format("")))
-
-    names = {row[0] for row in before}
-    assert {row for row in after if row[0] in names} == before
-    assert _of(after, "migrations") == _of(before, "schema_version")
-    assert _of(after, "orders_other") == _of(before, "orders")
-    parts = "SELECT DISTINCT relowner::regrole::text FROM pg_inherits JOIN pg_class AS c ON c.oid = inhrelid"
-    assert _said(live, f"{parts} WHERE inhparent = 'orderkit.orders'::regclass") == [(owner,)]
-    at = urlsplit(live)
-    with closing(open_store(urlunsplit(at._replace(netloc=f"{shop}:{password}@{at.hostname}:{at.port}")))) as store:
-        store.put_stock_many([goods("r9", "MUG", "berlin", 9)])
-        assert store.commit_many([a_commit("01c00000-0000-7abc-8def-0123456789ab", {"MUG": 1})]) == [Committed(1)]
-
-
-def _of(rights: set[tuple[Any, ...]], table: str) -> set[tuple[Any, ...]]:
-    return {row[1:] for row in rights if row[0] == table}
-
-
-@pytest.mark.postgres
-def test_rights_on_reports_stay(live: str) -> None:
-    """The views are made anew by every migration, and whoever was allowed to read one still is."""
-    clerk = f"clerk_{secrets.token_hex(4)}"
-    migrate(live, phase="pre")
-    reports = "orderkit_reports"
-    _said(
-        live,
-        f"CREATE ROLE {clerk}; GRANT SELECT ON {reports}.orders TO {clerk}; ALTER VIEW {reports}.returns OWNER TO {clerk};"
-        f"GRANT SELECT (id, status) ON {reports}.shipments TO {clerk}; GRANT SELECT ON {reports}.returns TO PUBLIC",
-    )
-    before = set(_said(live, _RIGHTS.format("_reports")))
-    migrate(live, phase="post")
-
-    assert len(before) >= 4
-    assert set(_said(live, _RIGHTS.format("_reports"))) == before
-
-
-@pytest.mark.postgres
-@pytest.mark.parametrize(
-    ("first", "then"),
-    [
-        ("UPDATE orderkit.orders SET attempts = 0", "UPDATE orderkit.records SET published = published"),
-        ("SELECT * FROM orderkit.payments", "SELECT * FROM orderkit.orders FOR UPDATE"),
-    ],
-    ids=["a writer", "one who begins elsewhere"],
-)
-@pytest.mark.parametrize("phase", ["pre", "post"])
-def test_the_step_harms_nobody_who_is_at_work(live: str, first: str, then: str, phase: str) -> None:
-    """A transaction that has locked one table and then wants another ends well, whatever its order, and the step is run after it."""
-    import psycopg  # noqa: PLC0415  (only where there is a server)
-
-    if phase == "post":
-        migrate(live, phase="pre")
-    done: list[object] = []
-
-    def bring() -> None:
-        try:
-            done.append(migrate(live, phase=phase))
-        except PortError as error:
-            done.append(error)
-
-    migration = threading.Thread(target=bring)
-    with psycopg.connect(live) as other:
-        other.execute(first.encode())
-        migration.start()
-        time.sleep(0.4)  # the step has what it can have
-        other.execute(then.encode())
-        time.sleep(1.2)  # longer than the server waits before it looks for a deadlock
-    migration.join()
-
-    assert isinstance(done[0], tuple)
-    assert migrate(live, phase=phase) == ()
-
-
-@pytest.mark.postgres
-def test_a_table_is_read_once_for_all_its_constraints(live: str) -> None:
-    """It is locked meanwhile."""
-    assert len([said for said in migrate(live, print_only=True) if "ADD CONSTRAINT" in said]) == 3
-
-
-@pytest.mark.postgres
-def test_the_step_gives_up_when_the_tables_are_never_free(live: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After its tries it says that the tables are in use, and has changed nothing."""
-    import psycopg  # noqa: PLC0415  (only where there is a server)
-
-    monkeypatch.setattr(locking, "TRIES_MAX", 2)
-    with psycopg.connect(live) as other:
-        other.execute("SELECT * FROM orderkit.orders")
-        with pytest.raises(PortError, match="in use"):
-            migrate(live)
-        assert _said(live, "SELECT to_regclass('orderkit.orders_before')") == [(None,)]
-    assert migrate(live)
 
 
 def test_a_new_store_is_opened_without_alembic(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
+from orderkit.domain.given import storable
 from orderkit.errors import InvalidInput
 from orderkit.flows.kit import KEY_LENGTH_MAX, checked_key
 
@@ -28,11 +29,9 @@ class Command(click.Command):
 
 
 def _check_text(text: str | None, parameter: click.Parameter) -> None:
-    try:
-        (text or "").encode()
-    except UnicodeEncodeError:
+    if text is not None and not storable(text):
         field = parameter.opts[0] if isinstance(parameter, click.Option) else parameter.name
-        raise InvalidInput(f"{text!r} is no text in UTF-8", field=field) from None
+        raise InvalidInput(f"{text!r} is no text in UTF-8", field=field)
 
 
 class Group(click.Group):

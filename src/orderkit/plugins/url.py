@@ -18,6 +18,7 @@ import attrs
 from orderkit.errors import Misconfigured
 
 A = TypeVar("A")
+N = TypeVar("N", int, float)
 
 # Two characters at least: one letter is a drive of Windows.
 _SHAPE = re.compile(
@@ -73,19 +74,11 @@ class Url:
 
     def integer(self, name: str, default: int, *, lowest: int | None = None, highest: int | None = None) -> int:
         """Return the option as a whole number within its bounds. Raises `Misconfigured`."""
-        if name not in self.query:
-            return default
-        value = self._read(name, int, "a whole number")
-        self._check(name, value, lowest, highest)
-        return value
+        return default if name not in self.query else self._within(lowest, highest, name, int, "a whole number")
 
     def number(self, name: str, default: float, *, lowest: float | None = None, highest: float | None = None) -> float:
         """Return the option as a finite number within its bounds. Raises `Misconfigured`."""
-        if name not in self.query:
-            return default
-        value = self._read(name, _finite, "a number")
-        self._check(name, value, lowest, highest)
-        return value
+        return default if name not in self.query else self._within(lowest, highest, name, _finite, "a number")
 
     def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002  (like `integer` and `number`)
         """Return the option as yes or no; an option without a value means yes."""
@@ -104,11 +97,15 @@ class Url:
         except ValueError:
             raise _bad(f"the option {name!r} of {self.scheme}: is not {wanted}", field=name) from None
 
-    def _check(self, name: str, value: float, lowest: float | None, highest: float | None) -> None:
+    def _within(
+        self, lowest: float | None, highest: float | None, name: str, read: Callable[[str], N], wanted: str
+    ) -> N:
+        value = self._read(name, read, wanted)
         if (lowest is not None and value < lowest) or (highest is not None and value > highest):
             bounds = [f"at least {lowest:,}"] if lowest is not None else []
             bounds += [f"at most {highest:,}"] if highest is not None else []
             raise _bad(f"the option {name!r} of {self.scheme}: is {' and '.join(bounds)}", field=name)
+        return value
 
     def __str__(self) -> str:
         return hidden(self.text)

@@ -236,6 +236,9 @@ def test_it_goes_on_when_nobody_reads_what_it_says() -> None:
         worker.stop()
         thread.join()
 
+    assert len(tries) == 2
+    assert paid(world, orders) == 1
+
 
 def test_an_outage_may_last_as_long_as_it_likes() -> None:
     """The pause between two tries grows to its bound and not beyond what can be reckoned with."""
