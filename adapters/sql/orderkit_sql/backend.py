@@ -63,7 +63,7 @@ class Backend(Protocol):
     def write(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Write all changes. No row of a table may be in two of them."""
 
-    def among(self, column: str) -> str:
+    def among(self, column: str, values: Sequence[str]) -> str:
         """Return SQL that holds for rows whose column is in a list of texts."""
 
     def texts(self, values: Sequence[str]) -> Row:
@@ -105,13 +105,13 @@ class Sqlite:
                     _write_each(change.table, change.names, change.keys, adds=change.adds), list(change.rows)
                 )
 
-    def among(self, column: str) -> str:
+    def among(self, column: str, values: Sequence[str]) -> str:  # noqa: ARG002  (one text or many, it is a list)
         """Return SQL for membership in a list of texts."""
         return f"{column} IN (SELECT value FROM json_each(?))"
 
     def texts(self, values: Sequence[str]) -> Row:
         """Return the list's parameter."""
-        return (_json([text for text in values if storable(text)]),)
+        return (_json(_storable(values)),)
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:  # noqa: ARG002  (nothing is partitioned)
         """Return nothing: there are no partitions."""
@@ -161,13 +161,14 @@ class Postgres:
             part += self.near(f"t.{change.keys[0]}", [row[len(change.names)] for row in change.rows])
         return part
 
-    def among(self, column: str) -> str:
-        """Return SQL for membership in a list of texts."""
-        return f"{column} = ANY(%s::text[])"
+    def among(self, column: str, values: Sequence[str]) -> str:
+        """Return SQL for membership in a list of texts. A list is planned for anew each time; for one text the server keeps its plan."""
+        return f"{column} = %s" if len(_storable(values)) == 1 else f"{column} = ANY(%s::text[])"
 
     def texts(self, values: Sequence[str]) -> Row:
         """Return the list's parameter."""
-        return (_array("text", [text for text in values if storable(text)]),)
+        kept = _storable(values)
+        return (kept[0] if len(kept) == 1 else _array("text", kept),)
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:
         """Return the bounds of the orders' months."""
@@ -189,6 +190,10 @@ def _json(values: Sequence[Any]) -> str:
     if "\\u0000" in text and _NUL.search(text):
         raise ValueError("a text holds a NUL character")
     return text
+
+
+def _storable(values: Sequence[str]) -> list[str]:
+    return [text for text in values if storable(text)]
 
 
 # ---- SQL of SQLite; every name in it is the schema's own

@@ -84,7 +84,7 @@ def selected(
 ) -> Sequence[Sequence[Any]]:
     """Return these columns of the rows of some orders."""
     backend = database.backend
-    statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key)}{backend.near(key, ids)}{order}"
+    statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key, ids)}{backend.near(key, ids)}{order}"
     return connection.exec_driver_sql(statement, backend.texts(ids)).fetchall()
 
 
@@ -99,7 +99,8 @@ def find_keys(database: Database, connection: Connection, keys: Sequence[FindKey
 def read_records(database: Database, connection: Connection, asked: ReadRecords) -> tuple[Record, ...]:
     """Return the log of an order, oldest first."""
     backend = database.backend
-    near = backend.near("order_id", [asked.order_id])
-    statement = f"SELECT body FROM {database.name(database.tables.records)} WHERE {backend.among('order_id')}{near} ORDER BY version"
-    rows = connection.exec_driver_sql(statement, backend.texts([asked.order_id]))
+    ids = [asked.order_id]
+    where = backend.among("order_id", ids) + backend.near("order_id", ids)
+    statement = f"SELECT body FROM {database.name(database.tables.records)} WHERE {where} ORDER BY version"
+    rows = connection.exec_driver_sql(statement, backend.texts(ids))
     return tuple(decode_record(row[0]) for row in rows)

@@ -123,7 +123,7 @@ def put_stock_many(database: Database, connection: Connection, puts: Sequence[Pu
     if stale := sorted(name for name in new if applied.get(name) != first[name]):
         # The first of these was refused: nothing is kept of it, or what a later one said that was applied.
         table, backend = database.name(database.tables.stock_receipts), database.backend
-        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id')}", backend.texts(stale))
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {backend.among('id', stale)}", backend.texts(stale))
         _kept(database, connection, [applied[name] for name in stale if name in applied])
     return answers
 
@@ -168,7 +168,7 @@ def _known(database: Database, connection: Connection, ids: Iterable[str]) -> di
     if not (names := sorted(ids)):
         return {}
     table, backend = database.name(database.tables.stock_receipts), database.backend
-    statement = f"SELECT id, sku, warehouse, quantity, reason FROM {table} WHERE {backend.among('id')}"
+    statement = f"SELECT id, sku, warehouse, quantity, reason FROM {table} WHERE {backend.among('id', names)}"
     return {row[0]: tuple(row[1:]) for row in connection.exec_driver_sql(statement, backend.texts(names))}
 
 
@@ -207,7 +207,7 @@ def read_supply_many(
 def read_stock(database: Database, connection: Connection, asked: ReadStock) -> tuple[StockLevel, ...]:
     """Return stock levels, sorted."""
     backend = database.backend
-    where = f"WHERE {backend.among('sku')}" if asked.skus else ""
+    where = f"WHERE {backend.among('sku', asked.skus)}" if asked.skus else ""
     statement = (
         f"SELECT sku, warehouse, on_hand, reserved, received FROM {database.name(database.tables.stock)} {where}"
         " ORDER BY sku, warehouse"

@@ -114,7 +114,9 @@ class SqlStore(SqlMethods):
         while True:
             try:
                 with engine.connect() as connection:
-                    return work(connection)
+                    answer = work(connection)
+                    connection.commit()  # after a rollback psycopg prepares every statement of the connection anew, those that write too
+                    return answer
             except (DBAPIError, PoolTimeout) as error:
                 delay = attempts.after(error, committing=False)
             self._pause(delay)

@@ -119,7 +119,8 @@ def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> d
 def _heads(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     backend, orders = database.backend, database.name(database.tables.orders)
     rows = connection.exec_driver_sql(
-        f"SELECT id, log_head FROM {orders} WHERE {backend.among('id')}{backend.near('id', ids)}", backend.texts(ids)
+        f"SELECT id, log_head FROM {orders} WHERE {backend.among('id', ids)}{backend.near('id', ids)}",
+        backend.texts(ids),
     )
     return {row[0]: _bytes(row[1]) for row in rows}
 
@@ -128,7 +129,7 @@ def _records(database: Database, connection: Connection, ids: Sequence[str]) -> 
     backend, records = database.backend, database.name(database.tables.records)
     names = "order_id, version, at, actor, reason, from_status, to_status, body, previous_hash, hash"
     rows = connection.exec_driver_sql(
-        f"SELECT {names} FROM {records} WHERE {backend.among('order_id')}{backend.near('order_id', ids)} ORDER BY order_id, version",
+        f"SELECT {names} FROM {records} WHERE {backend.among('order_id', ids)}{backend.near('order_id', ids)} ORDER BY order_id, version",
         backend.texts(ids),
     )
     grouped: dict[str, list[Sequence[Any]]] = {}

@@ -241,7 +241,7 @@ def _locked_orders(database: Database, connection: Connection, ids: Sequence[str
     backend = database.backend
     statement = (
         f"SELECT id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"
-        f" FROM {database.name(database.tables.orders)} WHERE {backend.among('id')}{backend.near('id', ids)} ORDER BY id {backend.for_update}"
+        f" FROM {database.name(database.tables.orders)} WHERE {backend.among('id', ids)}{backend.near('id', ids)} ORDER BY id {backend.for_update}"
     )
     return {
         row[0]: Stored(row[1], row[2], row[3], row[4], bool(row[5]))
@@ -262,7 +262,7 @@ def _look_behind(
     backend, ids = database.backend, [commits[n].after.id for n in short]
     statement = (
         f"SELECT id, version FROM {database.name(database.tables.orders)}"
-        f" WHERE {backend.among('id')}{backend.near('id', ids)}"
+        f" WHERE {backend.among('id', ids)}{backend.near('id', ids)}"
     )
     found = dict(map(tuple, connection.exec_driver_sql(statement, backend.texts(ids))))
     for n in short:

@@ -117,6 +117,24 @@ def test_a_batch_takes_three_statements(postgres_database: str) -> None:
     assert (placing, len(sent) - placing) == (3, 2)
 
 
+@pytest.mark.postgres
+def test_a_connection_keeps_its_statements_and_plans_when_orders_are_read(postgres_database: str) -> None:
+    """Reading ends its transaction without a rollback, which would make the driver forget them, and the server keeps one plan for any order."""
+    with closing(open_store(f"{_with_schema(postgres_database)}&pool_size=1", create=True)) as store:
+        store.put_stock_many([goods("r1", "MUG", "berlin", SIZE)])
+        for commit in a_batch()[:20]:
+            store.commit_many([commit])
+            store.load_many([commit.after.id])
+        with store._engine.connect() as connection:
+            prepared = connection.exec_driver_sql(
+                "SELECT statement, generic_plans FROM pg_prepared_statements WHERE statement NOT LIKE '%%pg_prepared%%'"
+            ).fetchall()
+    planned_once = [statement for statement, generic_plans in prepared if generic_plans]
+
+    assert sum("INSERT INTO" in statement for statement, _ in prepared) == 2
+    assert sum(" = $1" in statement for statement in planned_once) == 4  # an order, its lines, payments and shipments
+
+
 def test_new_orders_that_are_there_already_are_told_so(store: SqlStore) -> None:
     """Nobody looks for them before their rows are refused, or their stock: then each has its version for an answer, and the others go on."""
     known, short = a_commit("order-000", {"MUG": 1}), a_commit("order-001", {"MUG": SIZE})
@@ -236,7 +254,7 @@ def test_texts_of_a_batch_come_back_as_they_were(store: SqlStore, odd: list[str 
     rows = [(text,) for text in odd]
     if not rows:
         parameters: Any = backend.texts([])
-        statement = f"SELECT 1 WHERE {backend.among(chr(39) + 'x' + chr(39))}"
+        statement = f"SELECT 1 WHERE {backend.among(chr(39) + 'x' + chr(39), [])}"
     else:
         parameters = backend.row_parameters(table, ("due_for",), rows)
         statement = f"SELECT due_for FROM {backend.row_set(table, ('due_for',))}"
