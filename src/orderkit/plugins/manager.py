@@ -68,7 +68,7 @@ class Plugins:
         for scheme in blocked:
             self._manager.set_blocked(scheme)
         for plugin in plugins:
-            self._checked(lambda plugin=plugin: self._manager.register(plugin))
+            self._given(plugin)
         if os.environ.get(TRACE, "") not in ("", "0"):
             self._manager.trace.root.setwriter(_say)
             self._manager.enable_tracing()
@@ -213,6 +213,18 @@ class Plugins:
                 f"an adapter does not fit: {error}",
                 remedy="Update the adapter: its hooks are not those of this version.",
             ) from error
+
+    def _given(self, plugin: object) -> None:
+        """Register an object that the host gave; one without a hook, or given twice, is a mistake."""
+        if self._manager.is_registered(plugin):
+            raise Misconfigured(f"{plugin!r} is given twice", field="plugins", remedy="Give each plugin once.")
+        self._checked(lambda: self._manager.register(plugin))
+        if not self._manager.get_hookcallers(plugin):
+            raise Misconfigured(
+                f"{plugin!r} has no hook of an adapter",
+                field="plugins",
+                remedy="Give objects whose methods are marked with orderkit.plugins.hookspecs.hookimpl.",
+            )
 
     def _offers(self, plugin: object) -> tuple[str, ...]:
         callers = self._manager.get_hookcallers(plugin) or []
