@@ -113,10 +113,10 @@ def _check_handling(warehouse: object, handling: object) -> None:
         raise wrong("handling", f"{warehouse!r} is no id of a warehouse")
     if not isinstance(handling, Handling):
         raise wrong("handling", f"the handling of {warehouse} is orderkit.Handling, not {handling!r}")
-    if not isinstance(handling.cutoff, time) or not isinstance(handling.grace, timedelta):
-        raise wrong(
-            "handling", f"{warehouse} begins at a time, {handling.cutoff!r}, after a timedelta, {handling.grace!r}"
-        )
+    parts: tuple[tuple[object, type], ...] = ((handling.cutoff, time), (handling.grace, timedelta))
+    for value, kind in parts:
+        if not isinstance(value, kind):
+            raise wrong("handling", f"{value!r} in the handling of {warehouse} is no {kind.__name__}")
 
 
 def check_count(name: str, value: object, least: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
 
 import pytest
@@ -35,13 +35,22 @@ URLS = ("", "x", "nope:", "nope://x?y=1")
 PORTS = ("store", "payments", "carriers", "bus", "cache", "search", "notifications", "documents")
 WRONG: dict[str, tuple[object, ...]] = {
     **{port: (*URLS, 5, b"memory:", Empty(), ["memory:"]) for port in PORTS},
-    "warehouses": (["berlin"], "berlin", 5, None, [None], Warehouse("b"), {"b": Warehouse("b")}, [Warehouse(5)])  # type: ignore[arg-type]
-    + ([Warehouse("b"), Warehouse("b")],),
+    "warehouses": (
+        ["berlin"],
+        "berlin",
+        5,
+        None,
+        [None],
+        Warehouse("b"),
+        {"b": Warehouse("b")},
+        [Warehouse(5)],  # type: ignore[arg-type]  (the mistake that is refused)
+        [Warehouse("b"), Warehouse("b")],
+    ),
     "rules": (5, "x", {}, Rules),
-    "handling": (5, "x", [Handling()], {"berlin": 5}, {5: Handling()}, Handling, Handling(cutoff="15:00")),  # type: ignore[arg-type]
+    "handling": (5, "x", [Handling()], {"berlin": 5}, {5: Handling()}, Handling, Handling(cutoff="15:00")),  # type: ignore[arg-type]  (the mistake that is refused)
     "policies": (5, {}, Policies),
     "settings": (5, {}, Settings),
-    "clock": (5, "now", datetime.now, VirtualClock, Clock("noon"), Clock(NOON.replace(tzinfo=None)), Clock(OSError())),
+    "clock": (5, "now", lambda: NOON, VirtualClock, Clock("noon"), Clock(NOON.replace(tzinfo=None)), Clock(OSError())),
     "ids": (5, "x", lambda at: "x", orderkit.SeededIds),
     "plugins": (5, None, "x", [5], [None], [Empty()], orderkit, [TWICE, TWICE]),
     "running_max": (0, -1, "3", 1.5, True, float("nan")),
@@ -49,16 +58,16 @@ WRONG: dict[str, tuple[object, ...]] = {
     "metrics": (5, "x", Empty()),
 }
 WITHIN: tuple[tuple[str, object], ...] = (
-    ("policies.capture", Settings(policies=Policies(capture="now"))),  # type: ignore[arg-type]
-    ("policies.refund", Settings(policies=Policies(refund=5))),  # type: ignore[arg-type]
-    ("policies.returns", Settings(policies=Policies(returns=30))),  # type: ignore[arg-type]
-    ("policies.reservation", Settings(policies=Policies(reservation=1800))),  # type: ignore[arg-type]
-    ("warehouses", Settings(warehouses=[Warehouse("berlin")])),  # type: ignore[arg-type]
-    ("warehouses", Settings(warehouses={"berlin": 5})),  # type: ignore[dict-item]
-    ("handling", Settings(handling=Handling())),  # type: ignore[arg-type]
-    ("answer_within", Settings(answer_within=2)),  # type: ignore[arg-type]
+    ("policies.capture", Settings(policies=Policies(capture="now"))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("policies.refund", Settings(policies=Policies(refund=5))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("policies.returns", Settings(policies=Policies(returns=30))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("policies.reservation", Settings(policies=Policies(reservation=1800))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("warehouses", Settings(warehouses=[Warehouse("berlin")])),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("warehouses", Settings(warehouses={"berlin": 5})),  # type: ignore[dict-item]  (the mistake that is refused)
+    ("handling", Settings(handling=Handling())),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("answer_within", Settings(answer_within=2)),  # type: ignore[arg-type]  (the mistake that is refused)
     ("retry_max", Settings(retry_max=0)),
-    ("reacts", Settings(reacts="no")),  # type: ignore[arg-type]
+    ("reacts", Settings(reacts="no")),  # type: ignore[arg-type]  (the mistake that is refused)
 )
 
 
