@@ -81,7 +81,9 @@ def commit_many(
     answers: list[CommitAnswer] = []
     keys = _claimed_keys(database, connection, commits)
     waves = list(_waves(commits))
-    if len(waves) > 1:  # a later part would lock its orders after the shelves of an earlier one: so all at once, and first
+    if (
+        len(waves) > 1
+    ):  # a later part would lock its orders after the shelves of an earlier one: so all at once, and first
         _locked_orders(database, connection, [commit.after.id for commit in commits])
         _locked_places(database, connection, commits)
     for wave in waves:

@@ -226,19 +226,29 @@ class Plugins:
                 remedy="Give objects whose methods are marked with orderkit.plugins.hookspecs.hookimpl.",
             )
 
-    def _offers(self, plugin: object) -> tuple[str, ...]:
+    def _offers(self, scheme: str, plugin: object, capabilities: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the ports of a scheme: those of its module's hooks, and where the module has several schemes, of its capabilities."""
         callers = self._manager.get_hookcallers(plugin) or []
         names = {
             caller.name.removeprefix("open_").removeprefix("async_")
             for caller in callers
             if caller.name.startswith("open_")
         }
-        return tuple(sorted(names))
+        modules = {entry.value for entry in _entries(scheme)}
+        shared = any(entry.name != scheme and entry.value in modules for entry in _entries())
+        return tuple(sorted((names & set(capabilities) if shared else names) or names))
+
+    def _capabilities(self, scheme: str, plugin: object) -> Mapping[str, Any]:
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        found: Mapping[str, Any] | None = self._manager.subset_hook_caller("adapter_capabilities", others)(
+            scheme=scheme
+        )
+        return found or {}
 
     def _unanswered(self, port: str, url: Url) -> Misconfigured:
         plugin = self._loaded.get(url.scheme)
         if plugin is not None:
-            offers = ", ".join(self._offers(plugin)) or "nothing"
+            offers = ", ".join(self._offers(url.scheme, plugin, self._capabilities(url.scheme, plugin))) or "nothing"
             return Misconfigured(
                 f"the adapter {url.scheme!r} has no {port} for {str(url)!r}; it offers: {offers}",
                 code="missing_port",
@@ -261,10 +271,8 @@ class Plugins:
             plugin = self._loaded[adapter.scheme]
             if plugin is None:
                 return attrs.evolve(adapter, problem="blocked")
-            hook = self._manager.subset_hook_caller(
-                "adapter_capabilities", [other for other in self._manager.get_plugins() if other is not plugin]
-            )
-            return attrs.evolve(adapter, ports=self._offers(plugin), capabilities=hook(scheme=adapter.scheme) or {})
+            found = self._capabilities(adapter.scheme, plugin)
+            return attrs.evolve(adapter, ports=self._offers(adapter.scheme, plugin, found), capabilities=found)
         except ImportError as error:
             return attrs.evolve(adapter, problem=str(_missing(adapter.scheme, error)))
         except Misconfigured as error:
