@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from orderkit.domain.allocation import Rules, Warehouse
 from orderkit.domain.order import Order, Policies
 from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
-from orderkit.domain.value import evolve
-from orderkit.errors import FlowMisused, Misconfigured, NotAllowed, OrderkitError
+from orderkit.errors import FlowMisused, NotAllowed, OrderkitError
 from orderkit.ports.clock import Clock, Ids
 from orderkit.ports.effect import Effect, Flow, Outside
 from orderkit.ports.settings import Settings
@@ -23,6 +22,7 @@ from orderkit.runtime.bindings import Handlers, bound, bulk_lanes_of, joined
 from orderkit.runtime.clocks import SystemClock, UuidIds
 from orderkit.runtime.gates import gated, gated_async, named_gate
 from orderkit.runtime.observe import Metrics, observed, observed_async, observer
+from orderkit.runtime.opening import check_watchers, checked_clock, checked_ids, chosen, wrong
 from orderkit.runtime.sync import run_sync
 from orderkit.verb import Command, staged
 from orderkit.verbs import Verbs, Writes
@@ -54,14 +54,12 @@ class _Stopped(BaseException):
 class _Shop(Generic[H]):
     """What a sync and an async shop have in common: settings, adapters, and what was opened here and must be closed here."""
 
-    def __init__(
-        self, settings: Settings, handlers: H, store: Any, owned: Sequence[Any], running_max: int | None
-    ) -> None:
+    def __init__(self, settings: Settings, handlers: H, store: Any, owned: Sequence[Any], admission: Admission) -> None:
         self.settings = settings
         self.store = store
         self._handlers: H = handlers
         self._owned = tuple(owned)
-        self._admission = Admission(running_max)
+        self._admission = admission
         self._closed = False
 
 
@@ -217,36 +215,6 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
         await self.close()
 
 
-def _settings(
-    settings: Settings | None,
-    warehouses: Iterable[Warehouse],
-    rules: Rules | None,
-    handling: Handling | Mapping[str, Handling] | None,
-    policies: Policies | None,
-) -> Settings:
-    found = settings or Settings()
-    changes: dict[str, Any] = {}
-    if places := {warehouse.id: warehouse for warehouse in warehouses}:
-        changes["warehouses"] = places
-    if rules is not None:
-        changes["rules"] = rules
-    if policies is not None:
-        changes["policies"] = policies
-    if handling is not None:
-        changes["handling"] = {"*": handling} if isinstance(handling, Handling) else dict(handling)
-    return evolve(found, **changes) if changes else found
-
-
-def _zoned(clock: Clock) -> Clock:
-    if clock.now().utcoffset() is None:
-        raise Misconfigured(
-            "the clock's times have no zone",
-            field="clock",
-            remedy="Give a clock that answers datetime.now(timezone.utc).",
-        )
-    return clock
-
-
 _BOTH_WORLDS = ("store", "payments", "carriers")  # ports with a form for event loops
 
 
@@ -254,7 +222,7 @@ def _opened(plugins: Sequence[object], given: Mapping[str, Any], *, awaits: bool
     """Open what was given as a URL, and take what was given as an object; only the former (the second answer) is closed later."""
     from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
 
-    found = Plugins(*plugins)
+    found = Plugins(*_listed(plugins))
     ports: dict[str, Any] = {}
     owned: list[Any] = []
     try:
@@ -262,7 +230,7 @@ def _opened(plugins: Sequence[object], given: Mapping[str, Any], *, awaits: bool
             ports[name] = adapter
             if isinstance(adapter, str):
                 opens = f"open_async_{name}" if awaits and name in _BOTH_WORLDS else f"open_{name}"
-                ports[name] = getattr(found, opens)(adapter)
+                ports[name] = _named(name, getattr(found, opens), adapter)
                 owned.append(ports[name])
     except BaseException:
         for adapter in owned:
@@ -272,6 +240,21 @@ def _opened(plugins: Sequence[object], given: Mapping[str, Any], *, awaits: bool
                 adapter.close()
         raise
     return ports, owned
+
+
+def _named(port: str, opens: Callable[[str], Any], url: str) -> Any:
+    """Open the adapter; an error that names nothing more exact names the port."""
+    try:
+        return opens(url)
+    except OrderkitError as error:
+        error.field = error.field or port
+        raise
+
+
+def _listed(plugins: object) -> Sequence[object]:
+    if not isinstance(plugins, Iterable) or isinstance(plugins, (str, bytes)):
+        raise wrong("plugins", f"plugins= takes a list of objects with hooks, not {plugins!r}")
+    return list(plugins)
 
 
 def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
@@ -301,8 +284,8 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
     `running_max` bounds the flows that run at a time; one more is refused as `Overloaded` before its first effect. `logs` is `True` for
     structlog's logger, or a logger of that kind; `metrics` takes numbers.
 
-    Raises: `Misconfigured` when a URL is wrong, no adapter has its scheme, a driver is missing, or a port that the shop needs, or when the times of
-    `clock` have no zone.
+    Raises: `Misconfigured`, with the name of the argument, when a URL is wrong, no adapter has its scheme, a driver is missing, or a port that the
+    shop needs, and for every setting that cannot be one.
     """
     given = {
         "store": store,
@@ -314,19 +297,15 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
         "notifications": notifications,
         "documents": documents,
     }
-    clock = _zoned(clock or SystemClock())
+    clock = checked_clock(SystemClock() if clock is None else clock)
+    ids = checked_ids(UuidIds() if ids is None else ids)
+    found = chosen(settings, warehouses, rules, handling, policies)
+    check_watchers(logs, metrics)
+    admission = Admission(running_max)
     ports, owned = _opened(plugins, given, awaits=False)
-    chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound(
-        store_=ports["store"],
-        clock_=clock,
-        ids=ids or UuidIds(),
-        settings_=chosen,
-        ports=ports,
-        pause=time.sleep,
-    )
+    handlers = bound(store_=ports["store"], clock_=clock, ids=ids, settings_=found, ports=ports, pause=time.sleep)
     watched = gated(observed(handlers, observer(logs=logs, metrics=metrics)), named_gate())
-    return Shop(chosen, watched, ports["store"], owned, running_max)
+    return Shop(found, watched, ports["store"], owned, admission)
 
 
 async def open_async(
@@ -366,9 +345,12 @@ async def open_async(
 
     from orderkit.runtime.asynchronous import bound_async  # noqa: PLC0415  (it needs asyncio)
 
-    clock = _zoned(clock or SystemClock())
+    clock = checked_clock(SystemClock() if clock is None else clock)
+    ids = checked_ids(UuidIds() if ids is None else ids)
+    found = chosen(settings, warehouses, rules, handling, policies)
+    check_watchers(logs, metrics)
+    admission = Admission(running_max)
     ports, owned = await asyncio.to_thread(_opened, plugins, given, awaits=True)
-    chosen = _settings(settings, warehouses, rules, handling, policies)
-    handlers = bound_async(store_=ports["store"], clock_=clock, ids=ids or UuidIds(), settings_=chosen, ports=ports)
+    handlers = bound_async(store_=ports["store"], clock_=clock, ids=ids, settings_=found, ports=ports)
     watched = gated_async(observed_async(handlers, observer(logs=logs, metrics=metrics)), named_gate())
-    return AsyncShop(chosen, watched, ports["store"], owned, running_max)
+    return AsyncShop(found, watched, ports["store"], owned, admission)

@@ -266,8 +266,8 @@ def test_errors_and_pictures_are_explained(tmp_path: Path) -> None:
     ("arguments", "status", "code", "field"),
     [
         (["explain", "nonsense"], 2, "invalid_input", "code"),
-        (["order", "list", "--store", "sqlite:///typo.db"], 3, "schema_missing", None),
-        (["order", "list", "--store", "nonsense"], 3, "bad_url", None),
+        (["order", "list", "--store", "sqlite:///typo.db"], 3, "schema_missing", "store"),
+        (["order", "list", "--store", "nonsense"], 3, "bad_url", "store"),
         (["order", "list", "--limit", "0"], 2, "invalid_input", "--limit"),
         (["order", "cancel", "x"], 2, "invalid_input", "--reason"),
     ],

@@ -210,6 +210,42 @@ def test_a_book_in_which_nothing_stands_is_no_demos(store: str, bank: str, tmp_p
     assert "missing_port" in told
 
 
+@pytest.mark.parametrize(
+    "arguments", [("order", "refund", "ID", "1.00", "--reason", "r", "--yes"), ("worker", "--once")]
+)
+def test_a_book_of_another_shop_is_no_demos(arguments: tuple[str, ...], store: str, bank: str, tmp_path: Path) -> None:
+    """A demo was here once and its book was left: it does not know the money of the shop that has the name now."""
+    with orderkit.open("memory:", payments=f"fakepsp:///{tmp_path}/shop.db.fakepsp") as demo:
+        demo.put_stock("MUG", {"berlin": 5})
+        demo.place(CART, "pm_visa")
+    order_id = a_delivered_order(store, bank)
+    before = read(store, order_id)
+
+    told = command(*[order_id if part == "ID" else part for part in arguments], "--store", store, status=3).stderr
+
+    assert "code missing_port, field --payments, outcome not_applied" in told
+    assert f"does not know {before.payments[0].operations[0].id}" in told
+    assert read(store, order_id) == before
+    command(
+        *[order_id if part == "ID" else part for part in arguments],
+        "--store",
+        store,
+        "--payments",
+        bank,
+        "--carriers",
+        "fakecarrier:",
+    )
+
+
+def test_the_book_of_the_shop_itself_is_found(store: str, tmp_path: Path) -> None:
+    """A demo's or a replay's: its provider need not be named."""
+    order_id = a_delivered_order(store, f"fakepsp:///{tmp_path}/shop.db.fakepsp?webhooks=no")
+
+    command("order", "refund", order_id, "1.00", "--reason", "r", "--yes", "--store", store)
+
+    assert read(store, order_id).refunded_minor == 100
+
+
 def test_the_demo_refuses_a_shop_that_is_at_work(store: str, bank: str, tmp_path: Path) -> None:
     """It would go on with whatever is due there, and pay it with nobody's money."""
     order_id = a_parked_order(store, bank, "pm_visa")

@@ -1,8 +1,9 @@
-"""Many at once for little: never oversold, never twice, and everybody gets an answer. On SQLite and on PostgreSQL."""
+"""Many at once for little: never oversold, never twice, and everybody gets an answer. In memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +12,20 @@ from pathlib import Path
 import pytest
 
 import orderkit
-from orderkit import Address, Cart, Order, OrderQuery, Shop
+from orderkit import Address, Cart, NotAllowed, Order, OrderQuery, Shop
 from orderkit.domain.status import word
 from orderkit.plugins.manager import Plugins
+from tests.shops import Van
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 CALLERS = 64
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store."""
+    if request.param == "memory":
+        return "memory:"
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/shop.db"
     url: str = request.getfixturevalue("make_postgres_database")()
@@ -108,3 +112,26 @@ def test_two_editors_never_overwrite_each_other(shop: Shop) -> None:
     assert after.line(1).quantities() == {"cancelled": 10, "reserved": 10}
     assert after.refunded_minor == 1000
     assert shop.replay(order.id) == after
+
+
+@pytest.mark.parametrize("keys", [("left", "right"), (None, None), ("one", "one")])
+def test_of_two_that_ship_one_shipment_one_did_it(store_url: str, keys: tuple[str | None, str | None]) -> None:
+    """Both have booked its parcel when the first lets it leave: the second is told so, unless it is the same request."""
+    van = Van(meanwhile=threading.Barrier(2).wait)
+    with orderkit.open(store_url, carriers=van, bus=None, notifications=None, documents=None) as shop:
+        shop.put_stock("MUG", {"berlin": 5})
+        order = shop.place(cart_of(("MUG", 2)), "pm_visa")
+        shipment = order.shipments[0].id
+
+        def ship(key: str | None) -> str:
+            try:
+                return shop.ship(order.id, shipment, key=key).shipment(shipment).state
+            except NotAllowed as error:
+                return error.code
+
+        with ThreadPoolExecutor(2) as pool:
+            answers = sorted(pool.map(ship, keys))
+
+        assert answers == (["shipped", "shipped"] if keys == ("one", "one") else ["already_shipped", "shipped"])
+        assert van.cancelled == []
+        assert [(s.on_hand, s.reserved) for s in shop.stock("MUG")] == [(3, 0)]

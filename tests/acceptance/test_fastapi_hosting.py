@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 
@@ -37,6 +38,37 @@ async def test_the_location_of_an_order_can_be_followed(prefix: str) -> None:
         for answer in (paid, again):
             shown = await web.ask("GET", answer.headers["Location"])
             assert (shown.status_code, shown.json()["order_id"]) == (200, answer.json()["order_id"])
+
+
+class NumberedOrders:
+    """A host's own numbers of orders, in its own script."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def new_id(self, at: datetime) -> str:
+        """Return the next one."""
+        self.count += 1
+        return f'заказ "{self.count}"'
+
+
+async def test_headers_hold_ids_and_prefixes_of_any_script() -> None:
+    """HTTP's headers know Latin letters only: what else is in an id or in a path travels percent-encoded, and comes back the same."""
+    prefix = "/магазин"
+    async with served(opening("memory:", ids=NumberedOrders()), prefix=prefix) as web:
+        placed = await web.ask("POST", f"{prefix}/orders", key="k-1", json=CART)
+        await web.ask("POST", f"{prefix}/orders", key="k-2", json=CART)
+        shown = await web.ask("GET", placed.headers["Location"])
+        tag = {"If-None-Match": shown.headers["ETag"]}
+        again = await web.ask("GET", placed.headers["Location"], headers=tag)
+        listed = await web.ask("GET", f"{prefix}/orders", params={"limit": 1})
+        following = await web.ask("GET", listed.headers["Link"].partition(">")[0].removeprefix("<"))
+
+        assert (placed.status_code, shown.status_code, again.status_code, listed.status_code) == (201, 200, 304, 200)
+        assert shown.json()["order_id"] == placed.json()["order_id"]
+        assert all(str(answer.headers).isascii() for answer in (placed, shown, again, listed))
+        assert shown.headers["ETag"].count('"') == 2
+        assert following.json()["orders"][0]["order_id"] != listed.json()["orders"][0]["order_id"]
 
 
 async def test_a_bug_is_500_and_tells_nothing_of_itself() -> None:

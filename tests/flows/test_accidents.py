@@ -92,6 +92,58 @@ def test_a_parcel_found_again_may_be_returned_without_a_second_refund() -> None:
     assert after.line(1)[Bucket.RESTOCKED] == 3
 
 
+@pytest.mark.parametrize("other", [None, CarrierStatus.DELIVERED])
+def test_a_lost_parcel_that_comes_back_to_its_sender_is_received_without_a_second_refund(
+    other: CarrierStatus | None,
+) -> None:
+    """The carrier found it and brings it back: somebody looks, its units are received onto the shelf, and no money moves again."""
+    world = a_world(SPLIT)
+    order = world.shop.place(a_cart(), "pm_visa")
+    for shipment in order.shipments:
+        world.shop.ship(order.id, shipment.id)
+    if other:
+        says(world, order, "madrid", other)
+    lost = says(world, order, "berlin", CarrierStatus.LOST)
+
+    back = says(world, order, "berlin", CarrierStatus.RETURN_TO_SENDER)
+    found = world.shop.request_return(order.id, {"MUG": 3}, reason="turned_back").returns[0]
+    after = world.shop.receive_return(order.id, found.id, warehouse="berlin")
+
+    (shipment,) = (s for s in back.shipments if s.warehouse == "berlin")
+    assert (shipment.state, back.findings) == ("returned_to_sender", (f"returned_to_sender:{shipment.id}",))
+    assert word(lost) == word(back) == ("delivered" if other else "shipped")
+    assert after.line(1).quantities() == {"shipped": 3, "restocked": 3}
+    assert after.refunded_minor == world.bank.total(OperationKind.REFUND) == 3750
+    assert [level.on_hand for level in world.shop.stock("MUG")] == [3]
+    assert word(after) == "partially_returned"
+
+
+def test_a_lost_parcel_that_was_turned_back_may_be_delivered_after_all() -> None:
+    """Lost, found, on its way back, and yet handed over: the units are delivered, and what was given back stays given back."""
+    world = a_world(SPLIT)
+    order = world.shop.place(a_cart(), "pm_visa")
+    for shipment in order.shipments:
+        world.shop.ship(order.id, shipment.id)
+    for status in (CarrierStatus.LOST, CarrierStatus.RETURN_TO_SENDER, CarrierStatus.DELIVERED):
+        after = says(world, order, "berlin", status)
+
+    assert after.line(1).quantities() == {"delivered": 3}
+    assert after.refunded_minor == 3750
+
+
+def test_what_is_turned_back_keeps_nobody_waiting() -> None:
+    """One parcel arrived, the other goes back to its sender: nothing is on its way to the customer any more."""
+    world = a_world(SPLIT)
+    order = world.shop.place(a_cart(), "pm_visa")
+    for shipment in order.shipments:
+        world.shop.ship(order.id, shipment.id)
+    says(world, order, "madrid", CarrierStatus.DELIVERED)
+
+    after = says(world, order, "berlin", CarrierStatus.RETURN_TO_SENDER)
+
+    assert word(after) == "delivered"
+
+
 def test_two_returns_of_one_line_keep_their_units_apart() -> None:
     """One is on its way, the other was never sent: each is received, or ends, with its own units."""
     world = a_world(SPLIT)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
-from orderkit import DeliveryPreference, InvalidInput, NotAllowed, OrderQuery, Service
+from orderkit import DeliveryPreference, Handling, InvalidInput, NotAllowed, OrderQuery, Service
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes, word
 from orderkit.domain.value import evolve
@@ -112,6 +112,21 @@ def test_nothing_is_cancelled_after_the_cutoff() -> None:
 
     assert caught.value.code == "cutoff_passed"
     assert world.shop.order(order_id) == before
+
+
+def test_units_are_cancelled_where_the_warehouse_has_not_begun() -> None:
+    """One parcel is past its cutoff though no worker has released it yet; the other has hours left, and loses the unit."""
+    for early, late in (("berlin", "madrid"), ("madrid", "berlin")):
+        handling = {early: Handling(cutoff=time(13, 0)), late: Handling(cutoff=time(20, 0))}
+        world = a_world({"MUG": {"berlin": 1, "madrid": 1}}, handling=handling)
+        order = world.shop.place(a_cart(("MUG", 2, "12.50")), "pm_visa")
+        working, waiting = sorted(order.shipments, key=lambda s: s.warehouse == late)
+        world.clock.advance(hours=2)
+
+        after = world.shop.cancel(order.id, {"MUG": 1}, reason="too_many")
+
+        assert [after.shipment(s.id).state for s in (working, waiting)] == ["released", "cancelled"]
+        assert [level.reserved for level in world.shop.stock() if level.warehouse == waiting.warehouse] == [0]
 
 
 def test_nothing_is_cancelled_after_it_left() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orderkit import Disposition, Grade, Graded, NotAllowed, Order, Policies, RefundPolicy
+from orderkit import Disposition, Grade, Graded, NotAllowed, Order, Policies, RefundPolicy, ReturnPolicy
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.returning import return_cancelled, return_requested
 from orderkit.domain.returns import ReturnItem
@@ -20,9 +20,9 @@ def says(world: World, order: Order, warehouse: str, status: CarrierStatus) -> O
     return world.shop.track(order.id, shipment.id, [Scan(id=f"{status}@{now}", status=status, at=now)])
 
 
-def a_found_and_a_delivered_mug(*, also_lost: bool = True) -> tuple[World, Order]:
+def a_found_and_a_delivered_mug(*, also_lost: bool = True, **options: object) -> tuple[World, Order]:
     """Two mugs of one line in two parcels, both delivered; the first was lost before it was found, and its value given back."""
-    world = a_world({"MUG": {"berlin": 1, "madrid": 1}})
+    world = a_world({"MUG": {"berlin": 1, "madrid": 1}}, **options)
     order = world.shop.place(a_cart(("MUG", 2, "12.50")), "pm_visa")
     for shipment in order.shipments:
         world.shop.ship(order.id, shipment.id)
@@ -44,6 +44,48 @@ def test_a_unit_found_again_gives_back_nothing_though_its_line_has_another() -> 
 
     assert paid == [(0, 1250), (1250, 0)]
     assert after.line(1)[Bucket.RESTOCKED] == 2
+
+
+@pytest.mark.parametrize("approval", [False, True])
+def test_of_two_open_returns_only_the_first_is_for_the_unit_that_was_given_back(approval: bool) -> None:
+    """What was opened first is taken to arrive first: the quotes of two returns add up to what both give back."""
+    world, order = a_found_and_a_delivered_mug(policies=Policies(returns=ReturnPolicy(approval=approval)))
+    for _ in range(2):
+        order = world.shop.request_return(order.id, {"MUG": 1}, reason="late")
+    quoted = [expected_refund(order, each) for each in order.returns]
+
+    for each in order.returns:
+        if approval:
+            world.shop.authorize_return(order.id, each.id)
+        after = world.shop.receive_return(order.id, each.id, warehouse="berlin")
+
+    assert quoted == [0, 1250]
+    assert (after.paid_minor, after.refunded_minor) == (0, 2500)
+
+
+def test_whichever_of_two_returns_arrives_first_the_other_is_quoted_anew() -> None:
+    """The unit that comes back first is the one whose value was given back; then the quote of the other says all of its value."""
+    world, order = a_found_and_a_delivered_mug()
+    for _ in range(2):
+        order = world.shop.request_return(order.id, {"MUG": 1}, reason="late")
+
+    after = world.shop.receive_return(order.id, order.returns[1].id, warehouse="berlin")
+    last = world.shop.receive_return(order.id, order.returns[0].id, warehouse="berlin")
+
+    assert (after.paid_minor, expected_refund(after, after.returns[0]), last.paid_minor) == (1250, 1250, 0)
+
+
+def test_the_last_of_the_open_returns_is_quoted_with_the_shipping() -> None:
+    """With the last unit all of the shipping goes back, though each open return alone leaves something with the customer."""
+    world = a_world()
+    order = world.shop.place(a_cart(shipping="4.90"), "pm_visa")
+    for shipment in order.shipments:
+        world.shop.ship(order.id, shipment.id)
+        world.shop.deliver(order.id, shipment.id)
+    for units in ({"MUG": 3}, {"TEE": 1}):
+        order = world.shop.request_return(order.id, units, reason="late")
+
+    assert [expected_refund(order, each) for each in order.returns] == [3750, 2490]
 
 
 def test_a_unit_found_again_is_the_first_of_a_receipt() -> None:

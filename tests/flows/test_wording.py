@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orderkit import InvalidInput, NotAllowed, OrderkitError, Tender
+from orderkit import Cart, InvalidInput, NotAllowed, OrderkitError, Tender
+from orderkit.domain.payment import Operation, OperationKind, Payment, requested
+from orderkit.domain.refunds import TenderBalance, TenderOrder, spread
 from orderkit.domain.value import evolve
-from tests.shops import World, a_cart, a_world
+from tests.shops import HOME, NOON, World, a_cart, a_world
 
 
 def a_paid_order() -> tuple[World, str]:
@@ -47,6 +49,33 @@ def test_refusals_speak_of_money_in_its_currency() -> None:
         "asked for 70.00 EUR, but only 62.40 EUR of the order's money are left",
         "the total is 62.40 EUR, not 60.00 EUR",
         "the tenders give 1.00 EUR, the total is 62.40 EUR",
+    ]
+
+
+def test_prices_and_guards_speak_of_money_in_its_currency() -> None:
+    """A discount beyond its line or its cart, a tax beyond its price, and a provider that is asked for more than is there."""
+    cart = a_cart(("MUG", 1, "12.50"))
+    charged = Payment(id="P1", kind="card", method="pm", amount_minor=1000, state="captured", captured_minor=1000)
+    back = Operation(id="P1.1", kind=OperationKind.REFUND, amount_minor=1001, requested_at=NOON)
+    said = []
+
+    for act in (
+        lambda: cart.discounted("welcome", "12.51").prices(),
+        lambda: Cart(customer="anna", ship_to=HOME).add("MUG", 1, "12.50", discount="13.00").prices(),
+        lambda: Cart(customer="anna", ship_to=HOME).add("MUG", 1, "12.50", tax="12.51").prices(),
+        lambda: requested(charged, back, "EUR"),
+        lambda: spread(1001, [TenderBalance("P1", "card", 1000)], TenderOrder.NEWEST_FIRST, "EUR"),
+    ):
+        with pytest.raises(OrderkitError) as caught:
+            act()
+        said.append(caught.value.message)
+
+    assert said == [
+        "the discount 'welcome' is 12.51 EUR, more than the 12.50 EUR it applies to",
+        "the discount of line 1 (MUG) is 13.00 EUR, more than the 12.50 EUR it applies to",
+        "line 1 (MUG) has a tax of 12.51 EUR in a price of 12.50 EUR",
+        "asked for 10.01 EUR, but only 10.00 EUR are left",
+        "10.01 EUR is more than the 10.00 EUR that the tenders can still be refunded",
     ]
 
 

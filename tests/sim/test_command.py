@@ -77,6 +77,15 @@ def test_a_fault_is_planted_by_hand() -> None:
     assert simulate("--scenario", "placement", "--fault", "api-1/Commit/1=TIRED").exit_code == 2
 
 
+def test_two_faults_at_one_place_are_refused() -> None:
+    """Only one of them could happen there."""
+    place = "api-1/Commit/1"
+    result = simulate("--scenario", "placement", "--fault", f"{place}=LOST", "--fault", f"{place}=REFUSED")
+
+    assert result.exit_code == 2
+    assert f"two faults at {place}" in result.stderr
+
+
 def test_ablations_are_noticed_or_the_command_fails() -> None:
     """A safeguard that is missed ends well; one that nobody missed in so few seeds does not."""
     noticed = simulate("--ablate", "refund-asked", "--format", "json", "--seeds", "20")

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 import orderkit
-from orderkit import Address, Cart
-from orderkit.cli.arguments import Command
+from orderkit import Address, Cart, InvalidInput
+from orderkit.cli.arguments import Command, units
 from orderkit.cli.main import root
 
 NO_TEXT = "\udcff"  # how a byte that is no UTF-8 arrives
@@ -27,6 +27,28 @@ def test_what_is_no_number_of_units_is_told(command: str, number: str) -> None:
 
     assert done.exit_code == 2
     assert "is not SKU=UNITS\n  code invalid_quantity, field --units" in done.stderr
+
+
+def test_units_that_are_named_twice_add_up() -> None:
+    """As they do in a request: nothing of what was said is left out."""
+    assert units(("MUG=1", "TEE=4", "MUG=2")) == {"MUG": 3, "TEE": 4}
+
+
+def test_no_units_beside_some_are_told() -> None:
+    """A nought is refused by itself, and so it is beside other units of its SKU."""
+    with pytest.raises(InvalidInput) as caught:
+        units(("MUG=0", "MUG=2"))
+
+    assert (caught.value.code, caught.value.field) == ("invalid_quantity", "--units")
+
+
+def test_a_shelf_that_is_imagined_twice_is_told() -> None:
+    """It holds one number or the other: which of them is meant is not guessed."""
+    asked = ("allocate", "explain", "x", "--what-if", "berlin:MUG=1", "--what-if", "berlin:MUG=2", *STORE)
+    done = CliRunner().invoke(root, asked)
+
+    assert done.exit_code == 2, done.exception
+    assert "'berlin:MUG' is named twice\n  code invalid_input, field --what-if" in done.stderr
 
 
 @pytest.mark.parametrize(

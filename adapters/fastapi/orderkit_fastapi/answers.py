@@ -1,4 +1,8 @@
-"""Whole answers to requests that place or change: which status an order deserves, and the headers that go with it."""
+"""Whole answers to requests that place or change: which status an order deserves, and the headers that go with it.
+
+A header holds Latin letters only, while an id of the host's own, or the prefix of its paths, may be of any script: in headers those are
+percent-encoded.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,12 @@ from orderkit_fastapi.serving import Answer
 
 def tag(order: Order) -> str:
     """Return the order's entity tag."""
-    return f'"{order.id}:v{order.version}"'
+    return f'"{quote(order.id, safe="")}:v{order.version}"'
+
+
+def link(url: object) -> str:
+    """Return a URL as a header holds it; what is encoded in it stays as it is."""
+    return quote(str(url), safe="%/:?#[]@!$&'()*+,;=~")
 
 
 def headers(order: Order, *, replayed: bool = False) -> dict[str, str]:
@@ -34,7 +43,7 @@ def out_of_stock(order: Order) -> bool:
 
 def _orders(request: Request) -> str:
     """Return the path of the orders: the request's own, less what the route has after it. Prefixes and ids may hold the same word."""
-    path: str = request.url.path
+    path = quote(request.scope["path"])
     below = str(request.scope["route"].path).rpartition("/orders")[2].count("/")
     return path.rsplit("/", below)[0] if below else path
 

@@ -238,7 +238,7 @@ async def find(
     page = await desk.shop.orders(OrderQuery(**conditions))
     headers = {"Cache-Control": "no-store"}
     if page.cursor:
-        headers["Link"] = f'<{request.url.include_query_params(cursor=page.cursor)}>; rel="next"'
+        headers["Link"] = f'<{answers.link(request.url.include_query_params(cursor=page.cursor))}>; rel="next"'
     return JSONResponse(
         {"orders": [bodies.summarized(row) for row in page.items], "next_cursor": page.cursor}, headers=headers
     )

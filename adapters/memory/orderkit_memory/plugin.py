@@ -74,7 +74,10 @@ def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
     """Say what the adapter can do."""
     if scheme == FILE_SCHEME:
         return {"bus": {"durable": True}}
-    return {"store": as_dict(MemoryStore.capabilities), "bus": {"durable": False}} if scheme == SCHEME else None
+    if scheme != SCHEME:
+        return None
+    others = ("bus", "cache", "search", "notifications", "documents")
+    return {"store": as_dict(MemoryStore.capabilities), **{port: {"durable": False} for port in others}}
 
 
 def _ours(url: Url) -> bool:

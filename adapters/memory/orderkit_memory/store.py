@@ -280,7 +280,7 @@ class MemoryStore:
                 return
             row.leased_until = None
             if asked.retry_at is None:
-                row.attempts -= 1
+                row.attempts = max(0, row.attempts - 1)  # a change meanwhile began them anew
                 self._schedule(row, row.due_at)
             else:
                 row.error = asked.error

@@ -76,7 +76,7 @@ def _chosen(database: Database, connection: Connection, asked: ClaimDue, limit: 
 
 def give_up(database: Database, connection: Connection, asked: GiveUp) -> None:
     """Free a leased order until its next time, and keep the error with it; one that was not touched is as it was."""
-    change = "attempts = attempts - 1"
+    change = "attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END"  # a change meanwhile began them anew
     values: dict[str, Any] = {"id": asked.lease.order_id, "token": asked.lease.token}
     if (
         asked.retry_at is not None

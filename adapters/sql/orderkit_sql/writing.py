@@ -79,9 +79,21 @@ def commit_many(
     comes after a lost COMMIT recognizes what was written by it.
     """
     answers: list[CommitAnswer] = []
-    for wave in _waves(commits):
-        answers += _commit_wave(database, connection, wave, before)
+    keys = _claimed_keys(database, connection, commits)
+    waves = list(_waves(commits))
+    if (
+        len(waves) > 1
+    ):  # a later part would lock its orders after the shelves of an earlier one: so all at once, and first
+        _locked_orders(database, connection, [commit.after.id for commit in commits])
+        _locked_places(database, connection, commits)
+    for wave in waves:
+        answers += _commit_wave(database, connection, wave, before, keys)
+    _settle_keys(database, connection, keys, commits)
     return answers
+
+
+def _locked_places(database: Database, connection: Connection, commits: Sequence[Commit]) -> Shelves:
+    return locked_shelves(database, connection, {(m.sku, m.warehouse) for c in commits for m in c.stock})
 
 
 def _waves(commits: Sequence[Commit]) -> Iterator[list[Commit]]:
@@ -99,11 +111,10 @@ def _waves(commits: Sequence[Commit]) -> Iterator[list[Commit]]:
 
 
 def _commit_wave(
-    database: Database, connection: Connection, commits: list[Commit], before: Attempts
+    database: Database, connection: Connection, commits: list[Commit], before: Attempts, keys: Keys
 ) -> list[CommitAnswer]:
-    keys = _claimed_keys(database, connection, commits)
     stored = _locked_orders(database, connection, [c.after.id for c in commits if before.done or c.before is not None])
-    shelves = locked_shelves(database, connection, {(m.sku, m.warehouse) for c in commits for m in c.stock})
+    shelves = _locked_places(database, connection, commits)
     written = _written_before(database, connection, commits) if before.unsure else set()
     answers: list[CommitAnswer] = []
     accepted: list[tuple[Commit, Stored | None]] = []
@@ -119,7 +130,6 @@ def _commit_wave(
             _use_key(keys, commit)
             accepted.append((commit, found))
         answers.append(refusal or Committed(commit.after.version))
-    _settle_keys(database, connection, keys, commits)
     if not before.done:
         _look_behind(database, connection, commits, answers)
     if accepted:

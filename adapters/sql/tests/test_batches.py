@@ -7,7 +7,8 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from orderkit.ports.store import (
     StockLevel,
     VersionConflict,
 )
-from orderkit.testing.samples import a_commit, goods, paid
+from orderkit.testing.samples import a_commit, goods, next_commit, paid
 from orderkit_sql import SqlStore, open_store
 from orderkit_sql.backend import Backend, Postgres, Sqlite
 from orderkit_sql.schema import tables
@@ -201,6 +202,37 @@ def _kill_in_commit(admin: Any, killed: list[int]) -> None:
         if found and admin.execute("SELECT pg_terminate_backend(%s)", found).fetchone() == (True,):
             killed.append(found[0])
         time.sleep(0.02)
+
+
+@pytest.mark.postgres
+def test_batches_with_an_order_twice_wait_for_each_other_and_never_in_a_ring(postgres_database: str) -> None:
+    """Each changes its first order twice, and then the other's: whoever comes second waits, and nobody is ended by the server."""
+    with closing(open_store(_with_schema(postgres_database), create=True)) as store:
+        store.put_stock_many([goods("r1", "MUG", "berlin", SIZE), goods("r2", "TEE", "berlin", SIZE)])
+        one, two = a_commit("order-1", {"MUG": 1}), a_commit("order-2", {"TEE": 1})
+        store.commit_many([one, two])
+        failed: list[str] = []
+        event.listen(store._engine, "handle_error", lambda context: failed.append(str(context.original_exception)))
+        both = threading.Barrier(2)
+
+        def met(*said: Any) -> None:
+            if "INSERT INTO" in said[2]:  # the first part of a batch is written: so should be the other's
+                with suppress(threading.BrokenBarrierError):
+                    both.wait(0.5)
+
+        event.listen(store._engine, "after_cursor_execute", met)
+
+        def twice(first: Commit, other: Commit) -> list[Any]:
+            again = paid(first.after)
+            return list(store.commit_many([again, next_commit(again.after), paid(other.after)]))
+
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(twice, (one, two), (two, one)))
+
+    assert failed == []
+    # The second batch's own middle part is the next step of what the first had written; the rest of it comes too late.
+    assert [Committed(2), Committed(3), Committed(2)] in answers
+    assert [VersionConflict(2), Committed(3), VersionConflict(3)] in answers
 
 
 NOWHERE = ["MUG\0", "\0", "MUG\ud800"]

@@ -61,14 +61,17 @@ def day(text: str | None, option: str) -> datetime | None:
 
 
 def units(texts: tuple[str, ...]) -> dict[str | int, int] | None:
-    """Return units by SKU, or `None` when none were named. Raises: `InvalidInput` (`invalid_quantity`)."""
+    """Return units by SKU, those of one that is named twice together; `None` when none were named.
+
+    Raises: `InvalidInput` (`invalid_quantity`).
+    """
     found: dict[str | int, int] = {}
     for text in texts:
         sku, _, number = text.rpartition("=")
         many = whole(number)
-        if not sku or many is None:
+        if not sku or not many:
             raise InvalidInput(f"{text!r} is not SKU=UNITS", code="invalid_quantity", field="--units")
-        found[sku] = many
+        found[sku] = found.get(sku, 0) + many
     return found or None
 
 

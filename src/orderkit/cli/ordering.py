@@ -258,7 +258,7 @@ _dry = click.option("--dry-run", is_flag=True, help="Only show what would happen
 _reason = click.option("--reason", required=True, help="Why; it is kept in the log.")
 _key = click.option("--key", help="Idempotency key: a repeat changes nothing.")
 _units_option = click.option(
-    "--units", "texts", multiple=True, metavar="SKU=UNITS", help="Only these units; may be repeated."
+    "--units", "texts", multiple=True, metavar="SKU=UNITS", help="Only these units; may be repeated, and adds up."
 )
 
 

@@ -1,7 +1,8 @@
 """Which provider and which carriers a command talks to: those that were named, those of a demo or a replay, or none.
 
 A fake provider that remembers nothing says of a shop's money that it never moved, and takes and gives back what nobody has: it must not be
-asked about a shop of somebody else's. So nothing is faked unless it was named, or the provider's book of a demo lies beside the store.
+asked about a shop of somebody else's. So nothing is faked unless it was named, or the provider's book of a demo lies beside the store and knows
+the money of that very shop.
 """
 
 from __future__ import annotations
@@ -9,12 +10,16 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from orderkit import Shop, open
-from orderkit.errors import Misconfigured
+from orderkit.errors import Misconfigured, OrderkitError
+from orderkit.flows import reading
 from orderkit.plugins.manager import Plugins
 from orderkit.ports.carriers import CarrierCapabilities
-from orderkit.ports.payments import PaymentCapabilities
+from orderkit.ports.clock import Now
+from orderkit.ports.payments import AskPayment, PaymentCapabilities, Refused
+from orderkit.ports.store import FindOrders, OrderQuery
 
 FAKE = "fakepsp"
+LOOKED_AT = 50  # the newest orders: one of them has been paid, or the shop has hardly begun
 
 
 class NoPayments:
@@ -72,7 +77,9 @@ def acting(store: str, payments: str | None, carriers: str | None, *, dry_run: b
     try:
         if not dry_run:
             check_named(ports)
-    except Misconfigured:
+            if payments is None:
+                check_book(shop)
+    except OrderkitError:
         shop.close()
         raise
     return shop
@@ -94,6 +101,31 @@ def check_named(ports: dict[str, Any]) -> None:
     for port, what, nobody in (("payments", "payment provider", NoPayments), ("carriers", "carriers", NoCarriers)):
         if isinstance(ports[port], nobody):
             raise _unnamed(port, what)
+
+
+def check_book(shop: Shop) -> None:
+    """Refuse a fake provider that nobody named and that does not know the newest money of the shop: its book is that of another shop.
+
+    A demo's book may be left where a store of the same name is made anew. Raises: `Misconfigured` (`missing_port`).
+    """
+    if (operation := shop.run(_stranger())) is not None:
+        raise Misconfigured(
+            f"the book of a fake provider that lies beside the store does not know {operation}: it belongs to another shop",
+            code="missing_port",
+            field="--payments",
+            remedy="Name the provider of this shop: --payments URL, or ORDERKIT_PAYMENTS; and take the book away.",
+            facts={"port": "payments"},
+        )
+
+
+async def _stranger() -> str | None:
+    """Return the newest operation that the shop knows to be done, if its provider never heard of it."""
+    for row in (await FindOrders(OrderQuery(limit=LOOKED_AT))).items:
+        for payment, operation in (await reading.order(row.id)).operations():
+            if operation.state == "confirmed":
+                answer = await AskPayment(key=operation.key, payment=payment.id, at=await Now())
+                return operation.id if answer == Refused("not_found") else None
+    return None
 
 
 def provider_of(store: str) -> str:

@@ -120,6 +120,9 @@ def _plant(wanted: Asked) -> None:
     from orderkit.testing.sim.scenarios import named  # noqa: PLC0415  (the same)
 
     faults = [_fault(text) for text in wanted.given]
+    places = [fault.place for fault in faults]
+    if twice := [str(place) for place in places if places.count(place) > 1]:
+        raise InvalidInput(f"two faults at {twice[0]}: only one can happen there", field="fault")
     runs = [run(named(name), wanted.start, faults, traced=True) for name in _names(wanted)]
     reached = [fault.place for outcome in runs for fault in outcome.faults]
     if missed := [str(fault.place) for fault in faults if fault.place not in reached]:

@@ -123,10 +123,10 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
     Example:
       orderkit allocate explain 01930f… --what-if berlin:MUG=10 --close madrid
     """
+    imagined = _shelves(changes)
     with opened(store) as shop:
-        imagined = [change.partition(":")[0] for change in changes if ":" in change]
         shop.run(check_warehouses(closed, field="--close"))
-        shop.run(check_warehouses(imagined, field="--what-if"))
+        shop.run(check_warehouses([warehouse for _, warehouse in imagined], field="--what-if"))
         order, settings = shop.order(order_id), shop.settings
         skus = {line.sku for line in order.lines}
         units = {(s.sku, s.warehouse): s.on_hand - s.reserved for s in shop.stock(*sorted(skus))}
@@ -134,14 +134,7 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
         for number, count in shipment.lines if shipment.waiting else ():
             place = (order.line(number).sku, shipment.warehouse)
             units[place] = units.get(place, 0) + count
-    for change in changes:
-        shelf, _, level = change.rpartition("=")
-        warehouse, _, sku = shelf.partition(":")
-        many = whole(level)
-        if not (warehouse and sku) or many is None:
-            raise InvalidInput(f"{change!r} is not WAREHOUSE:SKU=UNITS", field="--what-if")
-        units[sku, warehouse] = many
-    units = {place: count for place, count in units.items() if place[1] not in closed}
+    units = {place: count for place, count in {**units, **imagined}.items() if place[1] not in closed}
     places = settings.known(sorted({warehouse for _, warehouse in units}))
     destination = Destination(country=order.facts.ship_to.country)
     found = plan(demand_of(order.facts.lines), Supply(units), tuple(places.values()), settings.rules, destination)
@@ -154,3 +147,18 @@ def explain_(order_id: str, store: str, changes: tuple[str, ...], closed: tuple[
     click.echo("With these shelves it would be planned as:")
     for reason in found.explain():
         click.echo(f"  {reason}")
+
+
+def _shelves(changes: tuple[str, ...]) -> dict[tuple[str, str], int]:
+    """Return imagined units by SKU and warehouse. Raises: `InvalidInput`, also for a shelf that is named twice."""
+    found: dict[tuple[str, str], int] = {}
+    for change in changes:
+        shelf, _, level = change.rpartition("=")
+        warehouse, _, sku = shelf.partition(":")
+        many = whole(level)
+        if not (warehouse and sku) or many is None:
+            raise InvalidInput(f"{change!r} is not WAREHOUSE:SKU=UNITS", field="--what-if")
+        if (sku, warehouse) in found:
+            raise InvalidInput(f"{shelf!r} is named twice", field="--what-if")
+        found[sku, warehouse] = many
+    return found

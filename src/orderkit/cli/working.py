@@ -14,7 +14,7 @@ import click
 from orderkit import Shop, open
 from orderkit.cli.arguments import Command
 from orderkit.cli.output import payments_option, store_option
-from orderkit.cli.providers import check_named, ports_of
+from orderkit.cli.providers import check_book, check_named, ports_of
 from orderkit.errors import Misconfigured, PortError
 from orderkit.flows.working import ALL_ROLES, LEASE_SECONDS
 
@@ -91,10 +91,12 @@ def worker(
     if once:
         _say_unrelayed(chosen, roles)
         with open(**ports) as shop:
+            _check_book(shop, chosen, payments)
             return _work_once(shop, chosen, limit)
     plan = Plan(roles=chosen, concurrency=concurrency, limit=limit, interval=interval, lease_seconds=lease, grace=grace)
     name, begin = f"worker {socket.gethostname()}/{os.getpid()}", time.monotonic()
     shop = _opened(ports, interval)
+    _check_book(shop, chosen, payments)
     found = Worker(shop, plan, say=_say)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: found.stop() if not found.stopping else os._exit(130))
@@ -109,6 +111,11 @@ def worker(
         os._exit(1)  # threads that wait for a provider would keep the process
     shop.close()
     return None
+
+
+def _check_book(shop: Shop, roles: tuple[str, ...], payments: str | None) -> None:
+    if payments is None and set(roles) - {"relay"}:
+        check_book(shop)
 
 
 def _say(line: str) -> None:

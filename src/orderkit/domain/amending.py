@@ -18,7 +18,7 @@ from orderkit.domain.order import LINES_MAX, Address, DeliveryPreference, Order,
 from orderkit.domain.payment import Payment, Tender
 from orderkit.domain.placing import charge_kind, divided, reserved
 from orderkit.domain.pricing import Prices
-from orderkit.domain.promise import Handling, check_wish, promised
+from orderkit.domain.promise import Handling, check_wish, handling_of, promised
 from orderkit.domain.quantities import Line
 from orderkit.domain.saga import AMENDMENT, started
 from orderkit.domain.settling import asked
@@ -88,7 +88,7 @@ def delivery_amended(
     def again(shipment: Shipment) -> Shipment:
         if shipment.state != "planned":
             return shipment
-        rules = handling.get(shipment.warehouse) or handling["*"]
+        rules = handling_of(shipment.warehouse, handling)
         cutoff, promise = promised(now, rules, delivery, warehouses[shipment.warehouse].lead_days)
         return evolve(shipment, cutoff_at=cutoff, promise=promise)
 

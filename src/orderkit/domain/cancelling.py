@@ -83,7 +83,7 @@ def units_cancelled(
     order: Order, units: Mapping[int, int], now: datetime, *, reason: str, event: str = "order.units_cancelled"
 ) -> Decision:
     """Cancel these units and credit their value; asks nothing about whether it is allowed, and moves no money."""
-    taken = {number: _taken(order, number, count) for number, count in units.items()}
+    taken = {number: _taken(order, number, count, now) for number, count in units.items()}
     moves = [move for parts in taken.values() for move in parts]
     decision = _from_shelves(order, moves)
     refund = granted(order, "cancellation", reason, now, units=units)
@@ -181,15 +181,19 @@ def _free(order: Order, number: int, now: datetime) -> int:
     return sum(line[bucket] for bucket in _WAITING) + in_shipments
 
 
-def _taken(order: Order, number: int, count: int) -> list[Move]:
-    """Take units from where it hurts least: what has no stock first, then the latest planned shipment."""
+def _taken(order: Order, number: int, count: int, now: datetime) -> list[Move]:
+    """Take units from where it hurts least: what has no stock first, then the latest planned shipment.
+
+    One past its cutoff comes last, though nobody has released it yet: the lines of a refused amendment may wait there.
+    """
     line, moves = order.line(number), []
     for bucket in _WAITING:
         if part := min(count, line[bucket]):
             moves.append(Move(number, bucket, Bucket.CANCELLED, part))
             count -= part
-    for shipment in reversed(order.shipments):
-        held = dict(shipment.lines).get(number, 0) if shipment.state == "planned" else 0
+    latest = reversed([shipment for shipment in order.shipments if shipment.state == "planned"])
+    for shipment in sorted(latest, key=lambda s: not still_ours(order, s, now)):
+        held = dict(shipment.lines).get(number, 0)
         if part := min(count, held):
             moves.append(Move(number, Bucket.RESERVED, Bucket.CANCELLED, part, shipment.id))
             count -= part

@@ -112,7 +112,7 @@ class Cart(Value, kw_only=True):
             )
             for number, line in enumerate(self.lines, first)
         ]
-        return freeze(offers, self.discounts, self.charges, tax_included=self.tax_included)
+        return freeze(offers, self.discounts, self.charges, tax_included=self.tax_included, currency=self.currency)
 
     def agreed(self, prices: Prices) -> Prices:
         """Return the cart's prices. Raises `InvalidInput` (`total_mismatch`) when their total is not the one that the cart expects."""

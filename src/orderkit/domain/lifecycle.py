@@ -126,7 +126,7 @@ SHIPMENT = Lifecycle(
         _row("go_out", ["shipped", "out_for_delivery"], "out_for_delivery"),
         _row("deliver", ["shipped", "out_for_delivery", "lost", "returned_to_sender"], "delivered"),
         _row("lose", ["shipped", "out_for_delivery"], "lost"),
-        _row("turn_back", ["shipped", "out_for_delivery"], "returned_to_sender"),
+        _row("turn_back", ["shipped", "out_for_delivery", "lost"], "returned_to_sender"),
     ),
 )
 

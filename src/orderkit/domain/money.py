@@ -97,6 +97,11 @@ def to_text(minor: int, currency: str) -> str:
     return f"{'-' if minor < 0 else ''}{whole}.{fraction:0{digits}d}"
 
 
+def spoken(minor: int, currency: str) -> str:
+    """Return an amount as people read it; where nobody said in which currency, as what it is."""
+    return f"{to_text(minor, currency)} {currency}" if currency else f"{minor} minor units"
+
+
 def split(amount_minor: int, weights: Sequence[int]) -> tuple[int, ...]:
     """Divide an amount in proportion to the weights, in whole minor units that add up to it exactly.
 

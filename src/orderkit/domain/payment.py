@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from orderkit.domain.given import in_utc
 from orderkit.domain.lifecycle import OPERATION, PAYMENT
+from orderkit.domain.money import spoken
 from orderkit.domain.value import Value, evolve
 from orderkit.errors import NotAllowed
 
@@ -120,16 +121,16 @@ class Payment(Value, kw_only=True):
         return evolve(self, operations=kept)
 
 
-def requested(payment: Payment, operation: Operation) -> Payment:
-    """Return the payment with the intent on it; asking for more than is there raises and changes nothing."""
+def requested(payment: Payment, operation: Operation, currency: str = "") -> Payment:
+    """Return the payment with the intent on it; asking for more than is there raises, in words of the currency, and changes nothing."""
     if operation.amount_minor <= 0:
         raise NotAllowed(
             "an operation moves more than nothing", code="invalid_money", facts={"asked_minor": operation.amount_minor}
         )
     if operation.kind is OperationKind.CAPTURE and operation.amount_minor > payment.capturable_minor:
-        raise _over("capture_exceeds_authorized", operation.amount_minor, payment.capturable_minor)
+        raise _over("capture_exceeds_authorized", operation.amount_minor, payment.capturable_minor, currency)
     if operation.kind is OperationKind.REFUND and operation.amount_minor > payment.refundable_minor:
-        raise _over("refund_exceeds_captured", operation.amount_minor, payment.refundable_minor)
+        raise _over("refund_exceeds_captured", operation.amount_minor, payment.refundable_minor, currency)
     return payment.with_operation(operation)
 
 
@@ -199,9 +200,9 @@ def expired(payment: Payment) -> Payment:
     return evolve(payment, state=PAYMENT.step(payment.state, "expire"), authorized_minor=0, expires_at=None)
 
 
-def _over(code: str, asked_minor: int, remaining_minor: int) -> NotAllowed:
+def _over(code: str, asked_minor: int, remaining_minor: int, currency: str) -> NotAllowed:
     return NotAllowed(
-        f"asked for {asked_minor}, but only {remaining_minor} are left (minor units)",
+        f"asked for {spoken(asked_minor, currency)}, but only {spoken(remaining_minor, currency)} are left",
         code=code,
         facts={"asked_minor": asked_minor, "remaining_minor": remaining_minor},
     )

@@ -17,7 +17,7 @@ from orderkit.domain.lifecycle import ORDER, REFUND
 from orderkit.domain.money import Money
 from orderkit.domain.order import LINES_MAX, Facts, Order
 from orderkit.domain.payment import CaptureMode, OperationKind, Payment, Tender
-from orderkit.domain.promise import Handling, check_wish, promised
+from orderkit.domain.promise import Handling, check_wish, handling_of, promised
 from orderkit.domain.quantities import Bucket, Line, Move
 from orderkit.domain.saga import PLACEMENT, started
 from orderkit.domain.settling import asked, granted, release_told
@@ -159,7 +159,7 @@ def reserved(
     shipments, moves, stock = list(order.shipments), [], []
     for parcel in plan.parcels:
         warehouse = warehouses[parcel.warehouse]
-        rules = handling.get(warehouse.id) or handling["*"]
+        rules = handling_of(warehouse.id, handling)
         cutoff, promise = promised(now, rules, order.facts.delivery, warehouse.lead_days)
         shipment_id = f"{order.id}-S{len(shipments) + 1}"
         shipments.append(

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from orderkit.domain.money import MINOR_MAX, split
+from orderkit.domain.money import MINOR_MAX, split, spoken
 from orderkit.domain.value import Value
 from orderkit.errors import InvalidInput
 
@@ -203,16 +203,6 @@ class Prices(Value, kw_only=True):
             tax_included=self.tax_included, lines=self.lines + more.lines, charges=self.charges + more.charges
         )
 
-    def check_expected_total(self, expected_minor: int) -> None:
-        """Refuse (`total_mismatch`) when the total is not what the customer was shown."""
-        if self.total_minor != expected_minor:
-            raise InvalidInput(
-                f"the total is {self.total_minor}, not {expected_minor} (minor units)",
-                code="total_mismatch",
-                field="total",
-                facts={"total_minor": self.total_minor, "expected_minor": expected_minor},
-            )
-
 
 def units_value(total_minor: int, quantity: int, already: int, units: int) -> int:
     """Return what `units` of a line are worth after `already` of them: ⌊T(k+n)/q⌋ - ⌊Tk/q⌋.
@@ -223,13 +213,18 @@ def units_value(total_minor: int, quantity: int, already: int, units: int) -> in
 
 
 def freeze(
-    lines: Sequence[LineOffer], discounts: Sequence[Discount], charges: Sequence[Charge], *, tax_included: bool
+    lines: Sequence[LineOffer],
+    discounts: Sequence[Discount],
+    charges: Sequence[Charge],
+    *,
+    tax_included: bool,
+    currency: str = "",
 ) -> Prices:
     """Split every discount and charge over the lines and return the prices, frozen.
 
     Discounts are taken one after the other, each in proportion to what the lines before it left to pay (tax on top not
     counted); charges in proportion to what is payable, or equally when nothing is. Remainders go by the largest, ties
-    by position.
+    by position. The currency is for what errors say only.
 
     Raises:
         InvalidInput: `discount_too_large` for a discount above what it applies to, `unknown_line` for a discount on a
@@ -241,11 +236,13 @@ def freeze(
     if not lines and (discounts or charges):
         raise InvalidInput("there is no line to put discounts or charges on", code="empty_cart", field="items")
     gross = [offer.quantity * offer.unit_price_minor for offer in lines]
-    left = [_after_own_discount(offer, value) for offer, value in zip(lines, gross, strict=True)]
+    left = [_after_own_discount(offer, value, currency) for offer, value in zip(lines, gross, strict=True)]
     shares: list[tuple[tuple[str, int], ...]] = [()] * len(lines)
     for discount in discounts:
-        _take_off(discount, numbers, left, shares)
-    payable = [_payable(offer, value, tax_included=tax_included) for offer, value in zip(lines, left, strict=True)]
+        _take_off(discount, numbers, left, shares, currency)
+    payable = [
+        _payable(offer, value, currency, tax_included=tax_included) for offer, value in zip(lines, left, strict=True)
+    ]
     shipping, fee = _charged(charges, payable, tax_included=tax_included)
     if sum(gross) + sum(payable) + sum(shipping) + sum(fee) > MINOR_MAX:
         raise InvalidInput(
@@ -268,20 +265,20 @@ def freeze(
     return Prices(tax_included=tax_included, lines=tuple(frozen), charges=tuple(charges))
 
 
-def _after_own_discount(offer: LineOffer, gross: int) -> int:
+def _after_own_discount(offer: LineOffer, gross: int, currency: str) -> int:
     if offer.discount_minor > gross:
-        raise _too_large(f"of line {offer.line} ({offer.sku})", offer.discount_minor, gross, line=offer.line)
+        raise _too_large(f"of line {offer.line} ({offer.sku})", offer.discount_minor, gross, currency, line=offer.line)
     return gross - offer.discount_minor
 
 
 def _take_off(
-    discount: Discount, numbers: list[int], left: list[int], shares: list[tuple[tuple[str, int], ...]]
+    discount: Discount, numbers: list[int], left: list[int], shares: list[tuple[tuple[str, int], ...]], currency: str
 ) -> None:
     """Take a discount off what the lines have left. No share exceeds what its line has left, as the sum does not."""
     chosen = range(len(numbers)) if discount.lines is None else _positions(discount, discount.lines, numbers)
     weights = [left[i] for i in chosen]
     if discount.amount_minor > (eligible := sum(weights)):
-        raise _too_large(repr(discount.name), discount.amount_minor, eligible, name=discount.name)
+        raise _too_large(repr(discount.name), discount.amount_minor, eligible, currency, name=discount.name)
     for i, share in zip(chosen, split(discount.amount_minor, weights), strict=True):
         if share:
             left[i] -= share
@@ -298,12 +295,12 @@ def _positions(discount: Discount, wanted: Collection[int], numbers: list[int]) 
     return [i for i, number in enumerate(numbers) if number in wanted]
 
 
-def _payable(offer: LineOffer, left: int, *, tax_included: bool) -> int:
+def _payable(offer: LineOffer, left: int, currency: str, *, tax_included: bool) -> int:
     if not tax_included:
         return left + offer.tax_minor
     if offer.tax_minor > left:
         raise InvalidInput(
-            f"line {offer.line} ({offer.sku}) has a tax of {offer.tax_minor} in a price of {left} (minor units)",
+            f"line {offer.line} ({offer.sku}) has a tax of {spoken(offer.tax_minor, currency)} in a price of {spoken(left, currency)}",
             code="invalid_money",
             field="tax",
             facts={"line": offer.line, "tax_minor": offer.tax_minor, "payable_minor": left},
@@ -340,9 +337,9 @@ def _distinct(numbers: list[int]) -> None:
         raise InvalidInput("two lines have one number", field="lines", facts={"lines": numbers})
 
 
-def _too_large(what: str, amount: int, eligible: int, **facts: int | str) -> InvalidInput:
+def _too_large(what: str, amount: int, eligible: int, currency: str, **facts: int | str) -> InvalidInput:
     return InvalidInput(
-        f"the discount {what} is {amount}, more than the {eligible} it applies to (minor units)",
+        f"the discount {what} is {spoken(amount, currency)}, more than the {spoken(eligible, currency)} it applies to",
         code="discount_too_large",
         field="discounts",
         facts={**facts, "discount_minor": amount, "eligible_minor": eligible},

@@ -6,6 +6,7 @@ processing hour of a working day that leaves the customer at least `grace` to th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
 from orderkit.domain.order import DeliveryPreference, Service
@@ -49,6 +50,14 @@ class Handling(Value, kw_only=True):
         while not self.works_on(moment.date()):
             moment += timedelta(days=1)
         return moment
+
+
+_USUAL = Handling()
+
+
+def handling_of(warehouse: str, handling: Mapping[str, Handling]) -> Handling:
+    """Return how a warehouse works: as listed by its id, or by `*` for all others; one that is not listed has the defaults."""
+    return handling.get(warehouse) or handling.get("*") or _USUAL
 
 
 def check_wish(delivery: DeliveryPreference, today: date) -> None:

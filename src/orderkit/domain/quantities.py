@@ -47,7 +47,7 @@ LEGAL: dict[Bucket | None, frozenset[Bucket | None]] = {
     Bucket.RESERVED: frozenset({Bucket.RELEASED, Bucket.UNALLOCATED, Bucket.BACKORDERED, Bucket.CANCELLED}),
     Bucket.RELEASED: frozenset({Bucket.SHIPPED, Bucket.RESERVED, Bucket.BACKORDERED, Bucket.CANCELLED}),
     Bucket.SHIPPED: frozenset({Bucket.DELIVERED, Bucket.LOST}),
-    Bucket.LOST: frozenset({Bucket.DELIVERED}),
+    Bucket.LOST: frozenset({Bucket.DELIVERED, Bucket.SHIPPED}),  # a parcel that is found arrives, or is brought back
     Bucket.DELIVERED: frozenset(),
     Bucket.CANCELLED: frozenset(),
     Bucket.RETURN_REQUESTED: frozenset({None, Bucket.RETURN_IN_TRANSIT, Bucket.RETURN_RECEIVED}),

@@ -103,7 +103,7 @@ def _spread(order: Order, kind: OperationKind, amount_minor: int, tenders: Seque
         if (part := min(amount_minor, _room_minor(payment))) <= 0:
             continue
         operation = asked(payment, kind, part, now)
-        payments[payment_id] = requested(payment, operation)
+        payments[payment_id] = requested(payment, operation, order.currency)
         events.append(Event(_ASKED[kind], {"operation": operation.id, "amount_minor": part}))
         amount_minor -= part
     return decided(order, *events, payments=tuple(payments.values())) if events else decided(order)

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import attrs
 
-from orderkit.domain.money import split
+from orderkit.domain.money import split, spoken
 from orderkit.domain.pricing import LinePrice, Prices, units_value
 from orderkit.domain.value import Value
 from orderkit.errors import InvalidInput, NotAllowed
@@ -172,7 +172,9 @@ def quote(
     return RefundQuote(shown, _counted(shown))
 
 
-def spread(total_minor: int, tenders: Sequence[TenderBalance], order: TenderOrder) -> tuple[tuple[str, int], ...]:
+def spread(
+    total_minor: int, tenders: Sequence[TenderBalance], order: TenderOrder, currency: str = ""
+) -> tuple[tuple[str, int], ...]:
     """Divide an amount over the tenders, given from the oldest to the newest: (payment id, amount) in order of payout.
 
     The amounts add up to the total, and none exceeds what its tender may still be refunded.
@@ -189,7 +191,7 @@ def spread(total_minor: int, tenders: Sequence[TenderBalance], order: TenderOrde
     balances = [tender.refundable_minor for tender in ranked]
     if total_minor > (remaining := sum(balances)):
         raise NotAllowed(
-            f"{total_minor} is more than the {remaining} that the tenders can still be refunded (minor units)",
+            f"{spoken(total_minor, currency)} is more than the {spoken(remaining, currency)} that the tenders can still be refunded",
             code="refund_exceeds_captured",
             field="amount",
             facts={"asked_minor": total_minor, "remaining_minor": remaining},

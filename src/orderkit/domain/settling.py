@@ -74,7 +74,7 @@ def captures(order: Order, wanted_minor: int, now: datetime, *, shipment: str | 
             asked_of.append(payment)
             continue
         operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment)
-        asked_of.append(requested(payment, operation))
+        asked_of.append(requested(payment, operation, order.currency))
         events.append(
             Event("capture.requested", {"operation": operation.id, "amount_minor": part, "shipment": shipment})
         )
@@ -102,10 +102,11 @@ def _paid_out(order: Order, now: datetime) -> Decision:
     events: list[Event] = []
     rest = min(surplus, sum(p.refundable_minor for p in order.payments))
     for refund, amount in _shares(granted, outstanding, rest):
-        for payment_id, part in spread(amount, _balances(payments.values()), order.facts.policies.refund.tender_order):
+        balances, rule = _balances(payments.values()), order.facts.policies.refund.tender_order
+        for payment_id, part in spread(amount, balances, rule, order.currency):
             payment = payments[payment_id]
             operation = asked(payment, OperationKind.REFUND, part, now, refund=refund.id if refund else None)
-            payments[payment_id] = requested(payment, operation)
+            payments[payment_id] = requested(payment, operation, order.currency)
             events.append(
                 Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund})
             )
@@ -170,7 +171,8 @@ def _voided(order: Order, now: datetime) -> Decision:
     if not held or order.paid_minor < wanted_minor(order) or _to_come(order) or _taking(order):
         return decided(order)
     payments = tuple(
-        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now)) if p in held else p for p in order.payments
+        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now), order.currency) if p in held else p
+        for p in order.payments
     )
     events = [
         Event("authorization.void_requested", {"payment": new.id, "operation": new.operations[-1].id})

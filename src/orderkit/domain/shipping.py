@@ -144,9 +144,11 @@ def _carried_on(order: Order, shipment: Shipment, status: CarrierStatus, at: dat
         return decided(order, Event("shipment.out_for_delivery", data), shipments=_with(order, after))
     if trigger == "turn_back":
         found = f"returned_to_sender:{shipment.id}"
+        again = [Move(n, Bucket.LOST, Bucket.SHIPPED, count, shipment.id) for n, count in shipment.lines if was_lost]
         return decided(
             order,
             Event("shipment.returned_to_sender", data),
+            moves=again,
             shipments=_with(order, after),
             findings=(*order.findings, found),
         )

@@ -38,6 +38,8 @@ def word(order: Order) -> str:
     if delivered and not shipped:
         return "delivered"
     states = {shipment.state for shipment in order.shipments}
+    if delivered and states.isdisjoint({"shipped", "out_for_delivery"}):  # what is left goes back to its sender
+        return "delivered"
     return "out_for_delivery" if "out_for_delivery" in states and "shipped" not in states else "shipped"
 
 

@@ -73,11 +73,14 @@ def _parcel(order: Order, shipment_id: str, carrier: str | None, at: datetime) -
 
 
 async def _sent_as_booked(order: Order, shipment_id: str, caller: Caller, asked: BookParcel, booked: Booked) -> Order:
-    """Book that the shipment left, unless the order changed meanwhile so that the parcel is not the one that was booked."""
+    """Book that the shipment left, unless the order changed meanwhile so that the parcel is not the one that was booked.
+
+    Who asked at the same time got the same parcel: if that request was faster this one is refused, as if it had come later.
+    """
 
     def decide(current: Order, now: datetime) -> Decision:
-        decision = _dispatched(current, shipment_id, booked, now)
-        if decision.order is not current and _parcel(current, shipment_id, asked.carrier, asked.at).key != asked.key:
+        decision = _left(current, shipment_id, booked, now)
+        if _parcel(current, shipment_id, asked.carrier, asked.at).key != asked.key:
             raise Conflict(f"order {current.id} changed while the parcel of {shipment_id} was booked")
         return decision
 
@@ -104,6 +107,10 @@ def _dispatched(order: Order, shipment_id: str, booked: Booked, now: datetime) -
     shipment = order.shipment(shipment_id)
     if shipment.tracking_number == booked.tracking_number and shipment.shipped_at is not None:
         return decided(order)
+    return _left(order, shipment_id, booked, now)
+
+
+def _left(order: Order, shipment_id: str, booked: Booked, now: datetime) -> Decision:
     return shipping.shipped(
         order,
         shipment_id,

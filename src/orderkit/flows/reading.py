@@ -14,7 +14,7 @@ from orderkit.domain.given import check_texts, storable
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
-from orderkit.domain.returning import graded_by_default, refund_of
+from orderkit.domain.returning import graded_by_default, refund_of, return_authorized, return_received
 from orderkit.domain.returns import Return
 from orderkit.domain.status import Axes, axes, word
 from orderkit.domain.value import Value, evolve, field
@@ -226,10 +226,27 @@ async def cart_of(order_id: str) -> Cart:
 def expected_refund(order: Order, found: Return) -> int:
     """Return what a return will give back (minor units) when all that is outstanding arrives as new; nothing once it has ended.
 
-    Execution uses the same function.
+    Returns that were opened before it and still wait are taken to have arrived, so that what is quoted for all of them adds up. Execution
+    uses the same functions.
     """
-    units = found.outstanding
-    if not units or RETURN.states[found.state].final:
+    if not _awaited(found):
         return 0
-    refund = refund_of(order, found.id, graded_by_default(units), "expected", order.updated_at)
+    for earlier in order.returns:
+        if earlier.id == found.id:
+            break
+        if _awaited(earlier):
+            order = _arrived(order, earlier)
+    refund = refund_of(order, found.id, graded_by_default(found.outstanding), "expected", order.updated_at)
     return 0 if refund is None else refund.total_minor
+
+
+def _awaited(found: Return) -> bool:
+    return bool(found.outstanding) and not RETURN.states[found.state].final
+
+
+def _arrived(order: Order, found: Return) -> Order:
+    """Return the order as it will be when all that is outstanding of the return has come."""
+    at = order.updated_at
+    if found.state == RETURN.initial:
+        order = return_authorized(order, found.id, at).order
+    return return_received(order, found.id, graded_by_default(found.outstanding), at, warehouse="").order

@@ -92,7 +92,10 @@ def open_documents(url: Url) -> Documents | None:
 
 @hookspec(firstresult=True)
 def adapter_capabilities(scheme: str) -> Mapping[str, Any] | None:
-    """Say what the adapter can do under that scheme, by port (`store`, `payments`, …), without opening anything."""
+    """Say what the adapter can do under that scheme, by port (`store`, `payments`, …), without opening anything.
+
+    A module with several schemes names here every port that the scheme opens: nothing else tells them apart.
+    """
 
 
 @hookspec(firstresult=True)

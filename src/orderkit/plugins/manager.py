@@ -68,7 +68,7 @@ class Plugins:
         for scheme in blocked:
             self._manager.set_blocked(scheme)
         for plugin in plugins:
-            self._checked(lambda plugin=plugin: self._manager.register(plugin))
+            self._given(plugin)
         if os.environ.get(TRACE, "") not in ("", "0"):
             self._manager.trace.root.setwriter(_say)
             self._manager.enable_tracing()
@@ -214,19 +214,41 @@ class Plugins:
                 remedy="Update the adapter: its hooks are not those of this version.",
             ) from error
 
-    def _offers(self, plugin: object) -> tuple[str, ...]:
+    def _given(self, plugin: object) -> None:
+        """Register an object that the host gave; one without a hook, or given twice, is a mistake."""
+        if self._manager.is_registered(plugin):
+            raise Misconfigured(f"{plugin!r} is given twice", field="plugins", remedy="Give each plugin once.")
+        self._checked(lambda: self._manager.register(plugin))
+        if not self._manager.get_hookcallers(plugin):
+            raise Misconfigured(
+                f"{plugin!r} has no hook of an adapter",
+                field="plugins",
+                remedy="Give objects whose methods are marked with orderkit.plugins.hookspecs.hookimpl.",
+            )
+
+    def _offers(self, scheme: str, plugin: object, capabilities: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the ports of a scheme: those of its module's hooks, and where the module has several schemes, of its capabilities."""
         callers = self._manager.get_hookcallers(plugin) or []
         names = {
             caller.name.removeprefix("open_").removeprefix("async_")
             for caller in callers
             if caller.name.startswith("open_")
         }
-        return tuple(sorted(names))
+        modules = {entry.value for entry in _entries(scheme)}
+        shared = any(entry.name != scheme and entry.value in modules for entry in _entries())
+        return tuple(sorted((names & set(capabilities) if shared else names) or names))
+
+    def _capabilities(self, scheme: str, plugin: object) -> Mapping[str, Any]:
+        others = [other for other in self._manager.get_plugins() if other is not plugin]
+        found: Mapping[str, Any] | None = self._manager.subset_hook_caller("adapter_capabilities", others)(
+            scheme=scheme
+        )
+        return found or {}
 
     def _unanswered(self, port: str, url: Url) -> Misconfigured:
         plugin = self._loaded.get(url.scheme)
         if plugin is not None:
-            offers = ", ".join(self._offers(plugin)) or "nothing"
+            offers = ", ".join(self._offers(url.scheme, plugin, self._capabilities(url.scheme, plugin))) or "nothing"
             return Misconfigured(
                 f"the adapter {url.scheme!r} has no {port} for {str(url)!r}; it offers: {offers}",
                 code="missing_port",
@@ -249,10 +271,8 @@ class Plugins:
             plugin = self._loaded[adapter.scheme]
             if plugin is None:
                 return attrs.evolve(adapter, problem="blocked")
-            hook = self._manager.subset_hook_caller(
-                "adapter_capabilities", [other for other in self._manager.get_plugins() if other is not plugin]
-            )
-            return attrs.evolve(adapter, ports=self._offers(plugin), capabilities=hook(scheme=adapter.scheme) or {})
+            found = self._capabilities(adapter.scheme, plugin)
+            return attrs.evolve(adapter, ports=self._offers(adapter.scheme, plugin, found), capabilities=found)
         except ImportError as error:
             return attrs.evolve(adapter, problem=str(_missing(adapter.scheme, error)))
         except Misconfigured as error:

@@ -9,6 +9,7 @@ import threading
 from types import TracebackType
 
 from orderkit.errors import Overloaded
+from orderkit.runtime.opening import check_count
 
 
 class Admission:
@@ -17,8 +18,8 @@ class Admission:
     __slots__ = ("_lock", "limit", "running")
 
     def __init__(self, limit: int | None) -> None:
-        if limit is not None and limit < 1:
-            raise ValueError("a shop that runs no flow at all is of no use: running_max is 1 or more")
+        if limit is not None:
+            check_count("running_max", limit, 1)  # a shop that runs no flow at all is of no use
         self.limit = limit
         self.running = 0
         self._lock = threading.Lock()

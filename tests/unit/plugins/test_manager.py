@@ -190,6 +190,35 @@ def test_one_module_may_answer_several_schemes(install: Install) -> None:
     }
 
 
+def test_schemes_of_one_module_offer_what_their_capabilities_name(install: Install) -> None:
+    """A module with a store and a bus says which scheme is which: in the list, and where the wrong one is asked for."""
+    source = (
+        "from orderkit.plugins.hookspecs import hookimpl\n\n"
+        "@hookimpl\ndef open_store(url):\n    return 'oak store' if url.scheme == 'oak' else None\n\n"
+        "@hookimpl\ndef open_bus(url):\n    return 'pine bus' if url.scheme == 'pine' else None\n\n"
+        "@hookimpl\ndef adapter_capabilities(scheme):\n    return {'store': {}} if scheme == 'oak' else {'bus': {'durable': True}}\n"
+    )
+    install("orderkit-wood", {"oak": "shelf_wood", "pine": "shelf_wood"}, source=source)
+    plugins = Plugins()
+
+    found = {a.scheme: a.ports for a in plugins.installed(capabilities=True) if a.module == "shelf_wood"}
+    with pytest.raises(Misconfigured, match="'pine' has no store for 'pine:'; it offers: bus$"):
+        plugins.open_store("pine:")
+
+    assert found == {"oak": ("store",), "pine": ("bus",)}
+
+
+def test_memory_and_file_offer_what_they_open() -> None:
+    """The library's own module of two schemes: everything in memory, and a bus that is a file."""
+    found = {adapter.scheme: adapter for adapter in Plugins().installed(capabilities=True)}
+
+    assert found["file"].ports == ("bus",)
+    assert found["memory"].ports == ("bus", "cache", "documents", "notifications", "search", "store")
+    assert {port for port in found["memory"].ports if getattr(Plugins(), f"open_{port}")("memory:") is not None} == set(
+        found["memory"].ports
+    )
+
+
 def test_a_blocked_scheme_stays_out(install: Install) -> None:
     """Its module is not even imported."""
     install("orderkit-shelf", {"oak": "shelf_oak"})

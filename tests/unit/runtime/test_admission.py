@@ -8,7 +8,7 @@ import pytest
 
 import orderkit
 from orderkit import OrderQuery
-from orderkit.errors import Overloaded
+from orderkit.errors import Misconfigured, Overloaded
 from orderkit.runtime.admission import Admission
 from orderkit_memory.store import MemoryStore
 from tests.shops import Bank, Van, a_cart
@@ -34,7 +34,7 @@ def test_without_a_limit_all_are_let_in() -> None:
 
 def test_a_shop_that_lets_nobody_in_is_refused() -> None:
     """Zero flows are of no use to anybody."""
-    with pytest.raises(ValueError, match="1 or more"):
+    with pytest.raises(Misconfigured, match="1 or more"):
         Admission(0)
     assert Admission(1).limit == 1
 

@@ -220,6 +220,15 @@ class LeaseCases(StoreCase):
         assert again.token != lease.token
         assert claimed(store) == ()
 
+    def test_an_order_changed_before_it_is_handed_back_has_no_attempt_to_lose(self, store: Store) -> None:
+        """A customer's change began the attempts anew while the order lay in a worker's hand: the next claim is the first again."""
+        (order,) = due(store, "order-1")
+        (lease,) = claimed(store)
+        stored(store, evolve(next_commit(order), due_at=NOON, due_for="move_money"))
+        store.give_up(GiveUp(lease, None))
+
+        assert [again.attempts for again in claimed(store)] == [1]
+
     def test_the_next_attempt_is_told_the_last_error(self, store: Store) -> None:
         """Whoever gives an order up says why, and the next to claim it knows."""
         due(store, "order-1")

@@ -1,0 +1,131 @@
+"""What `open` is given: each wrong argument is refused by its name, on both faces, before anything is opened."""
+
+from __future__ import annotations
+
+from datetime import time, timedelta
+from typing import Any
+
+import pytest
+
+import orderkit
+from orderkit import CaptureMode, Handling, OrderkitError, Policies, Rules, Settings, VirtualClock, Warehouse
+from orderkit.domain.value import evolve
+from tests.shops import NOON, a_cart, a_world
+
+
+class Empty:
+    """An object that can do nothing."""
+
+
+class Clock:
+    """A clock that answers what a test wants."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def now(self) -> Any:
+        """Answer."""
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+TWICE = Empty()
+URLS = ("", "x", "nope:", "nope://x?y=1")
+PORTS = ("store", "payments", "carriers", "bus", "cache", "search", "notifications", "documents")
+WRONG: dict[str, tuple[object, ...]] = {
+    **{port: (*URLS, 5, b"memory:", Empty(), ["memory:"]) for port in PORTS},
+    "warehouses": (
+        ["berlin"],
+        "berlin",
+        5,
+        None,
+        [None],
+        Warehouse("b"),
+        {"b": Warehouse("b")},
+        [Warehouse(5)],  # type: ignore[arg-type]  (the mistake that is refused)
+        [Warehouse("b"), Warehouse("b")],
+    ),
+    "rules": (5, "x", {}, Rules),
+    "handling": (5, "x", [Handling()], {"berlin": 5}, {5: Handling()}, Handling, Handling(cutoff="15:00")),  # type: ignore[arg-type]  (the mistake that is refused)
+    "policies": (5, {}, Policies),
+    "settings": (5, {}, Settings),
+    "clock": (5, "now", lambda: NOON, VirtualClock, Clock("noon"), Clock(NOON.replace(tzinfo=None)), Clock(OSError())),
+    "ids": (5, "x", lambda at: "x", orderkit.SeededIds),
+    "plugins": (5, None, "x", [5], [None], [Empty()], orderkit, [TWICE, TWICE]),
+    "running_max": (0, -1, "3", 1.5, True, float("nan")),
+    "logs": (5, "yes", Empty(), []),
+    "metrics": (5, "x", Empty()),
+}
+WITHIN: tuple[tuple[str, object], ...] = (
+    ("policies.capture", Settings(policies=Policies(capture="now"))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("policies.refund", Settings(policies=Policies(refund=5))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("policies.returns", Settings(policies=Policies(returns=30))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("policies.reservation", Settings(policies=Policies(reservation=1800))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("warehouses", Settings(warehouses=[Warehouse("berlin")])),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("warehouses", Settings(warehouses={"berlin": 5})),  # type: ignore[dict-item]  (the mistake that is refused)
+    ("handling", Settings(handling=Handling())),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("answer_within", Settings(answer_within=2)),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("retry_max", Settings(retry_max=0)),
+    ("reacts", Settings(reacts="no")),  # type: ignore[arg-type]  (the mistake that is refused)
+)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+async def test_a_wrong_argument_is_refused_by_its_name(name: str, value: object) -> None:
+    """Whatever it is: the error has a code of the catalog and the argument's name, for a sync and for an async shop."""
+    wrong: dict[str, Any] = {name: value}
+
+    with pytest.raises(OrderkitError) as sync:
+        orderkit.open(**wrong)
+    with pytest.raises(OrderkitError) as awaited:
+        await orderkit.open_async(**wrong)
+
+    assert sync.value.field == awaited.value.field == name
+    assert sync.value.code == awaited.value.code != "internal"
+    assert sync.value.outcome == "not_applied"
+
+
+@pytest.mark.parametrize(("name", "settings"), WITHIN)
+def test_a_wrong_part_of_the_settings_is_refused_by_its_name(name: str, settings: Settings) -> None:
+    """Some would not even fail later: text is never the capture mode that it spells."""
+    with pytest.raises(OrderkitError) as caught:
+        orderkit.open(settings=settings)
+
+    assert (caught.value.code, caught.value.field) == ("misconfigured", name)
+
+
+def test_what_was_given_is_looked_at_before_a_store_is_made(tmp_path: Any) -> None:
+    """A wrong number leaves no file behind."""
+    with pytest.raises(OrderkitError):
+        orderkit.open(f"sqlite:///{tmp_path}/shop.db", running_max=0)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_may_be_left_out_may_be_none_or_empty() -> None:
+    """The defaults hold, and a right setting of each kind is taken."""
+    options: dict[str, Any] = {
+        "rules": None,
+        "handling": {},
+        "policies": Policies(capture=CaptureMode.PER_SHIPMENT),
+        "settings": evolve(Settings(), answer_within=timedelta(0)),
+        "clock": None,
+        "ids": None,
+        "running_max": None,
+        "logs": None,
+        "metrics": None,
+    }
+    with orderkit.open(**options) as shop:
+        assert shop.settings.policies.capture is CaptureMode.PER_SHIPMENT
+        assert shop.settings.answer_within == timedelta(0)
+
+
+def test_a_warehouse_whose_handling_is_not_listed_has_the_defaults() -> None:
+    """Only Madrid's hours are known: Berlin works as warehouses do."""
+    world = a_world({"MUG": {"berlin": 1, "madrid": 1}}, handling={"madrid": Handling(cutoff=time(20, 0))})
+
+    order = world.shop.place(a_cart(("MUG", 2, "12.50")), "pm_visa")
+
+    cutoffs = {s.warehouse: s.cutoff_at for s in order.shipments}
+    assert cutoffs == {"berlin": NOON.replace(hour=15), "madrid": NOON.replace(hour=20)}
