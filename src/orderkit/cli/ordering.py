@@ -13,6 +13,7 @@ from orderkit.cli.output import existing_store_option, format_option, payments_o
 from orderkit.cli.providers import acting, opened
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.status import axes, word
 from orderkit.errors import InvalidInput, NotAllowed
 from orderkit.flows import changing, returning
@@ -130,6 +131,7 @@ def _show(found: Order) -> None:
     click.echo(
         f"Money  total {amount(found.total_minor)}, captured {amount(found.captured_minor)}, "
         f"refunded {amount(found.refunded_minor)}, credited {amount(found.credited_minor)}"
+        + (f", missing {amount(missing)}" if (missing := missing_minor(found)) else "")
     )
     lines = [
         (
