@@ -59,13 +59,7 @@ def place(
 def pay(
     order_id: str, pay_with: PayWith, *, key: str | None = None, actor: str = "host", tx: object | None = None
 ) -> Command[Order]:
-    """Pay with other tenders: an order whose first payment failed, after reserving its goods again, or what a confirmed order misses.
-
-    What is missing `why` and `actions` say. For a confirmed order the tenders may give less, never more; one without an amount takes the rest.
-    A decline is no error: what was missing is missing still, and its finding stays.
-
-    Raises: `InvalidInput` (`tenders_mismatch`), `NotAllowed` (`nothing_due`, `action_in_flight`), `KeyReused`.
-    """
+    """Pay an order whose payment failed, or at most what a confirmed one misses. A decline is no error. Raises: `InvalidInput`, `NotAllowed`."""
     caller = _caller(key, actor, tx)
     return _simple(placing.accept_payment(order_id, pay_with, caller), caller)
 

@@ -138,9 +138,7 @@ async def placed(desk: Desk, cart: Cart, method: str, caller: Caller) -> Answer:
     return Answer(order=await desk.finished(advanced(accepted.order, caller)) or accepted.order)
 
 
-async def paid(
-    desk: Desk, order_id: str, method: str, amount: Decimal | None, who: Actor, caller: Caller
-) -> Answer:
+async def paid(desk: Desk, order_id: str, method: str, amount: Decimal | None, who: Actor, caller: Caller) -> Answer:
     """The same for another payment of an order, or of what is missing on it."""
 
     async def accepted() -> Answer:

@@ -7,7 +7,7 @@ less than is missing, never more; the rest stays missing, and its findings with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
@@ -44,6 +44,26 @@ def covered(order: Order, tenders: Sequence[Tender], now: datetime) -> Decision:
                 events.append(Event(ASKED[kind], {"operation": operation.id, "amount_minor": part}))
         payments.append(payment)
     return decided(order, *events, payments=tuple(payments))
+
+
+def answer_of(order: Order, payments: Iterable[str]) -> str:
+    """Return what the tenders of one request have said so far, by the ids of their payments: accepted, declined, unknown or pending.
+
+    What one of them does not know nobody knows; they are declined when none gave anything, or when an order whose payment failed gave it back.
+    """
+    if order.state == "payment_failed":
+        return "declined"
+    states = [
+        operation.state
+        for payment_id in payments
+        for operation in order.payment(payment_id).operations
+        if operation.kind in ASKED
+    ]
+    if "unknown" in states:
+        return "unknown"
+    if "pending" in states:
+        return "pending"
+    return "declined" if states and set(states) == {"refused"} else "accepted"
 
 
 def _nothing_missing(order: Order) -> NotAllowed:

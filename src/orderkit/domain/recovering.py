@@ -122,13 +122,16 @@ def only_tried(order: Order, payment: Payment) -> bool:
 
 
 def relieved(order: Order, payment: Payment, now: datetime) -> Decision:
-    """Take the findings about missing money off once another tender has brought it; what left meanwhile is captured from it."""
+    """Take the findings about missing money off once another tender has brought it. What left without being paid is captured from it first."""
     found = stuck(order)
-    if not found or order.state != "confirmed" or not _offered(payment) or _missing_minor(order, hoped=False):
+    if not found or order.state != "confirmed" or not _offered(payment):
         return decided(order)
+    decision, _ = captures(order, unpaid_minor(order), now, only=payment.id)
+    if _missing_minor(decision.order, hoped=False):
+        return decision
     told = Event("order.missing_paid", {"findings": list(found), "payment": payment.id})
-    decision = decided(order, told, findings=tuple([other for other in order.findings if other not in found]))
-    return decision.then(captures(decision.order, unpaid_minor(decision.order), now)[0])
+    findings = tuple([other for other in order.findings if other not in found])
+    return decision.then(decided(decision.order, told, findings=findings))
 
 
 def _offered(payment: Payment) -> bool:

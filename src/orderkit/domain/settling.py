@@ -71,11 +71,13 @@ def _captured(order: Order, now: datetime) -> Decision:
     return captures(order, missing, now)[0]
 
 
-def captures(order: Order, wanted_minor: int, now: datetime, *, shipment: str | None = None) -> tuple[Decision, int]:
-    """Ask for an amount of the tenders that are authorized, in turn; the answer says what none of them covers."""
+def captures(
+    order: Order, wanted_minor: int, now: datetime, *, shipment: str | None = None, only: str | None = None
+) -> tuple[Decision, int]:
+    """Ask for an amount of the tenders that are authorized, in turn, or of one `only`; the answer says what none of them covers."""
     asked_of, events = [], []
     for payment in order.payments:
-        if (part := min(wanted_minor, payment.capturable_minor)) <= 0:
+        if (part := min(wanted_minor, payment.capturable_minor)) <= 0 or only not in (None, payment.id):
             asked_of.append(payment)
             continue
         operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from orderkit.domain.allocation import Plan
 from orderkit.domain.cart import Cart
 from orderkit.domain.covering import covered
 from orderkit.domain.events import Decision
@@ -17,7 +18,6 @@ from orderkit.domain.given import check_texts
 from orderkit.domain.money import to_minor
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Tender
-from orderkit.domain.allocation import Plan
 from orderkit.domain.placing import divided, paid_again, placed
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value
@@ -115,5 +115,8 @@ async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Or
 
 
 async def pay(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
-    """Pay an order whose first payment failed, or what is missing on a confirmed one."""
+    """Pay an order whose first payment failed, or with other tenders what is missing on a confirmed one.
+
+    For a confirmed order they may give less than is missing, never more; one without an amount takes the rest.
+    """
     return await continued(await accept_payment(order_id, pay_with, caller), caller)
