@@ -162,8 +162,10 @@ def gives_another_card(scene: Scene, name: str, lines: dict[str, int], method: s
     order: Order = yield from scene.places(name, lines, EMPTY)
     yield scene.is_in(name, "confirmed", "cancelled", "payment_failed")
     yield from scene.ships(order.id, after=scene.dice.between(1, 40))
-    pays = [tender(GIFT, 100, kind="gift_card")] if scene.dice.chance(0.5) else []
-    for number, pay_with in enumerate((*pays, method, GOOD, GOOD)):
+    pays = [tender(method), tender(GOOD), tender(GOOD)]
+    if scene.dice.chance(0.5):
+        pays.insert(0, tender(GIFT, 100, kind="gift_card"))
+    for number, pay_with in enumerate(pays):
         if not (yield from scene.misses_money(order.id)):
             break
         yield from scene.settles(order.id, f"{name}-other-{number}", pay_with)
