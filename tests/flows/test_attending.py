@@ -294,3 +294,17 @@ def test_another_tender_is_renewed_from_the_beginning() -> None:
 
     assert paid.findings == later.findings == ()
     assert [payment.authorized_minor for payment in later.payments] == [0, 10000]
+
+
+def test_an_authorization_is_not_renewed_for_what_another_tender_holds() -> None:
+    """One of two mugs was cancelled, and two cards hold more than is due: when both run out, no more than that is held again."""
+    world = a_world({"MUG": {"berlin": 1}}, policies=LATER)
+    world.bank.expires_after = timedelta(days=7)
+    cart = evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True)
+    order = world.shop.place(cart, TENDERS)
+    world.shop.cancel(order.id, {"MUG": 1}, reason="changed_mind")
+
+    after = lapsing(world, order, weeks=1)
+
+    assert [payment.authorized_minor for payment in after.payments] == [0, 5000]
+    assert (after.due_minor, after.findings) == (5000, ())

@@ -210,16 +210,19 @@ def test_goods_that_leave_before_the_authorization_is_there_are_captured_from_it
 
 
 def test_a_charge_in_flight_is_not_captured_a_second_time() -> None:
-    """The other card's answer is lost, and the last mug leaves: only that one is captured from the first card."""
+    """The other card's answer is not known, and the last mug leaves: only that one is captured from the first card."""
     world, order = an_uncaptured_order(waiting=1)
-    world.bank.say = lambda asked: "lost" if asked.method == "pm_other" else "yes"
+    world.bank.say, world.bank.silent = (lambda asked: "lost" if asked.method == "pm_other" else "yes"), True
     doubtful = world.shop.pay(order.id, "pm_other")
     ready = restocked(world, doubtful)
-    world.shop.ship(order.id, ready.shipments[1].id)
+    left = world.shop.ship(order.id, ready.shipments[1].id)
+    world.bank.silent = False
     world.clock.advance(hours=2)
     until_idle(world)
 
     after = world.shop.order(order.id)
+    assert asked_of(left, 1) == [("charge", 5000, "unknown")]
+    assert asked_of(after, 0)[2:] == [("capture", 5000, "confirmed"), ("void", 5000, "confirmed")]
     assert world.bank.total(*TAKEN) == after.due_minor == after.captured_minor == 10000
     assert world.bank.total(OperationKind.REFUND) == 0
 
@@ -423,24 +426,6 @@ def test_cancelling_while_the_other_card_is_asked_gives_its_money_back() -> None
 
     after = world.shop.order(order.id)
     assert (after.state, after.captured_minor, after.paid_minor) == ("cancelled", 4000, 0)
-
-
-def test_a_first_card_that_runs_out_later_is_not_renewed_for_what_the_other_holds() -> None:
-    """The authorization that could not be captured lapses while goods wait: what another card holds needs no second hold."""
-    world = opened({"MUG": {"berlin": 1}})
-    world.bank.expires_after = timedelta(days=7)
-    cart = evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True)
-    order = world.shop.place(cart, [Tender(method="pm_one", amount_minor=6000), Tender(method="pm_two")])
-    world.bank.say = only("pm_two", "pm_other")
-    world.clock.advance(days=8)
-    until_idle(world)
-    paid = world.shop.pay(order.id, Tender(method="pm_other", amount_minor=6000))
-    world.clock.advance(days=20)
-    until_idle(world)
-
-    after = world.shop.order(order.id)
-    assert paid.findings == after.findings == ()
-    assert [payment.authorized_minor for payment in after.payments] == [0, 4000, 6000]
 
 
 def test_kept_shipping_is_paid_by_another_card() -> None:
