@@ -84,8 +84,8 @@ _ENTRIES = (
     _caller(
         "tenders_mismatch",
         422,
-        "The tenders do not add up to the total",
-        "Send tenders whose amounts add up to the order's total.",
+        "The tenders do not add up to what is to be paid",
+        "Send tenders whose amounts add up to the order's total; for a confirmed order, to no more than is missing.",
     ),
     _caller(
         "invalid_key", 400, "The idempotency key is missing or unusable", "Send a key of 1 to 255 visible characters."

@@ -59,7 +59,7 @@ def place(
 def pay(
     order_id: str, pay_with: PayWith, *, key: str | None = None, actor: str = "host", tx: object | None = None
 ) -> Command[Order]:
-    """Pay an order whose first payment failed, after reserving its goods again."""
+    """Pay an order whose payment failed, or at most what a confirmed one misses. A decline is no error. Raises: `InvalidInput`, `NotAllowed`."""
     caller = _caller(key, actor, tx)
     return _simple(placing.accept_payment(order_id, pay_with, caller), caller)
 

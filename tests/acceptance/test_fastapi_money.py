@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from httpx2 import Response
 
-from orderkit import Address, Cart, VirtualClock
+from orderkit import Address, CaptureMode, Cart, Policies, Settings, VirtualClock
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit_fakepsp import FakeCard
 from tests.acceptance.served import CART, Web, opening, problem, served
@@ -104,3 +105,80 @@ async def test_the_card_that_paid_is_shown(web: Web) -> None:
     shown.append(await method(unpaid))
 
     assert shown == ["pm_visa", "pm_visa", "pm_ok", "pm_declined", "pm_visa"]
+
+
+async def a_short_order(web: Web, card: str) -> str:
+    """Everything left, and the card that was authorized would not be captured; the three tries took two hours."""
+    order_id: str = (await web.place("checkout-1", payment_method_id=card)).json()["order_id"]
+    for shipment in (await web.shop.order(order_id)).shipments:
+        await web.shop.ship(order_id, shipment.id)
+    return order_id
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def later(request: pytest.FixtureRequest, tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Web]:
+    """A shop that takes money parcel by parcel."""
+    store = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/later.db"
+    settings = Settings(policies=Policies(capture=CaptureMode.PER_SHIPMENT))
+    async with served(opening(store, clock=clock, settings=settings)) as found:
+        yield found
+
+
+async def test_another_card_pays_what_is_missing(later: Web, clock: VirtualClock) -> None:
+    """The order says how much; a declined card is a 402 that says so still, too much is a 422; a part, then the rest, each once per key."""
+    order_id = await a_short_order(later, FakeCard.script(capture="capture_failed"))
+    for _ in range(8):
+        clock.advance(hours=1)
+        await later.shop.sweep()
+    path, told = f"/api/v1/orders/{order_id}", []
+
+    async def pay(key: str, card: str, amount: str | None = None) -> Response:
+        body = {"payment_method_id": card, **({} if amount is None else {"amount": amount})}
+        return await later.ask("POST", f"{path}/payments", key=key, json=body)
+
+    async def missing() -> str:
+        found = (await later.ask("GET", path)).json()["payment"]["missing"]
+        told.append(found)
+        return str(found)
+
+    actions = (await later.ask("GET", f"{path}/actions")).json()["actions"]
+    await missing()
+    too_much, declined = await pay("k-1", "pm_visa", "57.51"), await pay("k-2", "pm_declined")
+    again = await pay("k-2", "pm_declined")
+    await missing()
+    part = [await pay("k-3", "pm_visa", "7.50") for _ in range(2)]
+    await missing()
+    rest, nothing = await pay("k-4", "pm_ok"), await pay("k-5", "pm_ok")
+    await missing()
+
+    assert next((a["allowed"], a["amount"]) for a in actions if a["action"] == "pay") == (True, "57.50")
+    assert problem(too_much, 422, "tenders_mismatch")["facts"]["missing_minor"] == 5750
+    for answer in (declined, again):
+        found = problem(answer, 402, "payment_declined")
+        assert (found["reason"], found["missing"], found["order_status"]) == ("declined", "57.50", "shipped")
+    assert [(a.status_code, a.json()["tender"], a.json()["missing"]) for a in part] == [(201, "accepted", "50.00")] * 2
+    assert part[1].headers["Idempotent-Replayed"] == "true"
+    assert (rest.status_code, rest.json()["missing"]) == (201, "0.00")
+    assert problem(nothing, 409, "nothing_due")
+    assert told == ["57.50", "57.50", "50.00", "0.00"]
+    order = await later.shop.order(order_id)
+    assert (order.captured_minor, order.findings, [p.captured_minor for p in order.payments]) == (
+        5750,
+        (),
+        [0, 0, 750, 5000],
+    )
+
+
+async def test_a_payment_in_doubt_of_a_confirmed_order_is_not_a_success(later: Web, clock: VirtualClock) -> None:
+    """The order is confirmed all the time; the answer is 502, and nobody else may pay meanwhile."""
+    order_id = await a_short_order(later, FakeCard.script(capture="capture_failed"))
+    for _ in range(8):
+        clock.advance(hours=1)
+        await later.shop.sweep()
+    path = f"/api/v1/orders/{order_id}/payments"
+
+    doubtful = await later.ask("POST", path, key="k-1", json={"payment_method_id": "pm_timeout_after"})
+    other = await later.ask("POST", path, key="k-2", json={"payment_method_id": "pm_visa"})
+
+    assert problem(doubtful, 502, "payment_unknown", "unknown")["missing"] == "0.00"
+    assert problem(other, 409, "action_in_flight")

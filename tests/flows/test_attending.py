@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from orderkit import CaptureMode, NotAllowed, Order, Policies, Tender
+from orderkit.domain.expiring import RENEWALS_MAX
 from orderkit.domain.holding import finding_settled
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.value import evolve
@@ -209,3 +210,101 @@ def test_what_is_not_due_any_more_is_not_asked_for() -> None:
     after = world.shop.attend(order.id, cancelled.findings[0])
 
     assert (after.findings, moves(after)) == ((), moves(order))
+
+
+def test_what_is_attended_to_is_asked_at_once() -> None:
+    """Two parcels left, and the provider refuses: one capture three times, the other once. Nobody waits for the other's next try."""
+    world = a_world({"MUG": {"berlin": 1}, "TEE": {"madrid": 1}}, policies=LATER)
+    cart = evolve(a_cart(), lines=()).add("MUG", 1, "50.00").add("TEE", 1, "20.00")
+    order = world.shop.place(cart, "pm_visa")
+    world.bank.say = lambda _: "no"
+    ship(world, ship(world, order))
+    for _ in range(3):
+        world.clock.advance(hours=1)
+        world.shop.sweep()
+    stuck = world.shop.order(order.id)
+    world.bank.say = lambda _: "yes"
+
+    after = world.shop.attend(order.id, stuck.findings[0])
+
+    assert moves(stuck) == [("capture", 5000, "refused"), ("capture", 2000, "pending")]
+    assert stuck.payments[0].operations[2].next_at == world.clock.now() + timedelta(hours=1)
+    assert moves(after)[1:] == [("capture", 2000, "confirmed"), ("capture", 5000, "confirmed")]
+    assert (after.findings, after.captured_minor) == ((), 7000)
+
+
+def test_a_refund_behind_one_that_waits_is_asked_at_once_too() -> None:
+    """A capture waits for its second try; attending to something else that a provider refused does not wait behind it."""
+    world, order = a_lapsed_order()
+    world.bank.say = lambda _: "yes"
+    order = world.shop.attend(order.id, order.findings[0])
+    world.bank.say = lambda asked: "no" if asked.kind is OperationKind.CAPTURE else "yes"
+    waiting = ship(world, order)
+    noted = evolve(waiting, findings=("refund_failed:X", "returned_to_sender:Y"))
+
+    hurried = finding_settled(noted, "refund_failed:X", world.clock.now()).order
+    calm = finding_settled(noted, "returned_to_sender:Y", world.clock.now()).order
+
+    assert waiting.payments[0].operations[-1].next_at == world.clock.now() + timedelta(hours=1)
+    assert hurried.payments[0].operations[-1].next_at is None
+    assert calm.payments == waiting.payments
+
+
+def renewals(order: Order) -> int:
+    """How often the first tender was authorized again."""
+    return sum(o.kind is OperationKind.AUTHORIZE for o in order.payments[0].operations) - 1
+
+
+def lapsing(world: World, order: Order, *, weeks: int) -> Order:
+    """Let authorizations run out so often."""
+    for _ in range(weeks):
+        world.clock.advance(days=7)
+        while not world.shop.sweep().idle:
+            pass
+    return world.shop.order(order.id)
+
+
+def test_an_authorization_is_not_renewed_for_ever() -> None:
+    """Goods that never come hold a customer's money for a quarter of a year; then a person says whether they may longer, each time."""
+    world = a_world({"MUG": {"berlin": 1}}, policies=LATER)
+    world.bank.expires_after = timedelta(days=7)
+    order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True), "pm_visa")
+
+    before = lapsing(world, order, weeks=RENEWALS_MAX)
+    lapsed = lapsing(world, order, weeks=60)
+    held = world.shop.attend(order.id, lapsed.findings[0])
+    again = lapsing(world, order, weeks=1)
+
+    assert (renewals(before), before.findings, before.authorized_minor) == (RENEWALS_MAX, (), 10000)
+    finding = f"authorization_lapsed:{order.payments[0].id}"
+    assert (renewals(lapsed), lapsed.findings, lapsed.authorized_minor) == (RENEWALS_MAX, (finding,), 0)
+    assert (held.findings, held.authorized_minor) == ((), 10000)
+    assert (again.findings, world.shop.why(order.id).missing_minor) == ((finding,), 10000)
+
+
+def test_another_tender_is_renewed_from_the_beginning() -> None:
+    """The bound is of one tender: whoever gives another card has just said that he waits."""
+    world = a_world({"MUG": {"berlin": 1}}, policies=LATER)
+    world.bank.expires_after = timedelta(days=7)
+    order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True), "pm_visa")
+    lapsing(world, order, weeks=RENEWALS_MAX + 1)
+
+    paid = world.shop.pay(order.id, "pm_other")
+    later = lapsing(world, order, weeks=3)
+
+    assert paid.findings == later.findings == ()
+    assert [payment.authorized_minor for payment in later.payments] == [0, 10000]
+
+
+def test_an_authorization_is_not_renewed_for_what_another_tender_holds() -> None:
+    """One of two mugs was cancelled, and two cards hold more than is due: when both run out, no more than that is held again."""
+    world = a_world({"MUG": {"berlin": 1}}, policies=LATER)
+    world.bank.expires_after = timedelta(days=7)
+    cart = evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True)
+    order = world.shop.place(cart, TENDERS)
+    world.shop.cancel(order.id, {"MUG": 1}, reason="changed_mind")
+
+    after = lapsing(world, order, weeks=1)
+
+    assert [payment.authorized_minor for payment in after.payments] == [0, 5000]
+    assert (after.due_minor, after.findings) == (5000, ())

@@ -27,9 +27,11 @@ from orderkit import (
 )
 from orderkit.domain import settling
 from orderkit.domain.actions import actions
+from orderkit.domain.events import replayed
 from orderkit.domain.lifecycle import ORDER, STATUS
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.recovering import missing_minor, stuck
 from orderkit.domain.settling import settled, wanted_minor
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import word
@@ -38,6 +40,7 @@ from tests.offers import tried
 from tests.shops import HOME, a_cart, a_world
 
 ANSWERS = st.sampled_from(["yes", "yes", "yes", "yes", "no", "lost", "never"])
+TAKING = (OperationKind.CHARGE, OperationKind.CAPTURE)
 SKUS = ("MUG", "TEE", "TENT")
 
 
@@ -75,7 +78,8 @@ class AnyOrder(RuleBasedStateMachine):
             else "pm_visa"
         )
         self.order_id = self.world.shop.place(cart, pay, key="the-key").id
-        self.cart, self.pay = cart, pay
+        self.cart, self.tenders = cart, pay
+        self.judged, self.asked = 0, set[str]()
         for verb in ("ship", "deliver")[: {"placed": 0, "shipped": 1}.get(reached, 2)]:
             for shipment in self.order.shipments:
                 self.attempt(verb, shipment.id)
@@ -208,16 +212,21 @@ class AnyOrder(RuleBasedStateMachine):
         """Somebody looks at what is stuck."""
         assert self.attempt("attend", self.order.findings[0])
 
-    @precondition(lambda self: self.order.state == "payment_failed")
-    @rule()
-    def pay_again(self) -> None:
-        """The customer tries another card."""
-        self.attempt("pay", "pm_other")
+    @rule(
+        answer=ANSWERS,
+        amount=st.sampled_from([None, None, 1, 500, 99_999]),
+        kind=st.sampled_from(["card", "gift_card"]),
+    )
+    def pay(self, answer: str, amount: int | None, kind: str) -> None:
+        """The customer tries another card, for all that is missing or some of it; it says what it says."""
+        say = self.world.bank.say
+        self.world.bank.say = lambda asked: answer if asked.method == "pm_other" else say(asked)
+        self.attempt("pay", Tender(method="pm_other", kind=kind, amount_minor=amount))
 
     @rule()
     def the_same_key_again(self) -> None:
         """A repeated placement is the same order, as it is now."""
-        assert self.world.shop.place(self.cart, self.pay, key="the-key") == self.order
+        assert self.world.shop.place(self.cart, self.tenders, key="the-key") == self.order
 
     @invariant()
     def units_conserve(self) -> None:
@@ -259,6 +268,25 @@ class AnyOrder(RuleBasedStateMachine):
         assert order.refunded_minor <= bank.total(OperationKind.REFUND)
         assert bank.total(OperationKind.REFUND) <= bank.total(OperationKind.CHARGE, OperationKind.CAPTURE)
         assert 0 <= order.credited_minor <= order.total_minor
+
+    @invariant()
+    def nobody_is_asked_for_more_than_is_due(self) -> None:
+        """Whenever money is asked for, what is asked for and what is there come to no more than the customer owes then."""
+        records, facts = self.world.shop.records(self.order_id), self.order.facts
+        for version in range(self.judged + 1, len(records) + 1):
+            order = replayed(records[:version], facts)
+            asked = {o.id: o for _, o in order.operations() if o.kind in TAKING}
+            if asked.keys() - self.asked:
+                open_minor = sum(o.amount_minor for o in asked.values() if o.open)
+                assert order.paid_minor + open_minor <= order.due_minor
+            self.asked |= asked.keys()
+        self.judged = len(records)
+
+    @invariant()
+    def money_is_not_missing_in_silence(self) -> None:
+        """While a confirmed order misses money that nobody is asked for, a finding says so."""
+        order = self.order
+        assert order.state != "confirmed" or not missing_minor(order) or stuck(order)
 
     @invariant()
     def what_is_even_needs_no_second_look(self) -> None:

@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "9e256230c3c901653424e615f41e4db4281f8602ce4d778e61aa10921da47b1f"
+KNOWN = "f4db5599fc302aa706e71b318ede8d769b6a1fe9e8de42a8ea5b651e71952770"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 

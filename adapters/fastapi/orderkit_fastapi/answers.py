@@ -14,6 +14,8 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from orderkit import Order
+from orderkit.domain.covering import answer_of
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.status import word
 from orderkit_fastapi import bodies
 from orderkit_fastapi.problems import problem
@@ -65,3 +67,24 @@ def placed(answer: Answer, request: Request, *, short: Sequence[Mapping[str, Any
         extra["facts"] = {"skus": skus, "short": [dict(line) for line in short]}
         return problem("out_of_stock", f"out of stock: {', '.join(skus)}", path=path, extra=extra, headers=known)
     return JSONResponse(bodies.placed(order), status_code=201, headers=known)
+
+
+def paid(answer: Answer, request: Request) -> Response:
+    """Say how a payment went. A confirmed order is confirmed whatever another tender says, so it is the tender that is looked at."""
+    order, path = answer.order, request.url.path
+    if order.state != "confirmed" or not answer.tenders:
+        return placed(answer, request)
+    said = answer_of(order, answer.tenders)
+    known = headers(order, replayed=answer.replayed)
+    missing = {"missing": bodies.money(missing_minor(order), order)}
+    extra: dict[str, Any] = {"order_id": order.id, "order_status": word(order), **missing}
+    if said == "unknown":
+        why = "the payment provider has not answered; the order stands, and the amount is held"
+        return problem("payment_unknown", why, path=path, extra=extra, headers=known)
+    if said == "declined":
+        reason = order.payment(answer.tenders[0]).operations[0].reason
+        why = f"the payment was refused: {reason or 'declined'}; what was missing is missing still"
+        return problem("payment_declined", why, path=path, extra={**extra, "reason": reason}, headers=known)
+    told = {**bodies.placed(order), **missing, "tender": said}
+    known["Location"] = f"{_orders(request)}/{quote(order.id, safe='')}"
+    return JSONResponse(told, status_code=201, headers=known)

@@ -14,6 +14,7 @@ from orderkit.domain.cart import Cart
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Address, DeliveryPreference, Order, Refund, Service
 from orderkit.domain.payment import OperationKind, Payment
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import payment, word
@@ -168,6 +169,12 @@ class PayBody(Body):
     payment_method_id: Annotated[str, Field(min_length=1, max_length=300)]
 
 
+class MissingBody(PayBody):
+    """The same for what an order misses: all of it, or a part of what a confirmed order misses."""
+
+    amount: Annotated[Decimal, Field(gt=0, max_digits=15)] | None = None
+
+
 # ---- answers
 
 
@@ -230,6 +237,7 @@ def shown(order: Order) -> dict[str, Any]:
             "amount": money(order.total_minor, order),
             "captured": money(order.captured_minor, order),
             "refunded": money(order.refunded_minor, order),
+            "missing": money(missing_minor(order), order),
             "status": payment(order),
         },
     }
@@ -287,7 +295,7 @@ def summarized(row: OrderSummary) -> dict[str, Any]:
     }
 
 
-def offered(action: Action) -> dict[str, Any]:
+def offered(action: Action, currency: str) -> dict[str, Any]:
     """Return one action with its reason or its dry run."""
     return {
         "action": action.name,
@@ -297,6 +305,7 @@ def offered(action: Action) -> dict[str, Any]:
         "reason": action.reason,
         "until": action.until.isoformat() if action.until else None,
         "units": [{"line": line, "quantity": units} for line, units in action.units],
+        "amount": None if action.amount_minor is None else to_text(action.amount_minor, currency),
         "preview": str(action.preview) if action.preview else None,
     }
 

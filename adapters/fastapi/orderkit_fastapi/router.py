@@ -142,10 +142,10 @@ async def _ordered(cart: Cart, method: str, key: str, desk: Desk, who: Actor, re
     return answers.placed(answer, request, short=short)
 
 
-async def pay(order_id: str, body: bodies.PayBody, key: Key, desk: At, who: Who, request: Request) -> Response:
-    """Pay an order again whose payment failed."""
-    answer = await serving.paid(desk, order_id, body.payment_method_id, who, caller_of(who, key))
-    return answers.placed(answer, request)
+async def pay(order_id: str, body: bodies.MissingBody, key: Key, desk: At, who: Who, request: Request) -> Response:
+    """Pay an order again whose payment failed, or what is missing on a confirmed one."""
+    answer = await serving.paid(desk, order_id, body.payment_method_id, body.amount, who, caller_of(who, key))
+    return answers.paid(answer, request)
 
 
 async def cancel(order_id: str, body: bodies.CancelBody, key: KeyIfAny, desk: At, who: Who) -> Response:
@@ -288,8 +288,9 @@ async def timeline(order_id: str, desk: At, who: Who) -> dict[str, Any]:
 
 async def actions(order_id: str, desk: At, who: Who) -> dict[str, Any]:
     """Say what may be done with an order, until when, and why not."""
-    await desk.shop.run(owned(order_id, who))
-    return {"order_id": order_id, "actions": [bodies.offered(action) for action in await desk.shop.actions(order_id)]}
+    order = await desk.shop.run(owned(order_id, who))
+    found = await desk.shop.actions(order_id)
+    return {"order_id": order_id, "actions": [bodies.offered(action, order.currency) for action in found]}
 
 
 async def explain(code: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import attrs
@@ -22,7 +23,7 @@ from orderkit.domain.returns import Return
 from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, answered_by_the_winner
-from orderkit.flows.placing import accept, accept_payment
+from orderkit.flows.placing import accept, accept_payment, tender
 from orderkit.ports.clock import NewId
 from orderkit.ports.effect import Flow
 from orderkit.ports.store import FindKey
@@ -104,11 +105,12 @@ async def _sweeping(shop: AsyncShop, seconds: float) -> None:
 
 @attrs.frozen(kw_only=True)
 class Answer:
-    """An order after a request; `replayed` says that an earlier request with the key did it."""
+    """An order after a request; `replayed` says that an earlier request with the key did it. `tenders` are the payments that it added."""
 
     order: Order
     replayed: bool = False
     refund: Refund | None = None
+    tenders: tuple[str, ...] = ()
 
 
 def caller_of(who: Actor, key: str | None = None) -> Caller:
@@ -136,13 +138,16 @@ async def placed(desk: Desk, cart: Cart, method: str, caller: Caller) -> Answer:
     return Answer(order=await desk.finished(advanced(accepted.order, caller)) or accepted.order)
 
 
-async def paid(desk: Desk, order_id: str, method: str, who: Actor, caller: Caller) -> Answer:
-    """The same for another payment of an order."""
+async def paid(desk: Desk, order_id: str, method: str, amount: Decimal | None, who: Actor, caller: Caller) -> Answer:
+    """The same for another payment of an order, or of what is missing on it."""
 
     async def accepted() -> Answer:
-        await owned(order_id, who)
+        currency = (await owned(order_id, who)).currency
         replayed = await _spent(caller, "pay")
-        return Answer(order=await accept_payment(order_id, method, caller), replayed=replayed)
+        order = await accept_payment(order_id, tender(method, amount, currency=currency), caller)
+        record = await _record(order_id, "pay", caller)
+        added = () if record is None else tuple(payment.id for payment in record.change.payments)
+        return Answer(order=order, replayed=replayed, tenders=added)
 
     answer = await desk.shop.run(accepted())
     if answer.replayed:

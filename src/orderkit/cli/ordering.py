@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from orderkit import Order, OrderQuery, Preview, Shop
+from orderkit.cli.acting import STAFF, agreed, done, dry_option, key_option, reason_option, yes_option
 from orderkit.cli.arguments import Group, day, further_key, units
 from orderkit.cli.output import existing_store_option, format_option, payments_option, say, table
+from orderkit.cli.paying import pay
 from orderkit.cli.providers import acting, opened
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.status import axes, word
-from orderkit.errors import InvalidInput, NotAllowed
+from orderkit.errors import NotAllowed
 from orderkit.flows import changing, returning
 from orderkit.flows.kit import Caller
 from orderkit.flows.stocking import check_warehouses
 
-STAFF = "staff:cli"
+_units_option = click.option(
+    "--units", "texts", multiple=True, metavar="SKU=UNITS", help="Only these units; may be repeated, and adds up."
+)
 
 
 @click.group(cls=Group)
@@ -32,6 +36,9 @@ def order() -> None:
       orderkit order why 01930f…
       orderkit order cancel 01930f… --units MUG=1 --reason changed_mind
     """
+
+
+order.add_command(pay)
 
 
 @order.command("list")
@@ -130,6 +137,7 @@ def _show(found: Order) -> None:
     click.echo(
         f"Money  total {amount(found.total_minor)}, captured {amount(found.captured_minor)}, "
         f"refunded {amount(found.refunded_minor)}, credited {amount(found.credited_minor)}"
+        + (f", missing {amount(missing)}" if (missing := missing_minor(found)) else "")
     )
     lines = [
         (
@@ -214,52 +222,7 @@ def attend(order_id: str, finding: str, store: str, form: str) -> None:
     """
     with opened(store) as shop:  # the order is left to workers: what it is parked for may end this process too
         found = shop.run(changing.accept_attention(order_id, finding, Caller(actor="operator", goes_on=False)))
-    _done(found, form)
-
-
-def _agreed(
-    plan: Callable[[], Preview], key: str | None, dry_run: bool, yes: bool, form: str, *, then: str = ""
-) -> bool:
-    """Show the dry run and what comes `then`, ask unless told not to, and return whether to go on."""
-    try:
-        preview = plan()
-    except (NotAllowed, InvalidInput):
-        if dry_run or not yes or key is None:
-            raise
-        return True  # what a used key has done cannot be done again; the verb itself knows the key and answers
-    if dry_run and form == "json":
-        say(preview)
-    elif dry_run or form != "json":
-        click.echo(str(preview))
-        if then:
-            click.echo(f"then      {then}")
-    if not dry_run and not yes and form != "json":
-        click.confirm("Do it?", abort=True)
-    return not dry_run
-
-
-def _done(found: Order, form: str) -> None:
-    if form == "json":
-        say(
-            {
-                "order_id": found.id,
-                "status": word(found),
-                "axes": axes(found),
-                "refunds": found.refunds,
-                "returns": found.returns,
-            }
-        )
-    else:
-        click.echo(f"done: {found.id} is {word(found)}, payment {axes(found).payment}")
-
-
-_yes = click.option("--yes", is_flag=True, help="Do not ask.")
-_dry = click.option("--dry-run", is_flag=True, help="Only show what would happen.")
-_reason = click.option("--reason", required=True, help="Why; it is kept in the log.")
-_key = click.option("--key", help="Idempotency key: a repeat changes nothing.")
-_units_option = click.option(
-    "--units", "texts", multiple=True, metavar="SKU=UNITS", help="Only these units; may be repeated, and adds up."
-)
+    done(found, form)
 
 
 @order.command()
@@ -268,10 +231,10 @@ _units_option = click.option(
 @payments_option
 @_units_option
 @click.option("--shipment", help="Only this shipment.")
-@_reason
-@_key
-@_dry
-@_yes
+@reason_option
+@key_option
+@dry_option
+@yes_option
 @format_option
 def cancel(
     order_id: str, store: str, payments: str | None, carriers: str | None, texts: tuple[str, ...], shipment: str | None, reason: str,
@@ -289,8 +252,8 @@ def cancel(
         def plan() -> Preview:
             return shop.plan.cancel(order_id, chosen, reason=reason, shipment=shipment)
 
-        if _agreed(plan, key, dry_run, yes, form):
-            _done(shop.cancel(order_id, chosen, reason=reason, shipment=shipment, key=key, actor=STAFF), form)
+        if agreed(plan, key, dry_run, yes, form):
+            done(shop.cancel(order_id, chosen, reason=reason, shipment=shipment, key=key, actor=STAFF), form)
 
 
 @order.command("return")
@@ -299,10 +262,10 @@ def cancel(
 @payments_option
 @_units_option
 @click.option("--receive-at", metavar="WAREHOUSE", help="The goods are here already: receive them at this warehouse.")
-@_reason
-@_key
-@_dry
-@_yes
+@reason_option
+@key_option
+@dry_option
+@yes_option
 @format_option
 def return_(
     order_id: str, store: str, payments: str | None, carriers: str | None, texts: tuple[str, ...], receive_at: str | None, reason: str,
@@ -323,13 +286,13 @@ def return_(
             return shop.plan.request_return(order_id, chosen, reason=reason)
 
         then = f"all of it is received at {receive_at} as good as new, and refunded" if receive_at else ""
-        if not _agreed(plan, key, dry_run, yes, form, then=then):
+        if not agreed(plan, key, dry_run, yes, form, then=then):
             return
         if receive_at:
             found = _received(shop, order_id, chosen, reason, receive_at, key, receipt_key)
         else:
             found = shop.request_return(order_id, chosen, reason=reason, key=key, actor=STAFF)
-        _done(found, form)
+        done(found, form)
 
 
 def _received(
@@ -354,10 +317,10 @@ def _received(
 @click.argument("amount")
 @existing_store_option
 @payments_option
-@_reason
-@_key
-@_dry
-@_yes
+@reason_option
+@key_option
+@dry_option
+@yes_option
 @format_option
 def refund(
     order_id: str, amount: str, store: str, payments: str | None, carriers: str | None, reason: str, key: str | None, dry_run: bool,
@@ -370,5 +333,5 @@ def refund(
       orderkit order refund 01930f… 5.00 --reason late_delivery
     """
     with acting(store, payments, carriers, dry_run=dry_run) as shop:
-        if _agreed(lambda: shop.plan.refund(order_id, amount, reason=reason), key, dry_run, yes, form):
-            _done(shop.refund(order_id, amount, reason=reason, key=key, actor=STAFF), form)
+        if agreed(lambda: shop.plan.refund(order_id, amount, reason=reason), key, dry_run, yes, form):
+            done(shop.refund(order_id, amount, reason=reason, key=key, actor=STAFF), form)

@@ -11,10 +11,13 @@ from datetime import datetime
 from functools import partial
 
 from orderkit.domain import amending, cancelling
+from orderkit.domain.covering import covered
 from orderkit.domain.events import Decision
 from orderkit.domain.holding import finding_settled, goodwill, held, hold_released, refundable_minor
 from orderkit.domain.order import Order
+from orderkit.domain.payment import Tender
 from orderkit.domain.preview import Preview, previewed
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.returning import (
     eligibility,
     graded_by_default,
@@ -28,14 +31,15 @@ from orderkit.domain.returning import (
 )
 from orderkit.domain.returns import ReturnItem
 from orderkit.domain.shipping import delivered, released, shipped
-from orderkit.domain.value import Value
+from orderkit.domain.value import Value, evolve
 from orderkit.errors import NotAllowed, OrderkitError
 
 
 class Action(Value, kw_only=True):
     """One command on one subject (a shipment, a return, a hold; empty for the order).
 
-    `units` says how many of which line at most, where the command takes units; `preview` is its dry run at that most.
+    `units` says how many of which line at most, where the command takes units, and `amount_minor` how much at most, where it takes money;
+    `preview` is its dry run at that most.
     """
 
     name: str
@@ -45,13 +49,14 @@ class Action(Value, kw_only=True):
     reason: str | None = None
     until: datetime | None = None
     units: tuple[tuple[int, int], ...] = ()
+    amount_minor: int | None = None
     preview: Preview | None = None
 
 
 def actions(order: Order, now: datetime) -> tuple[Action, ...]:
     """Return every command that an order like this could ever take, allowed or not."""
     found = [
-        _pay(order),
+        _pay(order, now),
         _cancel(order, now),
         _cancel_units(order, now),
         *_amendments(order, now),
@@ -85,9 +90,9 @@ def actions(order: Order, now: datetime) -> tuple[Action, ...]:
             found.append(Action(name="refuse", subject=shipment.id, allowed=True, units=shipment.lines))
         elif shipment.travelling:
             found.append(_tried(order, "deliver", partial(delivered, order, shipment.id, now), subject=shipment.id))
-    found.append(
-        _tried(order, "refund", lambda: goodwill(order, max(1, refundable_minor(order)), now, reason="preview"))
-    )
+    most = max(1, refundable_minor(order))
+    refund = _tried(order, "refund", lambda: goodwill(order, most, now, reason="preview"))
+    found.append(evolve(refund, amount_minor=most) if refund.allowed else refund)
     found += [_tried(order, "attend", partial(finding_settled, order, f, now), subject=f) for f in order.findings]
     return tuple(found)
 
@@ -110,10 +115,14 @@ def _tried(
     )
 
 
-def _pay(order: Order) -> Action:
+def _pay(order: Order, now: datetime) -> Action:
+    missing = missing_minor(order)
+    if order.state == "confirmed":
+        action = _tried(order, "pay", lambda: covered(order, [Tender(method="another")], now))
+        return evolve(action, amount_minor=missing) if action.allowed else action
     if order.state == "payment_failed" and not any(operation.open for _, operation in order.operations()):
-        return Action(name="pay", allowed=True)
-    code = "action_in_flight" if order.state in ("placed", "payment_pending", "payment_failed") else "nothing_due"
+        return Action(name="pay", allowed=True, amount_minor=missing)
+    code = "nothing_due" if order.state == "cancelled" else "action_in_flight"
     return Action(name="pay", allowed=False, code=code, reason=f"the order is {order.state}")
 
 

@@ -15,6 +15,7 @@ from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.payment import Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.recovering import only_tried, relieved
 from orderkit.domain.saga import dropped_lines, turned, without_run
 from orderkit.domain.settling import granted, settled
 from orderkit.domain.value import evolve
@@ -52,6 +53,7 @@ def confirmed(
     }
     decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
     decision = decision.then(_refund_stepped(decision.order, operation))
+    decision = decision.then(relieved(decision.order, after, now))
     return decision.then(_onward(decision.order, operation, now))
 
 
@@ -69,6 +71,8 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     run = _waiting_run(order, operation)
     if run is not None:
         return decision.then(_compensated(decision.order, run, reason, now))
+    if operation.kind in _TAKING and only_tried(decision.order, after):
+        return decision
     found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
     return decision.then(

@@ -9,10 +9,14 @@ from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
-from orderkit.domain.payment import OperationKind
+from orderkit.domain.payment import OperationKind, Payment
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.recovering import shortfall_minor
 from orderkit.domain.saga import without_run
 from orderkit.domain.settling import asked, settled
+
+# A card's authorization lasts about a week, so this is a quarter of a year: whoever waits longer for goods has forgotten the money that is held.
+RENEWALS_MAX = 12
 
 _TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
 
@@ -46,17 +50,34 @@ def reservation_extended(order: Order, now: datetime) -> Decision:
 
 
 def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decision:
-    """An authorization, or what was not captured of it, ran out: ask for it anew while goods still wait, else let it go."""
+    """An authorization, or what was not captured of it, ran out: ask for it anew while goods still wait, else let it go.
+
+    Not for ever: a person says whether a customer's money is held even longer (`authorization_lapsed`), each time from then on.
+    """
     payment = order.payment(payment_id)
     if payment.capturable_minor <= 0 or payment.expires_at is None or payment.expires_at > now:
         return decided(order)
     lost_minor = payment.authorized_minor - payment.captured_minor
     after = payments.expired(payment)
     told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
-    missing = min(lost_minor, max(0, order.due_minor - order.paid_minor))
-    if missing and any(line.open for line in order.lines):
-        after = after.with_operation(asked(after, OperationKind.AUTHORIZE, missing, now))
-    return decided(order, told, payments=tuple(after if p.id == payment.id else p for p in order.payments))
+    decision = decided(order, told, payments=_with(order, after))
+    missing = min(lost_minor, shortfall_minor(decision.order))  # others may hold what this one did
+    if not missing or not any(line.open for line in order.lines):
+        return decision
+    if _renewals(payment) >= RENEWALS_MAX:
+        return decision.then(finding_noted(decision.order, f"authorization_lapsed:{payment.id}"))
+    after = after.with_operation(asked(after, OperationKind.AUTHORIZE, missing, now))
+    return decision.then(decided(decision.order, payments=_with(order, after)))
+
+
+def _renewals(payment: Payment) -> int:
+    """How often the authorization was given again, whoever asked for it."""
+    given = [o for o in payment.operations if o.kind is OperationKind.AUTHORIZE and o.state == "confirmed"]
+    return max(0, len(given) - 1)
+
+
+def _with(order: Order, payment: Payment) -> tuple[Payment, ...]:
+    return tuple(payment if p.id == payment.id else p for p in order.payments)
 
 
 def finding_noted(order: Order, finding: str) -> Decision:

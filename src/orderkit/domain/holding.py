@@ -9,7 +9,7 @@ from orderkit.domain.given import check_time
 from orderkit.domain.lifecycle import HOLD, ORDER
 from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
-from orderkit.domain.recovering import asked_again
+from orderkit.domain.recovering import STUCK, asked_again, hurried
 from orderkit.domain.settling import granted, settled
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
@@ -17,6 +17,7 @@ from orderkit.errors import InvalidInput, NotAllowed
 HOLD_REASONS = frozenset(
     {"fraud_review", "payment_review", "address_check", "customer_request", "stock_check", "credit_check", "manual"}
 )
+_REFUSED = STUCK | {"refund_failed", "void_failed"}  # findings that a provider's no has made
 
 
 def held(order: Order, now: datetime, *, reason: str, note: str = "", until: datetime | None = None) -> Decision:
@@ -81,7 +82,7 @@ def refundable_minor(order: Order) -> int:
 
 
 def finding_settled(order: Order, finding: str, now: datetime) -> Decision:
-    """A person looked at it: what is owed and got stuck, such as a refund or an authorization that was refused, is asked for again.
+    """A person looked at it: what is owed and got stuck, such as a refund or an authorization that was refused, is asked for again, at once.
 
     Raises: `InvalidInput` (no such finding), `NotAllowed` (money is missing, and no tender may be asked for it: the finding stays).
     """
@@ -91,4 +92,5 @@ def finding_settled(order: Order, finding: str, now: datetime) -> Decision:
         order, Event("order.attended", {"finding": finding}), findings=tuple(f for f in order.findings if f != finding)
     )
     decision = decision.then(asked_again(decision.order, finding, now))
-    return decision.then(settled(decision.order, now))
+    decision = decision.then(settled(decision.order, now))
+    return decision.then(hurried(decision.order)) if finding.partition(":")[0] in _REFUSED else decision

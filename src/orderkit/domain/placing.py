@@ -90,7 +90,7 @@ def paid_again(
 ) -> Decision:
     """Try a new tender on an order whose payment failed: its units are reserved again first."""
     if order.state != "payment_failed":
-        code = "nothing_due" if order.state in ("confirmed", "cancelled") else "action_in_flight"
+        code = "nothing_due" if order.state == "cancelled" else "action_in_flight"
         raise NotAllowed(
             f"order {order.id} is {order.state}: there is nothing to pay again", code=code, facts={"state": order.state}
         )
@@ -114,26 +114,32 @@ def paid_again(
     return decision.then(charging(decision.order, tenders, now, run_number=runs))
 
 
-def divided(tenders: Sequence[Tender], total_minor: int, currency: str) -> list[tuple[Tender, int]]:
-    """Return each tender with its amount; one tender without an amount takes the rest, and all must add up to the total."""
+def divided(
+    tenders: Sequence[Tender], total_minor: int, currency: str, *, whole: bool = True
+) -> list[tuple[Tender, int]]:
+    """Return each tender with its amount; one tender without an amount takes the rest, and all must add up to the total.
+
+    Where they need not give the `whole`, they may add up to less of what is missing, never to more.
+    """
     if not tenders:
         raise InvalidInput("nothing to pay with", code="tenders_mismatch", field="tenders")
     if len(tenders) == 1 and tenders[0].amount_minor is None:
         return [(tenders[0], total_minor)] if total_minor else []
+    name, wanted = ("total_minor", "the total is") if whole else ("missing_minor", "what is missing is")
     fixed = sum(t.amount_minor for t in tenders if t.amount_minor is not None)
     open_tenders = [t for t in tenders if t.amount_minor is None]
     rest = total_minor - fixed
     if (
         len(open_tenders) > 1
         or rest < 0
-        or (rest and not open_tenders)
+        or (whole and rest and not open_tenders)
         or any(t.amount_minor is not None and t.amount_minor <= 0 for t in tenders)
     ):
         raise InvalidInput(
-            f"the tenders give {Money(fixed, currency)}, the total is {Money(total_minor, currency)}",
+            f"the tenders give {Money(fixed, currency)}, {wanted} {Money(total_minor, currency)}",
             code="tenders_mismatch",
             field="tenders",
-            facts={"tenders_minor": fixed, "total_minor": total_minor},
+            facts={"tenders_minor": fixed, name: total_minor},
         )
     amounts = [(t, rest if t.amount_minor is None else t.amount_minor) for t in tenders]
     return sorted(((t, a) for t, a in amounts if a), key=lambda pair: _ASKED_FIRST.get(pair[0].kind, 9))

@@ -1,8 +1,9 @@
-"""Money that got stuck on its way in: what a person who attended to the finding has asked for again.
+"""Money that got stuck on its way in: how much is missing, what a person who attended to the finding has asked for again, and when it is over.
 
 Goods that left are to be paid for: what is still authorized is captured, the rest is charged. For goods that wait the rest is authorized anew.
 It is asked of the tender that the finding is about, or of those that were authorized before, each up to its own amount. What the tender says
-no to is a finding again, under the new operation's name.
+no to is a finding again, under the new operation's name. Other tenders are taken elsewhere (`covering`); once one of them has brought what was
+missing, the findings about it go by themselves.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode, OperationKind, Payment, requested
 from orderkit.domain.pricing import units_value
 from orderkit.domain.settling import asked, captures
+from orderkit.domain.value import evolve
 from orderkit.errors import NotAllowed
 
 STUCK = frozenset(
-    {"authorize_failed", "charge_failed", "capture_failed", "capture_short"}
+    {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short"}
 )  # findings of money that did not come
-_ASKED = {OperationKind.CHARGE: "charge.requested", OperationKind.AUTHORIZE: "authorization.requested"}
+ASKED = {OperationKind.CHARGE: "charge.requested", OperationKind.AUTHORIZE: "authorization.requested"}
 
 
 def asked_again(order: Order, finding: str, now: datetime) -> Decision:
@@ -34,39 +36,76 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
     kind, _, subject = finding.partition(":")
     if kind not in STUCK or order.state != "confirmed":
         return decided(order)
-    missing_minor = max(0, _missing_minor(order))
-    decision, unpaid_minor = captures(order, _unpaid_minor(order), now)
-    charged_minor = min(unpaid_minor, missing_minor)
+    short_minor = shortfall_minor(order)
+    decision, left_minor = captures(order, unpaid_minor(order), now)
+    charged_minor = min(left_minor, short_minor)
     tenders = _tenders(decision.order, subject)
     decision = decision.then(_spread(decision.order, OperationKind.CHARGE, charged_minor, tenders, now))
-    held_minor = missing_minor - charged_minor
+    held_minor = short_minor - charged_minor
     decision = decision.then(_spread(decision.order, OperationKind.AUTHORIZE, held_minor, tenders, now))
-    if _missing_minor(decision.order) <= 0 or any(found.partition(":")[0] in STUCK for found in order.findings):
+    if not shortfall_minor(decision.order) or stuck(order):
         return decision
     if not decision.events:
-        missing = Money(missing_minor, order.currency)
+        missing = Money(short_minor, order.currency)
         raise NotAllowed(
             f"{missing} of order {order.id} are missing, and it has no tender that may be asked for them",
             field="finding",
-            facts={"missing_minor": missing_minor},
+            facts={"missing_minor": short_minor},
+            remedy="Pay the order with another tender.",
         )
     return decision.then(decided(decision.order, findings=(*decision.order.findings, finding)))
 
 
-def _missing_minor(order: Order) -> int:
-    """What is due and neither paid, nor authorized, nor asked for."""
+def hurried(order: Order) -> Decision:
+    """Ask at once what was refused and waits for its next attempt: it stands in the way of what a person has just asked for."""
+    payments = tuple(_hurried(payment) for payment in order.payments)
+    return decided(order, payments=payments) if payments != order.payments else decided(order)
+
+
+def _hurried(payment: Payment) -> Payment:
+    waiting = [o for o in payment.operations if o.state == "pending" and o.next_at is not None]
+    for operation in waiting:
+        payment = payment.with_operation(evolve(operation, next_at=None))
+    return payment
+
+
+# ---- how much is missing
+
+
+def stuck(order: Order) -> tuple[str, ...]:
+    """Return the findings that say that money did not come."""
+    return tuple([found for found in order.findings if found.partition(":")[0] in STUCK])
+
+
+def missing_minor(order: Order) -> int:
+    """Return what the customer may be asked for now: on another tender, besides all that was asked for already.
+
+    Of a confirmed order it is what nothing covers; and, while a finding says that money got stuck, what left and is not paid: an authorization
+    that could not be captured pays for nothing. An order whose payment failed misses all that is due.
+    """
+    if order.state == "payment_failed":
+        return order.due_minor
+    return _missing_minor(order, hoped=True) if order.state == "confirmed" else 0
+
+
+def _missing_minor(order: Order, *, hoped: bool) -> int:
+    """The same of a confirmed order; what is asked for and not answered yet counts as there only when it is `hoped` for."""
+    return max(shortfall_minor(order, hoped=hoped), unpaid_minor(order, hoped=hoped) if stuck(order) else 0)
+
+
+def shortfall_minor(order: Order, *, hoped: bool = True) -> int:
+    """Return what is due and neither paid, nor authorized, nor asked for."""
+    kinds = (*ASKED, OperationKind.CAPTURE) if hoped else (OperationKind.CAPTURE,)
     covered = sum(
-        payment.capturable_minor + sum(payment.open_minor(kind) for kind in (*_ASKED, OperationKind.CAPTURE))
-        for payment in order.payments
+        payment.capturable_minor + sum(payment.open_minor(kind) for kind in kinds) for payment in order.payments
     )
-    return order.due_minor - order.paid_minor - covered
+    return max(0, order.due_minor - order.paid_minor - covered)
 
 
-def _unpaid_minor(order: Order) -> int:
-    """What is due for goods that left, and is neither paid nor about to be; where money is taken at once, all that is due."""
-    coming = sum(
-        payment.open_minor(kind) for payment in order.payments for kind in (OperationKind.CHARGE, OperationKind.CAPTURE)
-    )
+def unpaid_minor(order: Order, *, hoped: bool = True) -> int:
+    """Return what is due for goods that left, and is neither paid nor about to be; where money is taken at once, all that is due."""
+    kinds = (OperationKind.CHARGE, OperationKind.CAPTURE) if hoped else (OperationKind.CAPTURE,)
+    coming = sum(payment.open_minor(kind) for payment in order.payments for kind in kinds)
     waiting = 0
     for line in order.lines if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else ():
         price = order.facts.prices.line(line.number)
@@ -74,15 +113,44 @@ def _unpaid_minor(order: Order) -> int:
     return max(0, order.due_minor - order.paid_minor - coming - waiting)
 
 
+# ---- another tender
+
+
+def only_tried(order: Order, payment: Payment) -> bool:
+    """Whether a tender was offered for missing money and gave none: a decline is an answer, the finding that was there says the rest."""
+    return _offered(payment) and not _was_good(payment) and bool(stuck(order))
+
+
+def relieved(order: Order, payment: Payment, now: datetime) -> Decision:
+    """Take the findings about missing money off once another tender has brought it. What left without being paid is captured from it first."""
+    found = stuck(order)
+    if not found or order.state != "confirmed" or not _offered(payment):
+        return decided(order)
+    decision, _ = captures(order, unpaid_minor(order), now, only=payment.id)
+    if _missing_minor(decision.order, hoped=False):
+        return decision
+    told = Event("order.missing_paid", {"findings": list(found), "payment": payment.id})
+    findings = tuple([other for other in order.findings if other not in found])
+    return decision.then(decided(decision.order, told, findings=findings))
+
+
+def _offered(payment: Payment) -> bool:
+    """Whether the tender was given for missing money: no placement and no amendment asked it first."""
+    return bool(payment.operations) and payment.operations[0].saga is None
+
+
+# ---- the tenders of before
+
+
 def _tenders(order: Order, subject: str) -> list[str]:
     """Return the ids of the tenders to ask: that of the operation that was refused, else all that ever held money, in turn."""
     able = [payment for payment in order.payments if payment.state != "voided" and _was_good(payment)]
-    named = [p.id for p in able if any(o.id == subject for o in p.operations) and _room_minor(p) > 0]
+    named = [p.id for p in able if subject in (p.id, *(o.id for o in p.operations)) and _room_minor(p) > 0]
     return named or [payment.id for payment in able]
 
 
 def _was_good(payment: Payment) -> bool:
-    return any(o.kind in _ASKED and o.state == "confirmed" for o in payment.operations)
+    return any(o.kind in ASKED and o.state == "confirmed" for o in payment.operations)
 
 
 def _room_minor(payment: Payment) -> int:
@@ -92,7 +160,7 @@ def _room_minor(payment: Payment) -> int:
     """
     if payment.capturable_minor > 0:
         return 0
-    return payment.amount_minor - payment.authorized_minor - sum(payment.open_minor(kind) for kind in _ASKED)
+    return payment.amount_minor - payment.authorized_minor - sum(payment.open_minor(kind) for kind in ASKED)
 
 
 def _spread(order: Order, kind: OperationKind, amount_minor: int, tenders: Sequence[str], now: datetime) -> Decision:
@@ -104,6 +172,6 @@ def _spread(order: Order, kind: OperationKind, amount_minor: int, tenders: Seque
             continue
         operation = asked(payment, kind, part, now)
         payments[payment_id] = requested(payment, operation, order.currency)
-        events.append(Event(_ASKED[kind], {"operation": operation.id, "amount_minor": part}))
+        events.append(Event(ASKED[kind], {"operation": operation.id, "amount_minor": part}))
         amount_minor -= part
     return decided(order, *events, payments=tuple(payments.values())) if events else decided(order)

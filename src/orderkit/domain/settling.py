@@ -58,19 +58,26 @@ def _even(order: Order) -> bool:
 
 
 def _captured(order: Order, now: datetime) -> Decision:
-    """Capture what is due when all that will leave has left: shipping, say, whose goods were cancelled, some or all of them."""
+    """Capture what is due when all that will leave has left: shipping, say, whose goods were cancelled, some or all of them.
+
+    While a capture is refused and nobody has attended to it, what is due may come from another tender: nothing is captured beside it.
+    """
     gone = order.state in ("confirmed", "cancelled") and not any(line.open for line in order.lines)
     missing = order.due_minor - order.paid_minor
     if not gone or missing <= 0 or order.facts.policies.capture is CaptureMode.NOW or _taking(order):
         return decided(order)
+    if any(found.startswith("capture_failed:") for found in order.findings):
+        return decided(order)
     return captures(order, missing, now)[0]
 
 
-def captures(order: Order, wanted_minor: int, now: datetime, *, shipment: str | None = None) -> tuple[Decision, int]:
-    """Ask for an amount of the tenders that are authorized, in turn; the answer says what none of them covers."""
+def captures(
+    order: Order, wanted_minor: int, now: datetime, *, shipment: str | None = None, only: str | None = None
+) -> tuple[Decision, int]:
+    """Ask for an amount of the tenders that are authorized, in turn, or of one `only`; the answer says what none of them covers."""
     asked_of, events = [], []
     for payment in order.payments:
-        if (part := min(wanted_minor, payment.capturable_minor)) <= 0:
+        if (part := min(wanted_minor, payment.capturable_minor)) <= 0 or only not in (None, payment.id):
             asked_of.append(payment)
             continue
         operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment)
@@ -320,7 +327,8 @@ def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
 
     The last units take what is left, which includes every part that rounding or an earlier shipment did not take.
     """
-    remaining = order.due_minor - order.paid_minor - sum(p.open_minor(OperationKind.CAPTURE) for p in order.payments)
+    coming = sum(p.open_minor(kind) for p in order.payments for kind in (OperationKind.CHARGE, OperationKind.CAPTURE))
+    remaining = order.due_minor - order.paid_minor - coming
     if all(line.open == lines.get(line.number, 0) for line in order.lines):
         return max(0, remaining)
     prices = {price.line: price for price in order.facts.prices.lines}

@@ -1,4 +1,4 @@
-"""Place an order, and pay one again: the part that is accepted in one commit, then the saga that goes on from it.
+"""Place an order, and pay one again or with another tender: the part that is accepted in one commit, then the saga that goes on from it.
 
 `accept` awaits only what the store answers, so it can run in a transaction of the host; whoever runs it goes on with `advance`, or leaves that
 to a worker.
@@ -7,9 +7,13 @@ to a worker.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
+from orderkit.domain.allocation import Plan
 from orderkit.domain.cart import Cart
+from orderkit.domain.covering import covered
+from orderkit.domain.events import Decision
 from orderkit.domain.given import check_texts
 from orderkit.domain.money import to_minor
 from orderkit.domain.order import Order
@@ -21,7 +25,7 @@ from orderkit.errors import Conflict, InvalidInput
 from orderkit.flows.advancing import answered_by_the_winner, continued, followed
 from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, spent_on, waiting
 from orderkit.ports.clock import NewId, Now
-from orderkit.ports.settings import ReadSettings
+from orderkit.ports.settings import ReadSettings, Settings
 from orderkit.ports.store import Committed, DuplicateKey, OutOfStock
 
 PayWith = str | Tender | Sequence[Tender]
@@ -89,21 +93,21 @@ async def place(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
 
 
 async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
-    """Reserve again and make the new payment intents durable on an order whose payment failed."""
+    """Make new payment intents durable: on an order whose payment failed, whose goods are reserved again, or for what a confirmed one misses."""
     tenders = tenders_of(pay_with)
     check_texts(tenders=tenders)
+
+    def decide(order: Order, now: datetime, plan: Plan, settings: Settings) -> Decision:
+        if order.state == "confirmed":  # its goods are where they are
+            return covered(order, tenders, now)
+        warehouses = settings.known({parcel.warehouse for parcel in plan.parcels})
+        return paid_again(order, plan, tenders, now, warehouses=warehouses, handling=settings.handling)
+
     return await replanned(
         order_id,
         "pay",
         lambda order: waiting(order, Bucket.UNALLOCATED),
-        lambda order, now, plan, settings: paid_again(
-            order,
-            plan,
-            tenders,
-            now,
-            warehouses=settings.known({parcel.warehouse for parcel in plan.parcels}),
-            handling=settings.handling,
-        ),
+        decide,
         caller,
         partial="refuse",
         request=(tenders,),
@@ -111,5 +115,8 @@ async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Or
 
 
 async def pay(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
-    """Pay an order whose first payment failed."""
+    """Pay an order whose first payment failed, or with other tenders what is missing on a confirmed one.
+
+    For a confirmed order they may give less than is missing, never more; one without an amount takes the rest.
+    """
     return await continued(await accept_payment(order_id, pay_with, caller), caller)

@@ -14,6 +14,7 @@ from orderkit.domain.given import check_texts, storable
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.returning import graded_by_default, refund_of, return_authorized, return_received
 from orderkit.domain.returns import Return
 from orderkit.domain.status import Axes, axes, word
@@ -49,7 +50,10 @@ class Timeline(Value):
 
 
 class Why(Value, kw_only=True):
-    """Where an order stands, what it waits for, and what to do. `text` is one paragraph of plain words."""
+    """Where an order stands, what it waits for, and what to do. `text` is one paragraph of plain words.
+
+    `missing_minor` is what the customer may be asked for now (`pay`): nothing has it, and nobody is being asked for it.
+    """
 
     order_id: str
     status: str
@@ -57,6 +61,7 @@ class Why(Value, kw_only=True):
     progress: str
     waits_for: Task | None
     findings: tuple[str, ...]
+    missing_minor: int
     text: str
 
 
@@ -116,6 +121,7 @@ async def why(order_id: str) -> Why:
         progress=progress,
         waits_for=task,
         findings=found.findings,
+        missing_minor=missing_minor(found),
         text=_explained(found, task, progress, now),
     )
 
@@ -156,6 +162,9 @@ def _explained(found: Order, task: Task | None, progress: str, now: datetime) ->
     ]
     if found.findings:
         parts.append("Somebody has to look at: " + ", ".join(found.findings) + ".")
+    if missing := missing_minor(found):
+        again = " or attend to what is stuck to ask the same one again" if found.findings else ""
+        parts.append(f"{Money(missing, found.currency)} are missing: pay with another tender{again}.")
     if PARKED in found.findings:
         parts.append(
             "It is parked: every attempt to go on with it failed, as its timeline says, and nothing is done until it is attended to."

@@ -26,6 +26,7 @@ from orderkit.ports.payments import (
 
 GOOD, DECLINED, LOST, UNSENT, GIFT = "pm_good", "pm_declined", "pm_lost", "pm_unsent", "gift_50"
 HELD, ABANDONED = "pm_held", "pm_abandoned"  # decided later, with yes or with no: until then nobody knows
+EMPTY = "pm_empty"  # says yes once, and no from then on: to captures and to whatever is asked anew
 HELD_FOR = timedelta(minutes=4)
 GIFT_MINOR = 5_000
 AUTHORIZED_FOR = timedelta(days=7)
@@ -146,6 +147,8 @@ class Bank:
             return self._uncovered(asked, account)
         if account is None:
             return "unknown_payment"
+        if asked.method == EMPTY and asked.kind is OperationKind.CAPTURE:
+            return "insufficient_funds"
         if account.currency != asked.currency:
             return "currency_mismatch"
         if asked.kind in _HOLDING:
@@ -153,7 +156,7 @@ class Bank:
         return "" if asked.amount_minor <= account.captured - account.refunded else "exceeds_captured"
 
     def _uncovered(self, asked: MoveMoney, account: Account | None) -> str:
-        if asked.method == DECLINED:
+        if asked.method == DECLINED or (asked.method == EMPTY and account is not None):
             return "declined"
         if account is not None and account.open_at(asked.at):
             return "already_authorized"

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 
-from orderkit.domain.order import Order
+from orderkit.domain.order import Order, Policies
 from orderkit.domain.payment import CaptureMode
 from orderkit.domain.quantities import Bucket
 from orderkit.errors import Misconfigured
 from orderkit.ports.settings import Settings
-from orderkit.testing.sim.bank import ABANDONED, DECLINED, GIFT, GOOD, HELD, LOST, UNSENT
-from orderkit.testing.sim.people import Script, Until
+from orderkit.testing.sim.bank import ABANDONED, DECLINED, EMPTY, GIFT, GOOD, HELD, LOST, UNSENT
+from orderkit.testing.sim.people import Script, Until, Wait
 from orderkit.testing.sim.scenes import People, Scenario, Scene, tender
 
 _Lines = Mapping[str, int]
@@ -134,6 +134,25 @@ def _ships(lines: _Lines) -> Callable[[Scene], Script]:
         yield from scene.ships(order.id)
 
     return script
+
+
+def _gives_another_card(scene: Scene) -> Script:
+    order: Order = yield from scene.places("c", ONE, EMPTY)
+    yield scene.is_in("c", "confirmed", *REFUSALS)
+    for number in range(3):  # a fault may refuse a good card too, or keep the goods until it has run out
+        if not (yield from scene.misses_money(order.id)):
+            break
+        yield from scene.settles(order.id, f"c-other-{number}")
+        yield from scene.ships(order.id)
+    yield Wait(180)  # a process whose clock is ahead lets an authorization go a little before the bank does
+
+
+def _nothing_missing(scene: Scene) -> Iterable[str]:
+    order = scene.order_of("c")
+    if order is None or order.state != "confirmed":
+        return
+    if order.findings or order.paid_minor != order.due_minor:
+        yield f"another card was given, and {order.paid_minor} of {order.due_minor} are there, with {order.findings}"
 
 
 def _ships_and_cancels(scene: Scene) -> Iterable[tuple[float, Script]]:
@@ -292,6 +311,17 @@ ALL: tuple[Scenario, ...] = (
         about="The money is taken parcel by parcel.",
         people=alone(_ships({"HAT": 1, "TEE": 1})),
         capture=CaptureMode.PER_SHIPMENT,
+        workers=1,
+        apis=1,
+    ),
+    Scenario(
+        name="another-card",
+        about="The authorization runs out while the goods wait, its card gives no other, and the customer gives another card.",
+        people=alone(_gives_another_card),
+        authorization=timedelta(minutes=5),
+        capture=CaptureMode.PER_SHIPMENT,
+        settings=Settings(policies=Policies(capture=CaptureMode.PER_SHIPMENT), reacts=False),
+        ends=_nothing_missing,
         workers=1,
         apis=1,
     ),

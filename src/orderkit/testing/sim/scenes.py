@@ -15,8 +15,9 @@ import attrs
 from orderkit.domain.cart import Cart
 from orderkit.domain.order import Address, Order, Policies
 from orderkit.domain.payment import CaptureMode, Tender
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.value import evolve
-from orderkit.errors import NotAllowed
+from orderkit.errors import InvalidInput, NotAllowed
 from orderkit.flows import changing, fulfilling, placing, returning, stocking
 from orderkit.ports.payments import Payments
 from orderkit.ports.settings import Settings
@@ -76,8 +77,37 @@ class Scene:
         return accepted.order
 
     def pays(self, order_id: str, key: str, pay_with: placing.PayWith = GOOD) -> Script:
-        """Pay an order again whose payment failed."""
+        """Pay an order whose payment failed, or what a confirmed one misses."""
         return (yield Ask(lambda caller: placing.pay(order_id, pay_with, caller), key, f"pay {order_id}"))
+
+    def settles(self, order_id: str, key: str, pay_with: placing.PayWith = GOOD) -> Script:
+        """Pay what the order misses, unless somebody else has just done so."""
+        try:
+            yield from self.pays(order_id, key, pay_with)
+        except (InvalidInput, NotAllowed):
+            return self.order(order_id)
+        return self.order(order_id)
+
+    def misses_money(self, order_id: str) -> Script:
+        """Wait until the order misses money that nobody is asked for; not any longer once all is paid, or nothing is going to be."""
+
+        def known() -> bool:
+            order = self.order(order_id)
+            return order.state != "confirmed" or order.paid_minor >= order.due_minor or missing_minor(order) > 0
+
+        yield Until(known, 3 * 3_600)  # three refusals of a capture are two hours apart
+        order = self.order(order_id)
+        return order.state == "confirmed" and missing_minor(order) > 0
+
+    def attends(self, order_id: str, key: str) -> Script:
+        """Look at what is stuck on the order; what another has settled meanwhile is passed over."""
+        for number, finding in enumerate(self.order(order_id).findings):
+            asked = lambda caller, found=finding: changing.attend(order_id, found, caller)  # noqa: E731  (a name for what is asked)
+            try:
+                yield Ask(asked, f"{key}-{number}", f"attend to {finding}")
+            except (InvalidInput, NotAllowed):
+                continue
+        return self.order(order_id)
 
     def cancels(self, order_id: str, key: str, units: changing.Units | None = None) -> Script:
         """Cancel an order or some of it."""

@@ -14,6 +14,7 @@ import attrs
 from orderkit.domain.events import Record
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.order import Order
+from orderkit.domain.payment import OperationKind
 from orderkit.domain.returns import Disposition
 from orderkit.domain.value import evolve
 from orderkit.ports.payments import MoveMoney
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # a world has a witness
     from orderkit.testing.sim.world import World
 
 Shelf = tuple[str, str]
+_TAKING = (OperationKind.CHARGE, OperationKind.CAPTURE)
 _PAIRS = frozenset({*STATUS.pairs(), *((state, state) for state in STATUS.states), (None, "placed")})
 _FIRST = frozenset({"placed", "cancelled", "payment_confirmed"})
 
@@ -179,9 +181,23 @@ class Witness:
                 self.say(
                     "money", f"{payment.id} holds {payment.captured_minor} captured, {payment.refunded_minor} back"
                 )
+            known = (
+                () if before is None else [o.id for p in before.payments if p.id == payment.id for o in p.operations]
+            )
             for operation in payment.operations:
+                if operation.kind in _TAKING and operation.id not in known:
+                    self._within_due(after, operation.id)
                 if operation.state == "confirmed" and not self._moved(operation.id):
                     self.say("money", f"{operation.id} is booked as done, but the bank never did it")
+
+    def _within_due(self, order: Order, operation_id: str) -> None:
+        """Money that is asked for, with what is there and what was asked for before, is never more than the customer owes."""
+        asked = sum(p.open_minor(kind) for p in order.payments for kind in _TAKING)
+        if order.paid_minor + asked > order.due_minor:
+            self.say(
+                "money",
+                f"with {operation_id} {asked} are asked for, {order.paid_minor} are there, and {order.due_minor} are due",
+            )
 
     def _moved(self, operation_id: str) -> bool:
         entries = self.world.bank.entries

@@ -11,14 +11,14 @@ from datetime import timedelta
 
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode
-from orderkit.testing.sim.bank import ABANDONED, DECLINED, GIFT, GOOD, HELD, LOST, UNSENT
+from orderkit.testing.sim.bank import ABANDONED, DECLINED, EMPTY, GIFT, GOOD, HELD, LOST, UNSENT
 from orderkit.testing.sim.chance import Dice
 from orderkit.testing.sim.people import Script, Until, Wait
 from orderkit.testing.sim.scenes import PRICES, STOCK, Scenario, Scene, Shelves, tender
 
 SCARCE: Shelves = {"MUG": {"berlin": 3, "madrid": 2}, "TEE": {"madrid": 3}, "HAT": {"berlin": 4}, "PEN": {"berlin": 6}}
 CUSTOMERS = (3, 7)
-METHODS = (GOOD,) * 9 + (DECLINED, LOST, UNSENT, HELD, ABANDONED)
+METHODS = (GOOD,) * 9 + (DECLINED, LOST, UNSENT, HELD, ABANDONED, EMPTY)
 
 
 def drawn(seed: int) -> Scenario:
@@ -67,7 +67,7 @@ def meddles(scene: Scene, name: str, key: str, sku: str) -> Script:
     if order is None:
         return
     yield Wait(scene.dice.random() * 30)
-    match scene.dice.below(8):
+    match scene.dice.below(9):
         case 0:
             yield from scene.cancels(order.id, key)
         case 1:
@@ -82,6 +82,9 @@ def meddles(scene: Scene, name: str, key: str, sku: str) -> Script:
             yield from scene.stops(order.id, key, 20)
         case 6:
             yield from scene.pays(order.id, key, scene.dice.one_of(METHODS))
+        case 7:
+            yield Until(lambda: bool(scene.order(order.id).findings), 3 * 3_600)
+            yield from scene.attends(order.id, key)
         case _:
             yield from scene.ships(order.id)
 
@@ -154,6 +157,20 @@ def has_a_gift_card(scene: Scene, name: str, lines: dict[str, int], method: str)
         yield from scene.cancels(order.id, f"{name}-cancel")
 
 
+def gives_another_card(scene: Scene, name: str, lines: dict[str, int], method: str) -> Script:
+    """Somebody's card holds no money any more when the goods leave: he gives others, a part with one perhaps, until nothing is missing."""
+    order: Order = yield from scene.places(name, lines, EMPTY)
+    yield scene.is_in(name, "confirmed", "cancelled", "payment_failed")
+    yield from scene.ships(order.id, after=scene.dice.between(1, 40))
+    pays = [tender(method), tender(GOOD), tender(GOOD)]
+    if scene.dice.chance(0.5):
+        pays.insert(0, tender(GIFT, 100, kind="gift_card"))
+    for number, pay_with in enumerate(pays):
+        if not (yield from scene.misses_money(order.id)):
+            break
+        yield from scene.settles(order.id, f"{name}-other-{number}", pay_with)
+
+
 def waits_for_stock(scene: Scene, name: str, lines: dict[str, int], method: str) -> Script:
     """Somebody is ready to wait for what is not there."""
     order: Order = yield from scene.places(name, {**lines, "MUG": 4}, method, backorder=True)
@@ -172,5 +189,6 @@ LIVES = (
     finds_too_few,
     complains,
     has_a_gift_card,
+    gives_another_card,
     waits_for_stock,
 )
