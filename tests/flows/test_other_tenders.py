@@ -21,6 +21,7 @@ from orderkit import (
 from orderkit.domain.actions import Action
 from orderkit.domain.covering import answer_of, covered
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.placing import PAYMENTS_MAX
 from orderkit.domain.recovering import missing_minor
 from orderkit.domain.refunds import RefundPolicy, ShippingPolicy
 from orderkit.domain.value import evolve
@@ -391,6 +392,22 @@ def test_two_tenders_are_both_waited_for_before_the_finding_goes() -> None:
     after = world.shop.order(order.id)
     assert doubtful.findings == after.findings == order.findings
     assert (after.captured_minor, missing_minor(after)) == (2000, 3000)
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_cards_are_not_tried_without_end(confirmed: bool) -> None:
+    """An order takes fifty tenders, confirmed or not; then the action is not offered any more, and the code is the same."""
+    world, order = a_lapsed_order() if confirmed else (opened({"MUG": {"berlin": 9}}), None)
+    world.bank.say = lambda _: "no"
+    order = order or world.shop.place(a_cart(("MUG", 1, "5.00")), "pm_empty")
+    for _ in range(PAYMENTS_MAX - 1):
+        world.shop.pay(order.id, "pm_empty")
+
+    with pytest.raises(NotAllowed) as caught:
+        world.shop.pay(order.id, "pm_other")
+
+    assert (caught.value.code, caught.value.facts["tenders"]) == ("not_allowed", 50)
+    assert (offer(world, order).allowed, offer(world, order).code) == (False, "not_allowed")
 
 
 # ---- afterwards

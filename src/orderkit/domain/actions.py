@@ -12,10 +12,11 @@ from functools import partial
 
 from orderkit.domain import amending, cancelling
 from orderkit.domain.covering import covered
-from orderkit.domain.events import Decision
+from orderkit.domain.events import Decision, decided
 from orderkit.domain.holding import finding_settled, goodwill, held, hold_released, refundable_minor
 from orderkit.domain.order import Order
 from orderkit.domain.payment import Tender
+from orderkit.domain.placing import check_offers
 from orderkit.domain.preview import Preview, previewed
 from orderkit.domain.recovering import missing_minor
 from orderkit.domain.returning import (
@@ -121,9 +122,16 @@ def _pay(order: Order, now: datetime) -> Action:
         action = _tried(order, "pay", lambda: covered(order, [Tender(method="another")], now))
         return evolve(action, amount_minor=missing) if action.allowed else action
     if order.state == "payment_failed" and not any(operation.open for _, operation in order.operations()):
-        return Action(name="pay", allowed=True, amount_minor=missing)
+        action = _tried(order, "pay", lambda: _offered(order))
+        return evolve(action, amount_minor=missing, preview=None) if action.allowed else action
     code = "nothing_due" if order.state == "cancelled" else "action_in_flight"
     return Action(name="pay", allowed=False, code=code, reason=f"the order is {order.state}")
+
+
+def _offered(order: Order) -> Decision:
+    """What the order itself says to another tender; whether its goods are still there a plan says."""
+    check_offers(order)
+    return decided(order)
 
 
 def _cancel(order: Order, now: datetime) -> Action:

@@ -13,7 +13,7 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind, Payment, Tender, requested
-from orderkit.domain.placing import charge_kind, divided
+from orderkit.domain.placing import charge_kind, check_offers, divided
 from orderkit.domain.recovering import ASKED, missing_minor, unpaid_minor
 from orderkit.domain.settling import asked
 from orderkit.errors import NotAllowed
@@ -27,6 +27,7 @@ def covered(order: Order, tenders: Sequence[Tender], now: datetime) -> Decision:
     missing = missing_minor(order)
     if not missing:
         raise _nothing_missing(order)
+    check_offers(order, len(tenders))
     left = min(missing, unpaid_minor(order))
     payments, events = list(order.payments), []
     for tender, amount in divided(tenders, missing, order.currency, whole=False):

@@ -25,6 +25,8 @@ from orderkit.domain.shipment import Shipment
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 
+PAYMENTS_MAX = 50  # whoever has offered so many tenders for one order is not paying it, but trying cards
+
 # Cheap to undo first: what a shop keeps itself is given back without asking a bank.
 _ASKED_FIRST = {"gift_card": 0, "store_credit": 1}
 
@@ -96,6 +98,7 @@ def paid_again(
         )
     if any(operation.open for _, operation in order.operations()):
         raise NotAllowed("money of the first attempt is still moving", code="action_in_flight")
+    check_offers(order, len(tenders))
     if plan.short:
         first = plan.short[0]
         raise NotAllowed(
@@ -112,6 +115,16 @@ def paid_again(
     )
     runs = 1 + len({operation.saga for _, operation in order.operations() if operation.saga})
     return decision.then(charging(decision.order, tenders, now, run_number=runs))
+
+
+def check_offers(order: Order, more: int = 1) -> None:
+    """Refuse so many more tenders when the order has had enough. Raises: `NotAllowed`."""
+    if len(order.payments) + more > PAYMENTS_MAX:
+        raise NotAllowed(
+            f"order {order.id} was offered {len(order.payments)} tenders, and takes {PAYMENTS_MAX} at most",
+            facts={"tenders": len(order.payments), "tenders_max": PAYMENTS_MAX},
+            remedy="Attend to its findings, or cancel what is not paid.",
+        )
 
 
 def divided(
