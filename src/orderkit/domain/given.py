@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from orderkit.domain.value import as_dict, encoded
 from orderkit.errors import InvalidInput
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]").search
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE = _NO_TEXT.search
 _NUL = b"\\u0000"
 
 
@@ -47,6 +48,11 @@ def instant(text: str) -> datetime:
 def storable(text: object) -> bool:
     """Whether it is a text that every store keeps: without NUL, and without half of a surrogate pair."""
     return isinstance(text, str) and ("\0" not in text if text.isascii() else _UNSTORABLE(text) is None)
+
+
+def mended(text: str) -> str:
+    """Return the text with a mark in the place of everything that no store keeps: for what has happened and must be kept somehow."""
+    return text if storable(text) else _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def check_text(text: str, field: str) -> None:

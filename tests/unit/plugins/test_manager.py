@@ -202,7 +202,7 @@ def test_schemes_of_one_module_offer_what_their_capabilities_name(install: Insta
     plugins = Plugins()
 
     found = {a.scheme: a.ports for a in plugins.installed(capabilities=True) if a.module == "shelf_wood"}
-    with pytest.raises(Misconfigured, match="'pine' has no store for 'pine:'; it offers: bus$"):
+    with pytest.raises(Misconfigured, match=r"'pine' has no store for 'pine:'; it offers: bus$"):
         plugins.open_store("pine:")
 
     assert found == {"oak": ("store",), "pine": ("bus",)}
