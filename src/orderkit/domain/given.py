@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from orderkit.domain.value import as_dict, encoded
 from orderkit.errors import InvalidInput
 
+NUMBER_MAX = 255  # characters of a tracking number: it is looked for in an index, whose entries are short
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _UNSTORABLE = _NO_TEXT.search
 _NUL = b"\\u0000"
@@ -59,6 +60,12 @@ def check_text(text: str, field: str) -> None:
     """Refuse a text that not every store keeps. Raises: `InvalidInput`, naming the field."""
     if _unstorable(text, field) is not None:
         raise _refused(field)
+
+
+def check_number(number: str, field: str) -> None:
+    """Refuse a tracking number that no carrier has. Raises: `InvalidInput`, naming the field."""
+    if not isinstance(number, str) or len(number) > NUMBER_MAX:
+        raise InvalidInput(f"a tracking number has {NUMBER_MAX} characters at most", field=field)
 
 
 def check_texts(**parts: object) -> None:

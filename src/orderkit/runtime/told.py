@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from orderkit.domain.given import mended, storable
+from orderkit.domain.given import NUMBER_MAX, mended, storable
 from orderkit.domain.shipment import Scan
 from orderkit.domain.value import evolve
 from orderkit.errors import PortError
@@ -20,7 +20,6 @@ from orderkit.ports.effect import Effect
 Kind = type[Effect[Any]]
 
 TEXT_MAX = 1_000  # a reference, a reason, a place: more than anybody reads, and less than a row may hold
-NUMBER_MAX = 255  # a tracking number: it is looked for in an index, whose entries are short
 URL_MAX = 65_536  # a label may be a whole picture in its URL; every load of the order reads it
 
 
