@@ -62,7 +62,7 @@ def check_text(text: str, field: str) -> None:
         raise _refused(field)
 
 
-def check_number(number: str, field: str) -> None:
+def check_number(number: object, field: str) -> None:
     """Refuse a tracking number that no carrier has. Raises: `InvalidInput`, naming the field."""
     if not isinstance(number, str) or len(number) > NUMBER_MAX:
         raise InvalidInput(f"a tracking number has {NUMBER_MAX} characters at most", field=field)
