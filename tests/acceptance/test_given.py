@@ -321,3 +321,16 @@ def test_any_text_that_can_be_written_is_kept(shop: Shop) -> None:
 
     assert shop.order(order.id) == order
     assert order.facts.ship_to.name == name
+
+
+def test_a_tracking_number_is_no_longer_than_an_index_holds(shop: Shop) -> None:
+    """It is looked for, so every store takes as many characters and no more: a number that somebody pasted a page into is refused."""
+    order = shop.place(a_cart(), "pm_visa")
+    shipment = order.shipments[0].id
+    endless = evolve(BOOKED, tracking_number="".join(map(chr, range(0x4E00, 0x4E00 + 256))))
+
+    refused("tracking_number", lambda: shop.ship(order.id, shipment, booked=endless))
+    shipped = shop.ship(order.id, shipment, booked=evolve(endless, tracking_number=endless.tracking_number[:-1]))
+
+    assert [row.id for row in shop.orders(OrderQuery(tracking_number=endless.tracking_number[:-1])).items] == [order.id]
+    assert shipped.shipments[0].tracking_number == endless.tracking_number[:-1]

@@ -136,7 +136,38 @@ def _migrated(
                 connection.commit()
             return statements + also
 
-    return persistently(once)
+    done = persistently(once)
+    if engine.dialect.name != "postgresql":
+        return done
+    if print_only:
+        return (*done, proof(database.tables)) if any(" NOT VALID" in statement for statement in done) else done
+    return done + persistently(lambda: _proven(engine, database.tables))
+
+
+def _proven(engine: Engine, tables: Tables) -> tuple[str, ...]:
+    """Hold the rows of before against constraints that a step has added, while readers and writers go on; return the SQL."""
+    with engine.connect() as connection:
+        left = connection.exec_driver_sql(_unproven(tables), execution_options={"no_parameters": True})
+        if left.first() is None:
+            return ()
+        _run(connection, (statement := proof(tables),))
+        connection.commit()
+    return (statement,)
+
+
+def proof(tables: Tables) -> str:
+    """Return what proves every constraint of the tables that is not proven yet. What a partition has of its table is proven with it."""
+    return f"""DO $$ DECLARE statement text; BEGIN
+  SET LOCAL statement_timeout = 0;
+  FOR statement IN {_unproven(tables)} LOOP EXECUTE statement; END LOOP;
+END $$"""
+
+
+def _unproven(tables: Tables) -> str:
+    return (
+        "SELECT format('ALTER TABLE %s VALIDATE CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint"
+        f" WHERE connamespace = '{tables.orders.schema}'::regnamespace AND NOT convalidated AND coninhcount = 0 ORDER BY 1"
+    )
 
 
 def _brought_forward(connection: Connection, database: Database, *, print_only: bool, phase: str) -> tuple[str, ...]:

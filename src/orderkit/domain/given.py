@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from orderkit.domain.value import as_dict, encoded
 from orderkit.errors import InvalidInput
 
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]").search
+NUMBER_MAX = 255  # characters of a tracking number: it is looked for in an index, whose entries are short
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_UNSTORABLE = _NO_TEXT.search
 _NUL = b"\\u0000"
 
 
@@ -49,10 +51,21 @@ def storable(text: object) -> bool:
     return isinstance(text, str) and ("\0" not in text if text.isascii() else _UNSTORABLE(text) is None)
 
 
+def mended(text: str) -> str:
+    """Return the text with a mark in the place of everything that no store keeps: for what has happened and must be kept somehow."""
+    return text if storable(text) else _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def check_text(text: str, field: str) -> None:
     """Refuse a text that not every store keeps. Raises: `InvalidInput`, naming the field."""
     if _unstorable(text, field) is not None:
         raise _refused(field)
+
+
+def check_number(number: object, field: str) -> None:
+    """Refuse a tracking number that no carrier has. Raises: `InvalidInput`, naming the field."""
+    if not isinstance(number, str) or len(number) > NUMBER_MAX:
+        raise InvalidInput(f"a tracking number has {NUMBER_MAX} characters at most", field=field)
 
 
 def check_texts(**parts: object) -> None:

@@ -9,7 +9,7 @@ from orderkit.domain import shipping
 from orderkit.domain.allocation import Demand
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, decided
-from orderkit.domain.given import check_texts
+from orderkit.domain.given import check_number, check_texts
 from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
 from orderkit.errors import Conflict, NotAllowed, PortError
@@ -92,6 +92,7 @@ async def accept_dispatch(
 ) -> Order:
     """Book that a shipment left under a tracking number that is known already."""
     check_texts(booked=booked)
+    check_number(booked.tracking_number, "tracking_number")
     return await changed(
         order_id,
         "ship",

@@ -1,8 +1,8 @@
 """Between a flow and an adapter: what an adapter did not declare becomes what flows know.
 
-A provider or carrier that raises, or answers something else than it may, leaves a doubt: `Unknown`. A cache that fails is no cache.
-Anything else that leaves the process fails as a `PortError`. A batch that fails as a whole, or answers too few, has failed for each of its
-elements.
+A provider or carrier that raises, or answers something else than it may, leaves a doubt: `Unknown`; what it tells is made fit to keep (`told`).
+A cache that fails is no cache. Anything else that leaves the process fails as a `PortError`. A batch that fails as a whole, or answers too few,
+has failed for each of its elements.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from orderkit.errors import OrderkitError, PortError
 from orderkit.ports import cache, carriers, payments
 from orderkit.ports.effect import Effect
+from orderkit.runtime.told import fit
 
 Kind = type[Effect[Any]]
 
@@ -63,16 +64,22 @@ def guarded_many(kind: Kind, call: Callable[[Sequence[Any]], Sequence[Any]]) -> 
             return [_judged(kind, error) for _ in effects]
         if len(answers) != len(effects):
             return [_judged(kind, miscounted(kind, len(answers), len(effects))) for _ in effects]
-        return [_judged(kind, each) if isinstance(each, Exception) else answered(kind, each) for each in answers]
+        return [_judged(kind, each) if isinstance(each, Exception) else one(each) for each in answers]
+
+    def one(answer: Any) -> Any:
+        try:
+            return answered(kind, answer)
+        except Exception as error:  # noqa: BLE001  (judged for itself: its neighbors have their answers)
+            return _judged(kind, error)
 
     return ask
 
 
 def answered(kind: Kind, answer: Any) -> Any:
-    """Return the answer, if it is one that the effect may have; anything else is a doubt."""
+    """Return the answer as it can be kept, if it is one that the effect may have; anything else is a doubt."""
     allowed = DOUBTFUL.get(kind)
     if allowed is None or isinstance(answer, allowed):
-        return answer
+        return fit(kind, answer)
     return payments.Unknown(f"answered {type(answer).__name__}")
 
 
