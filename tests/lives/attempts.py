@@ -159,7 +159,12 @@ def unchanged(world: World, before: Photograph) -> bool:
 
 
 def check_repeat(world: World, call: Call, key: str, before: Outcome) -> None:
-    """The same request under the same key changes nothing and answers with the order as it is; a refusal is refused again alike."""
+    """The same request under the same key changes nothing and answers with the order as it is; a refusal is refused again alike.
+
+    What is due is done first: a repeat goes on with it like any request.
+    """
+    if before.error is None and isinstance(before.answer, Order):
+        world.shop.advance(before.answer.id)
     photograph = Photograph.of(world)
     again = done(world, call, key)
     if before.error is None and isinstance(before.answer, Order):

@@ -174,7 +174,7 @@ def opened(seed: int) -> World:
     world = World(seed, shop, clock, bank, carrier, store, documents, fate, policies)
     bank.heard, bank.tells, bank.around = world.heard, world.note, fate.passes
     for sku in SKUS:
-        for place in dice.some_of(PLACES, 0.6) or PLACES[:1]:
+        for place in dict.fromkeys((*PLACES[: sku == "MUG"], *dice.some_of(PLACES, 0.6))) or PLACES[:1]:
             units = dice.one_of((1, 3, 6, 20))
             shop.put_stock(sku, {place: units})
             world.put[sku, place] += units
