@@ -42,6 +42,11 @@ class Tally:
         seen.update(("finding", finding.partition(":")[0]) for finding in order.findings)
         self.states.update(seen)
 
+    def add(self, other: Tally) -> None:
+        """Count what another tally counted."""
+        self.calls.update(other.calls)
+        self.states.update(other.states)
+
 
 @attrs.define
 class Lived:
