@@ -161,14 +161,18 @@ def unchanged(world: World, before: Photograph) -> bool:
 def check_repeat(world: World, call: Call, key: str, before: Outcome) -> None:
     """The same request under the same key changes nothing and answers with the order as it is; a refusal is refused again alike.
 
-    What is due is done first: a repeat goes on with it like any request.
+    What is due is done first: a repeat goes on with it like any request. A request that found its work done by somebody else spent no key, and
+    one that was refused because somebody else was faster may succeed the next time: neither is held to anything.
     """
-    if before.error is None and isinstance(before.answer, Order):
-        world.shop.advance(before.answer.id)
+    order = before.answer if isinstance(before.answer, Order) else None
+    if (order is not None and not _spent(world, order, key)) or (before.error is not None and before.error.retryable):
+        return
+    if order is not None:
+        world.shop.advance(order.id)
     photograph = Photograph.of(world)
     again = done(world, call, key)
-    if before.error is None and isinstance(before.answer, Order):
-        now = photograph.order(before.answer.id)
+    if order is not None:
+        now = photograph.order(order.id)
         if again.error is not None or again.answer != now:
             raise Broken("a_repeat_answers_alike", f"{call} → {before}; again: {again}")
     elif again.code != before.code:
@@ -177,8 +181,15 @@ def check_repeat(world: World, call: Call, key: str, before: Outcome) -> None:
         raise Broken("a_repeat_changes_nothing", f"{call} → {before}; again: {again}")
 
 
-def check_reuse(world: World, call: Call, key: str) -> None:
+def _spent(world: World, order: Order, key: str) -> bool:
+    return any(r.stamp.correlation == key and r.stamp.command in REQUESTS for r in world.shop.records(order.id))
+
+
+def check_reuse(world: World, call: Call, key: str, before: Outcome) -> None:
     """Another request under a key that is spent is refused as `key_reused` and changes nothing."""
+    order = before.answer if isinstance(before.answer, Order) else None
+    if order is not None and not _spent(world, order, key):
+        return
     photograph = Photograph.of(world)
     other = attrs.evolve(call, kwargs={**call.kwargs, "reason": "something_else"})
     outcome = done(world, other, key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orderkit import Order
+from orderkit.domain.recovering import STUCK
 from orderkit.testing.sim.chance import Dice
 from tests.lives.bank import KIND
 from tests.lives.moves import Call, booked
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # a life has an ending
 ALL_ROLES = ("sagas", "resolver", "timers", "relay", "inbox")
 HEALING = (0.01, 0.1, 1, 1, 1, 1, 1, 2, 2, 6, 24, 24)  # hours between rounds: beyond three refusals an hour apart, and a reservation of a day
 ROUNDS = 14
+PATIENCE = 5  # rounds in which a person asks again for what a bank refused; after that he gives up
+_REFUSED = STUCK | {"void_failed"}
 
 
 def heal(life: Life) -> None:
@@ -45,32 +48,31 @@ def finish(life: Life) -> None:
     life.world.note("people finish")
     for number in range(ROUNDS):
         for order in life.world.all():
-            for call in _next(life, dice, order):
+            for call in [*_looked_at(order, number), *_next(dice, order)]:
                 life.attempt(call, f"end-{number}-{len(life.spent)}", dice, risky=False)
         life.world.clock.advance(hours=2)
         _drained(life)
 
 
-def _next(life: Life, dice: Dice, order: Order) -> list[Call]:
+def _looked_at(order: Order, number: int) -> list[Call]:
+    """Return how a person attends to what is stuck."""
+    found = [finding for finding in order.findings if number < PATIENCE or finding.partition(":")[0] not in _REFUSED]
+    return [Call("attend", (order.id, finding)) for finding in found]
+
+
+def _next(dice: Dice, order: Order) -> list[Call]:
     """Return what a person does next for an order: one kind of thing at a time, since each changes what comes after."""
-    if order.findings:
-        stuck = [f for f in order.findings]
-        calls = [Call("attend", (order.id, finding)) for finding in stuck]
-    else:
-        calls = []
     if order.state == "payment_failed":
-        return [*calls, Call("pay", (order.id, "pm_new")) if dice.chance(0.5) else Call("cancel", (order.id,), {"reason": "never_paid"})]
+        return [Call("pay", (order.id, "pm_new")) if dice.chance(0.5) else Call("cancel", (order.id,), {"reason": "never_paid"})]
     if order.active_holds:
-        return [*calls, *(Call("release_hold", (order.id, hold.id)) for hold in order.active_holds)]
-    waiting = [s for s in order.shipments if s.waiting]
-    if waiting:
-        return [*calls, *(Call("ship", (order.id, s.id), {"booked": booked(s)}) for s in waiting)]
+        return [Call("release_hold", (order.id, hold.id)) for hold in order.active_holds]
+    if waiting := [shipment for shipment in order.shipments if shipment.waiting]:
+        return [Call("ship", (order.id, shipment.id), {"booked": booked(shipment)}) for shipment in waiting]
     if any(line.open for line in order.lines):
-        return [*calls, _unblocked(dice, order)]
-    travelling = [s for s in order.shipments if s.state in ("shipped", "out_for_delivery")]
-    if travelling:
-        return [*calls, *(Call("deliver", (order.id, s.id)) for s in travelling)]
-    return [*calls, *_returned(order)]
+        return [_unblocked(dice, order)]
+    if travelling := [shipment for shipment in order.shipments if shipment.state in ("shipped", "out_for_delivery")]:
+        return [Call("deliver", (order.id, shipment.id)) for shipment in travelling]
+    return _returned(order)
 
 
 def _unblocked(dice: Dice, order: Order) -> Call:
@@ -82,6 +84,7 @@ def _unblocked(dice: Dice, order: Order) -> Call:
 
 
 def _returned(order: Order) -> list[Call]:
+    """Say no to what still asks, receive what is on its way, close what has come in part."""
     calls = []
     for found in order.returns:
         if found.state == "requested":

@@ -229,7 +229,7 @@ class Life:
             return
         call, key, outcome = dice.one_of(self.spent)
         if dice.chance(0.3) and "reason" in call.kwargs:
-            attempts.check_reuse(self.world, call, key)
+            attempts.check_reuse(self.world, call, key, outcome)
         else:
             attempts.check_repeat(self.world, call, key, outcome)
 

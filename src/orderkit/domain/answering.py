@@ -16,7 +16,7 @@ from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.payment import Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import granted, settled
+from orderkit.domain.settling import granted, set_off, settled
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -71,9 +71,10 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
         return decision.then(_compensated(decision.order, run, reason, now))
     found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
-    return decision.then(
+    decision = decision.then(
         decided(decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found))
     )
+    return decision if operation.kind is OperationKind.REFUND else decision.then(set_off(decision.order))
 
 
 def doubted(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:

@@ -85,23 +85,14 @@ def captures(order: Order, wanted_minor: int, now: datetime, *, shipment: str | 
 def _paid_out(order: Order, now: datetime) -> Decision:
     """Ask for the refunds that make the surplus vanish; call a refund done when nothing of it was ever taken."""
     granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")]
-    outstanding = {refund.id: _outstanding(order, refund) for refund in granted}
-    surplus = order.paid_minor - wanted_minor(order)
-    if granted:
-        surplus = max(surplus, min(sum(outstanding.values()), surplus + _to_come(order)))
+    surplus = _surplus(order, granted)
     if surplus <= 0:
-        if not granted or _taking(order):
-            return decided(order)
-        released = {
-            r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.state == REFUND.initial
-        }
-        told = [release_told(r) for r in released.values()]
-        return decided(order, *told, refunds=tuple(released.get(r.id, r) for r in order.refunds))
+        return _released(order, granted)
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
     rest = min(surplus, sum(p.refundable_minor for p in order.payments))
-    for refund, amount in _shares(granted, outstanding, rest):
+    for refund, amount in _shares(order, granted, rest):
         for payment_id, part in spread(amount, _balances(payments.values()), order.facts.policies.refund.tender_order):
             payment = payments[payment_id]
             operation = asked(payment, OperationKind.REFUND, part, now, refund=refund.id if refund else None)
@@ -117,6 +108,22 @@ def _paid_out(order: Order, now: datetime) -> Decision:
         payments=tuple(payments[p.id] for p in order.payments),
         refunds=tuple(refunds[r.id] for r in order.refunds),
     )
+
+
+def _released(order: Order, granted: Sequence[Refund]) -> Decision:
+    """Call refunds done that need no money: none was taken for what they give back, or less is taken instead of it."""
+    under_way = {operation.refund for _, operation in order.operations() if operation.open}
+    released = {r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.id not in under_way}
+    if not released or _taking(order):
+        return decided(order)
+    told = [release_told(refund) for refund in released.values()]
+    return decided(order, *told, refunds=tuple(released.get(refund.id, refund) for refund in order.refunds))
+
+
+def set_off(order: Order) -> Decision:
+    """Call the refunds done that need no money, after a bank refused to take what they waited for; nothing is asked of anybody."""
+    granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "release")]
+    return decided(order) if _surplus(order, granted) > 0 else _released(order, granted)
 
 
 def release_told(refund: Refund) -> Event:
@@ -146,13 +153,19 @@ def _outstanding(order: Order, refund: Refund) -> int:
     return refund.total_minor - sum(operation.amount_minor for operation in sent)
 
 
-def _shares(
-    granted: Sequence[Refund], outstanding: Mapping[str, int], total_minor: int
-) -> list[tuple[Refund | None, int]]:
+def _surplus(order: Order, granted: Sequence[Refund]) -> int:
+    """What the shop has beyond what it may keep; refunds that wait are not kept from the customer for the sake of goods that wait."""
+    surplus = order.paid_minor - wanted_minor(order)
+    if not granted:
+        return surplus
+    return max(surplus, min(sum(_outstanding(order, refund) for refund in granted), surplus + _to_come(order)))
+
+
+def _shares(order: Order, granted: Sequence[Refund], total_minor: int) -> list[tuple[Refund | None, int]]:
     """Spread what is paid out over the decisions that wait for it; what is left over belongs to none (paid too much)."""
     shares: list[tuple[Refund | None, int]] = []
     for refund in granted:
-        if share := min(outstanding[refund.id], total_minor):
+        if share := min(_outstanding(order, refund), total_minor):
             shares.append((refund, share))
             total_minor -= share
     if total_minor:
