@@ -30,7 +30,9 @@ def _lives(start: int, seeds: int, jobs: int) -> Iterator[Lived]:
 
 
 def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.lives", description="Live random lives of orders under the laws.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lives", description="Live random lives of orders under the laws."
+    )
     parser.add_argument("--seeds", type=int, default=1_000, help="how many seeds (1000)")
     parser.add_argument("--start", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
@@ -49,7 +51,11 @@ def main() -> int:
                 print(told(shrunk(life)), end="\n\n", flush=True)  # noqa: T201  (this is a command)
         if number % EVERY == 0 or number == asked.seeds:
             took, laws = time.monotonic() - begin, {law: len(seeds) for law, seeds in broken.items()}
-            print(f"{number} of {asked.seeds} lives in {took:.0f} s, broken: {laws or 'nothing'}", file=sys.stderr, flush=True)  # noqa: T201
+            print(
+                f"{number} of {asked.seeds} lives in {took:.0f} s, broken: {laws or 'nothing'}",
+                file=sys.stderr,
+                flush=True,
+            )
     print(*table(tally), sep="\n")  # noqa: T201
     for law, seeds in broken.items():
         print(f"BROKEN {law}: seeds {', '.join(map(str, seeds[:50]))}")  # noqa: T201

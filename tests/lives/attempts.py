@@ -89,12 +89,18 @@ def previewed(world: World, call: Call) -> Preview | str | None:
 
 def check(world: World, call: Call, dry: Preview | str | None, before: Photograph, outcome: Outcome) -> None:
     """Raise `Broken` for the first law about a call that does not hold."""
-    for law in (_dry_runs(world, dry, before, outcome), _refusals(world, before, outcome), _quotes(call, before, outcome)):
+    for law in (
+        _dry_runs(world, dry, before, outcome),
+        _refusals(world, before, outcome),
+        _quotes(call, before, outcome),
+    ):
         for name, text in law:
             raise Broken(name, f"{call} → {outcome}: {text}")
 
 
-def _dry_runs(world: World, dry: Preview | str | None, before: Photograph, outcome: Outcome) -> Iterator[tuple[str, str]]:
+def _dry_runs(
+    world: World, dry: Preview | str | None, before: Photograph, outcome: Outcome
+) -> Iterator[tuple[str, str]]:
     """The dry run is the effect: it is refused with the same code, and else does the same to units, shelves, money and inboxes."""
     if dry is None:
         return
@@ -109,14 +115,18 @@ def _dry_runs(world: World, dry: Preview | str | None, before: Photograph, outco
     old = before.order(order.id)
     record = world.shop.records(order.id)[old.version if old else 0]
     known = {operation.id for _, operation in old.operations()} if old else set()
-    asked = [(o.kind.value, p.id, o.amount_minor) for p in record.change.payments for o in p.operations if o.id not in known]
+    asked = [
+        (o.kind.value, p.id, o.amount_minor) for p in record.change.payments for o in p.operations if o.id not in known
+    ]
     said = [(move.kind, move.payment, move.amount_minor) for move in dry.money]
     if old is None:
         asked, said = [(a[0], a[2]) for a in asked], [(s[0], s[2]) for s in said]  # type: ignore[misc]  # a dry run's order has an id of its own
     happened = (tuple(event.type for event in record.events), record.stock, record.to_status)
     if (dry.events, dry.stock, dry.to_status) != happened or sorted(asked) != sorted(said):
         yield "the_dry_run_is_the_effect", f"the dry run said {dry}; it was {happened}, {asked}"
-    if [(m.line, m.source, m.target, m.quantity) for m in dry.moves] != [(m.line, m.source, m.target, m.quantity) for m in record.moves]:
+    if [(m.line, m.source, m.target, m.quantity) for m in dry.moves] != [
+        (m.line, m.source, m.target, m.quantity) for m in record.moves
+    ]:
         yield "the_dry_run_is_the_effect", f"the dry run said {dry.moves}; it was {record.moves}"
 
 

@@ -13,12 +13,24 @@ from orderkit.testing.sim.chance import Dice
 from tests.lives.bank import KIND
 from tests.lives.moves import Call, booked
 
-
 if TYPE_CHECKING:  # a life has an ending
     from tests.lives.life import Life
 
 ALL_ROLES = ("sagas", "resolver", "timers", "relay", "inbox")
-HEALING = (0.01, 0.1, 1, 1, 1, 1, 1, 2, 2, 6, 24, 24)  # hours between rounds: beyond three refusals an hour apart, and a reservation of a day
+HEALING = (
+    0.01,
+    0.1,
+    1,
+    1,
+    1,
+    1,
+    1,
+    2,
+    2,
+    6,
+    24,
+    24,
+)  # hours between rounds: beyond three refusals an hour apart, and a reservation of a day
 ROUNDS = 14
 PATIENCE = 5  # rounds in which a person asks again for what a bank refused; after that he gives up
 _REFUSED = STUCK | {"void_failed"}
@@ -63,7 +75,11 @@ def _looked_at(order: Order, number: int) -> list[Call]:
 def _next(dice: Dice, order: Order) -> list[Call]:
     """Return what a person does next for an order: one kind of thing at a time, since each changes what comes after."""
     if order.state == "payment_failed":
-        return [Call("pay", (order.id, "pm_new")) if dice.chance(0.5) else Call("cancel", (order.id,), {"reason": "never_paid"})]
+        return [
+            Call("pay", (order.id, "pm_new"))
+            if dice.chance(0.5)
+            else Call("cancel", (order.id,), {"reason": "never_paid"})
+        ]
     if order.active_holds:
         return [Call("release_hold", (order.id, hold.id)) for hold in order.active_holds]
     if waiting := [shipment for shipment in order.shipments if shipment.waiting]:
@@ -78,7 +94,9 @@ def _next(dice: Dice, order: Order) -> list[Call]:
 def _unblocked(dice: Dice, order: Order) -> Call:
     """Bring the goods that the order waits for, or give them up."""
     if dice.chance(0.5):
-        return Call("cancel", (order.id, {line.number: line.open for line in order.lines if line.open}), {"reason": "too_late"})
+        return Call(
+            "cancel", (order.id, {line.number: line.open for line in order.lines if line.open}), {"reason": "too_late"}
+        )
     line = next(line for line in order.lines if line.open)
     return Call("put_stock", (line.sku, {"berlin": line.open}), {"reason": "received"}, dry=False)
 

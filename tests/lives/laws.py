@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import attrs
 
@@ -28,7 +29,7 @@ from tests.offers import tried
 Law = Callable[["Books"], Iterator[str]]
 
 
-class Broken(AssertionError):  # noqa: N818  (a law is broken)
+class Broken(AssertionError):
     """A law did not hold."""
 
     def __init__(self, law: str, text: str) -> None:
@@ -188,7 +189,7 @@ def the_log_tells_the_state(books: Books) -> Iterator[str]:
             yield f"replaying the log of {order.id} gives another order"
         if [record.version for record in records] != list(range(1, order.version + 1)):
             yield f"the log of {order.id} has a gap"
-        if any(a.stamp.at > b.stamp.at for a, b in zip(records, records[1:], strict=False)):
+        if any(a.stamp.at > b.stamp.at for a, b in pairwise(records)):
             yield f"the log of {order.id} goes back in time"
         for record in records[books.replayed.get(order.id, 0) :]:
             step = (record.from_status, record.to_status)
@@ -204,12 +205,35 @@ def one_key_is_one_deed(books: Books) -> Iterator[str]:
             for record in books.world.shop.records(order.id)
             if record.stamp.correlation and record.stamp.command in REQUESTS
         )
-        yield from (f"{order.id}: {command} under {key} is there {n} times" for (command, key), n in asked.items() if n > 1)
+        yield from (
+            f"{order.id}: {command} under {key} is there {n} times" for (command, key), n in asked.items() if n > 1
+        )
 
 
 REQUESTS = frozenset(
-    "place pay cancel amend_address amend_delivery add_lines hold release_hold refund release ship deliver refuse request_return"
-    " authorize_return decline_return send_return receive_return cancel_return close_return attend".split()
+    {
+        "place",
+        "pay",
+        "cancel",
+        "amend_address",
+        "amend_delivery",
+        "add_lines",
+        "hold",
+        "release_hold",
+        "refund",
+        "release",
+        "ship",
+        "deliver",
+        "refuse",
+        "request_return",
+        "authorize_return",
+        "decline_return",
+        "send_return",
+        "receive_return",
+        "cancel_return",
+        "close_return",
+        "attend",
+    }
 )
 
 
@@ -218,7 +242,12 @@ def the_order_can_be_read(books: Books) -> Iterator[str]:
     shop = books.world.shop
     for order in books.changed():
         said = shop.why(order.id)
-        if said.status != word(order) or said.findings != order.findings or not said.text or not str(shop.timeline(order.id)):
+        if (
+            said.status != word(order)
+            or said.findings != order.findings
+            or not said.text
+            or not str(shop.timeline(order.id))
+        ):
             yield f"{order.id} is {word(order)}, but why() says {said}"
         if [line.sku for line in shop.cart_of(order.id).lines] != [line.sku for line in order.facts.lines]:
             yield f"the cart of {order.id} is another"
@@ -279,9 +308,17 @@ def everything_comes_to_rest(books: Books) -> Iterator[str]:
 
 def nothing_is_left_to_do(books: Books) -> Iterator[str]:
     """The bank's letters are all read, and no worker has anything that is due."""
-    late = [order.id for order in books.world.all() if (task := books.world.shop.why(order.id).waits_for) and task.at <= books.world.now]
+    late = [
+        order.id
+        for order in books.world.all()
+        if (task := books.world.shop.why(order.id).waits_for) and task.at <= books.world.now
+    ]
     yield from (f"{order_id} still waits for a worker" for order_id in late)
-    yield from (f"letter {kept.message.id} waits: {kept.note}" for kept in books.world.store._inbox.values() if kept.due_at is not None)
+    yield from (
+        f"letter {kept.message.id} waits: {kept.note}"
+        for kept in books.world.store._inbox.values()
+        if kept.due_at is not None
+    )
 
 
 HEALED: tuple[Law, ...] = (everything_comes_to_rest, nothing_is_left_to_do)
@@ -345,7 +382,11 @@ def papers_come_to_what_is_due(books: Books) -> Iterator[str]:
 def returns_have_ended(books: Books) -> Iterator[str]:
     """No return is open any more, and every refund was paid out or needed no money."""
     for order in books.world.all():
-        open_ = [r.id for r in order.returns if r.outstanding and r.state in ("requested", "authorized", "in_transit", "partially_received")]
+        open_ = [
+            r.id
+            for r in order.returns
+            if r.outstanding and r.state in ("requested", "authorized", "in_transit", "partially_received")
+        ]
         unpaid = [f"{f.id} is {f.state}" for f in order.refunds if f.state != "refunded"]
         if open_ or unpaid:
             yield f"{order.id}: {open_} are open, {unpaid}"

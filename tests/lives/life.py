@@ -35,8 +35,19 @@ class Tally:
     def saw(self, order: Order) -> None:
         """Count the states that the order and its parts are in."""
         found = axes(order)
-        seen = {("order", order.state), ("status", word(order)), ("payment status", found.payment), ("fulfillment", found.fulfillment)}
-        parts = {"shipment": order.shipments, "payment": order.payments, "refund": order.refunds, "return": order.returns, "hold": order.holds}
+        seen = {
+            ("order", order.state),
+            ("status", word(order)),
+            ("payment status", found.payment),
+            ("fulfillment", found.fulfillment),
+        }
+        parts = {
+            "shipment": order.shipments,
+            "payment": order.payments,
+            "refund": order.refunds,
+            "return": order.returns,
+            "hold": order.holds,
+        }
         seen.update((name, part.state) for name, group in parts.items() for part in group)  # type: ignore[attr-defined]  # each has a state
         seen.update(("operation", f"{o.kind.value} {o.state}") for _, o in order.operations())
         seen.update(("finding", finding.partition(":")[0]) for finding in order.findings)
@@ -185,7 +196,9 @@ class Life:
     def _missed(self, call: Call, before: Photograph) -> None:
         order = self.world.order(call.args[0])
         place = order.shipment(call.args[1]).warehouse
-        self.world.missing.update({(order.line(number).sku, place): units for number, units in call.kwargs["missing"].items()})
+        self.world.missing.update(
+            {(order.line(number).sku, place): units for number, units in call.kwargs["missing"].items()}
+        )
 
     def waits(self, dice: Dice) -> None:
         """Time passes, and perhaps a worker comes by."""
@@ -260,4 +273,8 @@ def _added_up(cart: Cart) -> int:
     """Return what a cart comes to, as its buyer adds it up."""
     on_top = not cart.tax_included
     goods = sum(x.quantity * x.unit_price_minor - x.discount_minor + on_top * x.tax_minor for x in cart.lines)
-    return goods - sum(d.amount_minor for d in cart.discounts) + sum(c.amount_minor + on_top * c.tax_minor for c in cart.charges)
+    return (
+        goods
+        - sum(d.amount_minor for d in cart.discounts)
+        + sum(c.amount_minor + on_top * c.tax_minor for c in cart.charges)
+    )

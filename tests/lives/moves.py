@@ -54,8 +54,12 @@ def _said(value: object) -> str:
     """Return an argument as a story tells it: carts, parcels and addresses in short."""
     match value:
         case Cart():
-            lines = [f"{x.quantity} {x.sku} at {x.unit_price_minor}{' may wait' if x.backorder else ''}" for x in value.lines]
-            more = [f"discount {d.amount_minor}" for d in value.discounts] + [f"{c.kind} {c.amount_minor}" for c in value.charges]
+            lines = [
+                f"{x.quantity} {x.sku} at {x.unit_price_minor}{' may wait' if x.backorder else ''}" for x in value.lines
+            ]
+            more = [f"discount {d.amount_minor}" for d in value.discounts] + [
+                f"{c.kind} {c.amount_minor}" for c in value.charges
+            ]
             return f"cart[{', '.join(lines + more)}{'' if value.tax_included else ', tax on top'}]"
         case Booked():
             return value.tracking_number
@@ -83,7 +87,12 @@ def a_cart(world: World, dice: Dice, *, lines: int = 3, tax_included: bool | Non
         off = dice.below(gross // 2 + 1) if dice.chance(0.3) else 0
         tax = (gross - off) * dice.one_of((0, 7, 19)) // (119 if included else 100)
         cart = cart.add(
-            dice.one_of(SKUS), quantity, price, tax=to_text(tax, "EUR"), discount=to_text(off, "EUR"), backorder=dice.chance(0.25)
+            dice.one_of(SKUS),
+            quantity,
+            price,
+            tax=to_text(tax, "EUR"),
+            discount=to_text(off, "EUR"),
+            backorder=dice.chance(0.25),
         )
     if dice.chance(0.3) and (subtotal := cart.prices().total_minor) > 3:
         cart = cart.discounted("welcome", to_text(dice.between(1, subtotal // 3), "EUR"))
@@ -108,7 +117,9 @@ def place(world: World, dice: Dice, order: Order | None = None) -> Call | None:
         return None
     cart = a_cart(world, dice)
     if dice.chance(WRONG):
-        wrong = dice.one_of((evolve(cart, lines=()), cart.add("NOTHING", 1, "1.00"), evolve(cart, expected_total_minor=7)))
+        wrong = dice.one_of(
+            (evolve(cart, lines=()), cart.add("NOTHING", 1, "1.00"), evolve(cart, expected_total_minor=7))
+        )
         return Call("place", (wrong, "pm_visa"))
     pay = tenders(dice, cart.prices().total_minor)
     if dice.chance(WRONG):
@@ -137,7 +148,11 @@ def cancel_units(world: World, dice: Dice, order: Order) -> Call | None:
     line = order.line(dice.one_of(sorted(free))) if free else dice.one_of(order.lines)
     units = dice.between(1, min(2, free.get(line.number, 1)))
     if dice.chance(WRONG):
-        return Call("cancel", (order.id, dice.one_of(({99: 1}, {line.number: 99}, {line.number: 0}, {}))), {"reason": "changed_mind"})
+        return Call(
+            "cancel",
+            (order.id, dice.one_of(({99: 1}, {line.number: 99}, {line.number: 0}, {}))),
+            {"reason": "changed_mind"},
+        )
     name: str | int = line.number if dice.chance(0.7) else line.sku
     return Call("cancel", (order.id, {name: units}), {"reason": "changed_mind"})
 
@@ -150,7 +165,9 @@ def cancel_shipment(world: World, dice: Dice, order: Order) -> Call | None:
 
 def amend_address(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody moves, once in a while to another country."""
-    to = evolve(HOME, street=dice.one_of(("Torstr. 2", "Invalidenstr. 1")), country="FR" if dice.chance(WRONG) else HOME.country)
+    to = evolve(
+        HOME, street=dice.one_of(("Torstr. 2", "Invalidenstr. 1")), country="FR" if dice.chance(WRONG) else HOME.country
+    )
     return Call("amend", (order.id,), {"ship_to": to})
 
 
@@ -224,7 +241,9 @@ def ship(world: World, dice: Dice, order: Order) -> Call | None:
 def booked(shipment: Shipment) -> Booked:
     """Return a parcel that was booked elsewhere."""
     number = f"UPS-{shipment.id}"
-    return Booked(carrier="ups", tracking_number=number, tracking_url=f"https://ups.example/{number}", label_url=f"label:{number}")
+    return Booked(
+        carrier="ups", tracking_number=number, tracking_url=f"https://ups.example/{number}", label_url=f"label:{number}"
+    )
 
 
 # What a carrier says after what: a parcel that was lost and is then returned to its sender is another helper's case, and is not drawn.
@@ -268,7 +287,7 @@ def lacks(world: World, dice: Dice, order: Order) -> Call | None:
     return Call("refuse", (order.id, shipment.id), {"reason": "shelf_empty", "missing": missing})
 
 
-# ---- returning
+# ---- what comes back
 
 
 def request_return(world: World, dice: Dice, order: Order) -> Call | None:
@@ -292,7 +311,9 @@ def request_return(world: World, dice: Dice, order: Order) -> Call | None:
 
 def receive_return(world: World, dice: Dice, order: Order) -> Call | None:
     """A returned parcel arrives: all of it as new, or some units in any condition and with any fate."""
-    open_ = [r for r in order.returns if r.outstanding and r.state in ("authorized", "in_transit", "partially_received")]
+    open_ = [
+        r for r in order.returns if r.outstanding and r.state in ("authorized", "in_transit", "partially_received")
+    ]
     if not open_:
         return None
     found = dice.one_of(open_)
@@ -304,8 +325,14 @@ def receive_return(world: World, dice: Dice, order: Order) -> Call | None:
     # a plain shop keeps nothing, so that what its orders come to is known to the cent
     kept = {"deduction_minor": dice.one_of((1, 500))} if dice.chance(0.2) and not plain(world.policies) else {}
     if dice.chance(0.4):
-        return Call("receive_return", (order.id, found.id, {number: units}), {**where, **kept, "grade": dice.one_of(list(Grade))})
-    part = Graded(line=number, quantity=units, grade=dice.one_of(list(Grade)), disposition=dice.one_of(list(Disposition)))
+        return Call(
+            "receive_return",
+            (order.id, found.id, {number: units}),
+            {**where, **kept, "grade": dice.one_of(list(Grade))},
+        )
+    part = Graded(
+        line=number, quantity=units, grade=dice.one_of(list(Grade)), disposition=dice.one_of(list(Disposition))
+    )
     return Call("receive_return", (order.id, found.id, [part]), {**where, **kept})
 
 
@@ -327,7 +354,12 @@ def _of_return(verb: str, *states: str, **kwargs: object) -> Move:
 def put_stock(world: World, dice: Dice, order: Order | None = None) -> Call | None:
     """Goods arrive at a shelf, or are counted off it."""
     units = dice.one_of((1, 2, 5, 5, -1, -3))
-    return Call("put_stock", (dice.one_of(SKUS), {dice.one_of(PLACES): units}), {"reason": "counted" if units < 0 else "received"}, dry=False)
+    return Call(
+        "put_stock",
+        (dice.one_of(SKUS), {dice.one_of(PLACES): units}),
+        {"reason": "counted" if units < 0 else "received"},
+        dry=False,
+    )
 
 
 def advance(world: World, dice: Dice, order: Order) -> Call | None:
@@ -339,7 +371,9 @@ def wrong_order(world: World, dice: Dice, order: Order | None = None) -> Call | 
     """Somebody mistypes an order's id, or a part of it."""
     if order is None or dice.chance(0.5):
         return Call("cancel", ("no-such-order",), {"reason": "changed_mind"})
-    verb, *more = dice.one_of((("ship", "S99"), ("deliver", "S99"), ("send_return", "R99"), ("release_hold", "H99"), ("release", "S99")))
+    verb, *more = dice.one_of(
+        (("ship", "S99"), ("deliver", "S99"), ("send_return", "R99"), ("release_hold", "H99"), ("release", "S99"))
+    )
     return Call(verb, (order.id, f"{order.id}-{more[0]}"), dry=verb != "ship")
 
 

@@ -93,7 +93,9 @@ class Reckoning:
     def _value(self, order: Order, number: int, already: int, units: int) -> int:
         """Return what units of a line are worth with their fees, when the value of some was given back already."""
         price = order.facts.prices.line(number)
-        return sum(units_value(whole, price.quantity, already, units) for whole in (price.payable_minor, price.fee_minor))
+        return sum(
+            units_value(whole, price.quantity, already, units) for whole in (price.payable_minor, price.fee_minor)
+        )
 
     def _shipping(self, order: Order, record: Record) -> int:
         """Return what goes back of shipping: what came with the lines of a refused amendment, and with the last unit all that is left."""

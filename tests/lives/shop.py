@@ -13,7 +13,18 @@ from datetime import datetime, timedelta
 import attrs
 
 import orderkit
-from orderkit import CaptureMode, Handling, Message, Order, Policies, RefundPolicy, ReturnPolicy, Rules, SeededIds, VirtualClock
+from orderkit import (
+    CaptureMode,
+    Handling,
+    Message,
+    Order,
+    Policies,
+    RefundPolicy,
+    ReturnPolicy,
+    Rules,
+    SeededIds,
+    VirtualClock,
+)
 from orderkit.domain.refunds import ShippingPolicy, TenderOrder
 from orderkit.domain.shipment import Scan
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel, CarrierAnswer, CarrierCapabilities, TrackParcel
@@ -90,7 +101,12 @@ class Carrier:
         if self.says == "lost":
             return Unknown("time-out")
         number = f"VAN-{asked.key}"
-        return Booked(carrier="van", tracking_number=number, tracking_url=f"https://van.example/{number}", label_url=f"label:{number}")
+        return Booked(
+            carrier="van",
+            tracking_number=number,
+            tracking_url=f"https://van.example/{number}",
+            label_url=f"label:{number}",
+        )
 
     def cancel_parcel(self, asked: CancelParcel) -> CarrierAnswer:
         """Write down that the parcel is not to be picked up."""
@@ -147,7 +163,9 @@ class World:
     def heard(self, entry: Entry) -> None:
         """The bank entered something: its webhook is a letter that may come late, twice, or never."""
         kind = "payment.captured" if entry.moved else "payment.refused"
-        self.letters.append(Message(source="bank", id=f"evt-{entry.key}", kind=kind, reference=entry.key, data={}, received_at=self.now))
+        self.letters.append(
+            Message(source="bank", id=f"evt-{entry.key}", kind=kind, reference=entry.key, data={}, received_at=self.now)
+        )
 
 
 def opened(seed: int) -> World:
