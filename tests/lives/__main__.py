@@ -39,6 +39,10 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  (this is a command)
+
+
 def main() -> int:
     """Live the seeds that were asked for."""
     asked, tally, broken, begin = _asked(), Tally(), dict[str, list[int]](), time.monotonic()
@@ -51,14 +55,10 @@ def main() -> int:
                 print(told(shrunk(life)), end="\n\n", flush=True)  # noqa: T201  (this is a command)
         if number % EVERY == 0 or number == asked.seeds:
             took, laws = time.monotonic() - begin, {law: len(seeds) for law, seeds in broken.items()}
-            print(
-                f"{number} of {asked.seeds} lives in {took:.0f} s, broken: {laws or 'nothing'}",
-                file=sys.stderr,
-                flush=True,
-            )
-    print(*table(tally), sep="\n")  # noqa: T201
+            _progress(f"{number} of {asked.seeds} lives in {took:.0f} s, broken: {laws or 'nothing'}")
+    print(*table(tally), sep="\n")  # noqa: T201  (this is a command)
     for law, seeds in broken.items():
-        print(f"BROKEN {law}: seeds {', '.join(map(str, seeds[:50]))}")  # noqa: T201
+        print(f"BROKEN {law}: seeds {', '.join(map(str, seeds[:50]))}")  # noqa: T201  (this is a command)
     return 1 if broken else 0
 
 

@@ -13,12 +13,14 @@ from itertools import pairwise
 import attrs
 
 from orderkit import Order, OrderkitError, OrderQuery
+from orderkit.domain.cancelling import cancellable
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import STUCK
 from orderkit.domain.settling import wanted_minor
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import word
+from orderkit.domain.value import evolve
 from orderkit.testing.sim.auditing import resting
 from orderkit.testing.sim.witness import Counted, _count
 from tests.invoices import amounts
@@ -238,9 +240,11 @@ REQUESTS = frozenset(
 
 
 def the_order_can_be_read(books: Books) -> Iterator[str]:
-    """Every question about the order has an answer, and they agree on where it stands."""
+    """Every question about the order has an answer, and they agree on where it stands. Asked at every other version."""
     shop = books.world.shop
     for order in books.changed():
+        if order.version % 2:
+            continue
         said = shop.why(order.id)
         if (
             said.status != word(order)
@@ -259,16 +263,18 @@ def the_order_can_be_read(books: Books) -> Iterator[str]:
 def what_is_offered_is_accepted(books: Books) -> Iterator[str]:
     """An action that the order offers is accepted in a dry run, one that it does not is refused there with the same code.
 
-    Asked at every third version: it is half of what all laws cost.
+    Asked at every fifth version: it would be half of what all laws cost.
     """
     shop = books.world.shop
     for order in books.changed():
-        if order.version % 3:
+        if order.version % 5:
             continue
         for action in shop.actions(order.id):
             if action.subject == "lines" and not order.facts.prices.tax_included:
                 continue  # the sample that is tried has its tax in the price
             code = None
+            if action.name == "cancel_units" and not action.allowed:  # it is about what could be cancelled, if anything
+                action = evolve(action, units=tuple(cancellable(order, books.world.now).items()))  # noqa: PLW2901
             try:
                 tried(shop, order, action)
             except OrderkitError as error:

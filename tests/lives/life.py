@@ -97,7 +97,9 @@ class Life:
         self.spent: list[tuple[Call, str, Outcome]] = []
         # one life in five has no hostile bank, one in three no deaths; the others have them more or less often
         dice = Dice(seed, "nature")
-        self.hostility = dice.one_of((0.0, 0.1, 0.2, 0.3, 0.5))
+        self.hostility = dice.one_of((0.0, 0.2, 0.4, 0.6, 0.8))
+        if dice.chance(self.hostility):
+            world.bank.temper = dice.one_of(list(TEMPERS))
         self.danger = dice.one_of((0.0, 0.05, 0.12))
         self.haste = dice.one_of((0.25, 1.0, 1.0, 4.0))
 
@@ -122,15 +124,15 @@ class Life:
         what = dice.random()
         if what < 0.66:
             self.asks(number, dice)
-        elif what < 0.78:
+        elif what < 0.76:
             self.waits(dice)
-        elif what < 0.85:
+        elif what < 0.82:
             self.works(dice, number)
-        elif what < 0.90:
+        elif what < 0.87:
             self.reads_a_letter(dice)
-        elif what < 0.94:
+        elif what < 0.91:
             self.repeats(dice)
-        elif dice.chance(self.hostility * 2):
+        elif dice.chance(self.hostility):
             self.changes_its_mind(dice)
 
     # ---- steps
@@ -201,12 +203,14 @@ class Life:
         )
 
     def waits(self, dice: Dice) -> None:
-        """Time passes, and perhaps a worker comes by."""
+        """Time passes, and perhaps a worker comes by, once or several times."""
         hours = dice.one_of((0.01, 0.2, 1, 3, 20, 30, 24 * 3, 24 * 8)) * self.haste
-        self.world.clock.advance(hours=hours)
-        self.world.note(f"{timedelta(hours=hours)} pass")
-        if dice.chance(0.5):
-            self.sweeps(ROLES)
+        rounds = dice.one_of((0, 0, 1, 1, 4, 9))
+        for _ in range(rounds or 1):
+            self.world.clock.advance(hours=hours / (rounds or 1))
+            self.world.note(f"{timedelta(hours=hours / (rounds or 1))} pass")
+            if rounds:
+                self.sweeps(ROLES)
 
     def works(self, dice: Dice, number: int) -> None:
         """A worker does a round in some roles; it may die on the way."""

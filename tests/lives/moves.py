@@ -13,8 +13,7 @@ from typing import Any
 import attrs
 
 from orderkit import Cart, DeliveryPreference, Grade, Graded, Order, Tender
-from orderkit.domain.amending import why_not_by_part
-from orderkit.domain.cancelling import cancellable
+from orderkit.domain import amending, cancelling
 from orderkit.domain.holding import HOLD_REASONS, refundable_minor
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Service
@@ -113,8 +112,6 @@ def tenders(dice: Dice, total_minor: int) -> str | list[Tender]:
 
 def place(world: World, dice: Dice, order: Order | None = None) -> Call | None:
     """Somebody orders."""
-    if len(world.orders) >= 3:
-        return None
     cart = a_cart(world, dice)
     if dice.chance(WRONG):
         wrong = dice.one_of(
@@ -139,12 +136,16 @@ def pay(world: World, dice: Dice, order: Order) -> Call | None:
 
 def cancel(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody wants nothing of it any more."""
+    if cancelling.why_not(order, world.now) and not dice.chance(WRONG):
+        return None
     return Call("cancel", (order.id,), {"reason": "changed_mind"})
 
 
 def cancel_units(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody wants fewer of something, named by line or by SKU."""
-    free = cancellable(order, world.now)
+    free = cancelling.cancellable(order, world.now)
+    if not free and not dice.chance(WRONG):
+        return None
     line = order.line(dice.one_of(sorted(free))) if free else dice.one_of(order.lines)
     units = dice.between(1, min(2, free.get(line.number, 1)))
     if dice.chance(WRONG):
@@ -165,6 +166,8 @@ def cancel_shipment(world: World, dice: Dice, order: Order) -> Call | None:
 
 def amend_address(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody moves, once in a while to another country."""
+    if _not_amendable(world, dice, order, "ship_to"):
+        return None
     to = evolve(
         HOME, street=dice.one_of(("Torstr. 2", "Invalidenstr. 1")), country="FR" if dice.chance(WRONG) else HOME.country
     )
@@ -173,6 +176,8 @@ def amend_address(world: World, dice: Dice, order: Order) -> Call | None:
 
 def amend_delivery(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody wants it on another day or faster; sometimes only if nobody else changed the order."""
+    if _not_amendable(world, dice, order, "delivery"):
+        return None
     day = world.now.date() + timedelta(days=-2 if dice.chance(WRONG) else dice.between(0, 12))
     wish = DeliveryPreference(service=dice.one_of(list(Service)), not_before=day)
     expects = {"expected_version": order.version - dice.below(2)} if dice.chance(0.2) else {}
@@ -181,7 +186,7 @@ def amend_delivery(world: World, dice: Dice, order: Order) -> Call | None:
 
 def add_lines(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody wants more."""
-    if why_not_by_part(order, world.now)["lines"] is not None and not dice.chance(WRONG):
+    if _not_amendable(world, dice, order, "lines"):
         return None
     cart = a_cart(world, dice, lines=2, tax_included=order.facts.prices.tax_included)
     return Call("amend", (order.id,), {"add": cart, "pay_with": tenders(dice, cart.prices().total_minor)})
@@ -189,6 +194,8 @@ def add_lines(world: World, dice: Dice, order: Order) -> Call | None:
 
 def hold(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody has doubts, for a while or until further notice."""
+    if not any(line.open for line in order.lines) and not dice.chance(WRONG):
+        return None
     reason = "no reason" if dice.chance(WRONG) else dice.one_of(sorted(HOLD_REASONS))
     until = world.now + timedelta(hours=dice.between(1, 30)) if dice.chance(0.6) else None
     return Call("hold", (order.id,), {"reason": reason, "until": until})
@@ -207,7 +214,7 @@ def refund(world: World, dice: Dice, order: Order) -> Call | None:
     left = refundable_minor(order)
     if not left and not dice.chance(0.3):
         return None
-    amount = dice.one_of((1, 250, left // 2, left, left + 1, 0))
+    amount = dice.one_of((1, 1, 250, (left + 1) // 2, (left + 1) // 2, left, left + 1, 0))
     given = {"currency": "USD"} if dice.chance(WRONG / 2) else {}
     return Call("refund", (order.id, to_text(amount, "EUR")), {"reason": "sorry", **given})
 
@@ -377,6 +384,11 @@ def wrong_order(world: World, dice: Dice, order: Order | None = None) -> Call | 
     return Call(verb, (order.id, f"{order.id}-{more[0]}"), dry=verb != "ship")
 
 
+def _not_amendable(world: World, dice: Dice, order: Order, part: str) -> bool:
+    """Whether that part of the order cannot be amended, and nobody tries all the same."""
+    return amending.why_not_by_part(order, world.now)[part] is not None and not dice.chance(WRONG)
+
+
 def _one(dice: Dice, order: Order, wanted: Callable[[Shipment], bool]) -> Shipment | None:
     """Return a shipment as it is wanted; once in a while any other."""
     found = [shipment for shipment in order.shipments if wanted(shipment)]
@@ -416,17 +428,22 @@ MOVES: tuple[tuple[int, Move], ...] = (
     (1, wrong_order),
 )
 LOT: tuple[Move, ...] = tuple(move for times, move in MOVES for _ in range(times))
-NEW: tuple[Move, ...] = (place, place, put_stock)  # what can be done before there is an order
-TRIES = 8
+TRIES = 12
+AT_ONCE = 3  # orders that compete for shelves; beyond that they are only more of the same
 
 
 def drawn(world: World, dice: Dice) -> Call | None:
-    """Draw what somebody does next."""
+    """Draw what somebody does next: most often for the latest order that is not over."""
     orders = world.all()
-    if not orders or (len(orders) < 3 and dice.chance(0.06)):
+    alive = [order for order in orders if order.state != "cancelled"]
+    if not alive or (len(alive) < AT_ONCE and dice.chance(0.05)):
         return place(world, dice) if dice.chance(0.9) else put_stock(world, dice)
+    if dice.chance(WRONG):
+        alive = orders
     for _ in range(TRIES):
-        call = dice.one_of(LOT)(world, dice, orders[-1] if dice.chance(0.6) else dice.one_of(orders))
+        order = alive[-1] if dice.chance(0.6) else dice.one_of(alive)
+        move = pay if order.state == "payment_failed" and dice.chance(0.15) else dice.one_of(LOT)
+        call = move(world, dice, order)
         if call is not None:
             return call
     return None

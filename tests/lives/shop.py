@@ -193,7 +193,7 @@ def opened(seed: int) -> World:
     bank.heard, bank.tells, bank.around = world.heard, world.note, fate.passes
     for sku in SKUS:
         for place in dict.fromkeys((*PLACES[: sku == "MUG"], *dice.some_of(PLACES, 0.6))) or PLACES[:1]:
-            units = dice.one_of((1, 3, 6, 20))
+            units = dice.one_of((1, 4, 9, 30))
             shop.put_stock(sku, {place: units})
             world.put[sku, place] += units
     return world
