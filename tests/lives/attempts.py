@@ -12,6 +12,7 @@ import attrs
 
 from orderkit import KeyReused, Order, OrderkitError, Preview
 from orderkit.catalog import CATALOG
+from orderkit.domain.saga import unpaid_lines
 from orderkit.domain.status import word
 from orderkit.flows.reading import expected_refund
 from orderkit.ports.store import StockLevel
@@ -92,6 +93,7 @@ def check(world: World, call: Call, dry: Preview | str | None, before: Photograp
     for law in (
         _dry_runs(world, dry, before, outcome),
         _refusals(world, before, outcome),
+        _gates(call, before, outcome),
         _quotes(call, before, outcome),
     ):
         for name, text in law:
@@ -142,6 +144,16 @@ def _refusals(world: World, before: Photograph, outcome: Outcome) -> Iterator[tu
         return
     if outcome.error.outcome == "not_applied" and not unchanged(world, before):
         yield "what_is_not_applied_changes_nothing", "something changed"
+
+
+def _gates(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """Nothing is released or leaves while the order is on hold, before it is confirmed, or before its lines are paid for."""
+    old = before.order(call.args[0]) if call.args else None
+    if call.verb not in ("ship", "release") or outcome.error is not None or old is None:
+        return
+    shipment = old.shipment(call.args[1])
+    if shipment.waiting and (old.active_holds or old.state != "confirmed" or unpaid_lines(old) & shipment.numbers):
+        yield "nothing_leaves_too_early", f"it was {old.state}, held by {old.active_holds}, unpaid {unpaid_lines(old)}"
 
 
 def _quotes(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from orderkit.ports.payments import AskPayment, MoveMoney, PaymentAnswer, Paymen
 from orderkit.testing.sim.bank import Bank
 from orderkit.testing.sim.chance import Dice
 
-YES, NO, LOST, NEVER, LATE = "yes", "no", "lost", "never", "late"
+YES, NO, LOST, NEVER, LATE, BREAKS = "yes", "no", "lost", "never", "late", "breaks"
 KIND, SILENT = "kind", "silent"
 
 # What each temper answers, as lots to draw from. A refund that fails and a capture that falls short are tempers of their own.
@@ -27,6 +27,7 @@ TEMPERS: Mapping[str, tuple[str, ...]] = {
     "refusing": (NO,),
     SILENT: (LOST, NEVER),
     "slow": (LATE, LATE, YES),
+    "broken": (BREAKS, BREAKS, YES),
     "keeps refunds": (NO, LATE),
     "captures short": (NO,),
 }
@@ -117,6 +118,9 @@ class HostileBank(Bank):
                 return self.refuse(asked)
             case "lost":
                 super().move_money(asked)
+            case "breaks":
+                super().move_money(asked)
+                raise ConnectionResetError("the line broke after the bank had done it")
             case "late":
                 chosen = Pending(asked, asked.at + DECIDES_AFTER, self.dice.chance(0.7))
                 return self._ruled(self.pending.setdefault(asked.key, chosen), asked.at)

@@ -11,14 +11,14 @@ from datetime import timedelta
 
 import attrs
 
-from orderkit import Cart, Order, OrderkitError
+from orderkit import Cart, Message, Order, OrderkitError
 from orderkit.domain.status import axes, word
 from orderkit.testing.sim.chance import Dice
 from tests.lives import attempts, ending, laws
 from tests.lives.attempts import Outcome, Photograph
 from tests.lives.bank import KIND, TEMPERS
 from tests.lives.laws import Books, Broken
-from tests.lives.moves import Call, drawn
+from tests.lives.moves import Call, a_scan, drawn
 from tests.lives.shop import Died, World, opened
 
 STEPS = (8, 45)
@@ -100,7 +100,7 @@ class Life:
         self.hostility = dice.one_of((0.0, 0.2, 0.4, 0.6, 0.8))
         if dice.chance(self.hostility):
             world.bank.temper = dice.one_of(list(TEMPERS))
-        self.danger = dice.one_of((0.0, 0.05, 0.12))
+        self.danger = dice.one_of((0.0, 0.08, 0.25))
         self.haste = dice.one_of((0.25, 1.0, 1.0, 4.0))
 
     def live(self, steps: Iterable[int]) -> None:
@@ -128,8 +128,10 @@ class Life:
             self.waits(dice)
         elif what < 0.82:
             self.works(dice, number)
-        elif what < 0.87:
+        elif what < 0.85:
             self.reads_a_letter(dice)
+        elif what < 0.88:
+            self.hears_of_a_parcel(dice)
         elif what < 0.91:
             self.repeats(dice)
         elif dice.chance(self.hostility):
@@ -240,6 +242,26 @@ class Life:
         fresh = self.world.shop.receive_message(letter)
         self.world.note(f"webhook {letter.kind} {letter.reference}: {'new' if fresh else 'known'}")
 
+    def hears_of_a_parcel(self, dice: Dice) -> None:
+        """A carrier says something: where its parcel is asked about, or in a webhook, which may name no parcel of ours."""
+        travelling = [s for order in self.world.all() for s in order.shipments if s.travelling]
+        if not travelling:
+            return
+        shipment = dice.one_of(travelling)
+        said, number = a_scan(self.world, dice, shipment), shipment.tracking_number or ""
+        if said is None:
+            return
+        if dice.chance(0.5):
+            self.world.carrier.scans[number] = (*self.world.carrier.scans.get(number, ()), said)
+            self.world.note(f"the carrier writes down {said.status.value} of {shipment.id}")
+            return
+        data = {"status": said.status.value, "at": said.at.isoformat(), "carrier": shipment.carrier}
+        name = number if not dice.chance(0.1) else "nobody's"
+        letter = Message(
+            source="van", id=said.id, kind="shipment.scan", reference=name, data=data, received_at=self.world.now
+        )
+        self.world.note(f"webhook of {name}: {said.status.value}, {self.world.shop.receive_message(letter)}")
+
     def repeats(self, dice: Dice) -> None:
         """Somebody sends an old request again under its key; or another one under it."""
         if not self.spent:
@@ -254,7 +276,7 @@ class Life:
         """The bank or the carrier is disposed otherwise from now on, or the bank lets an authorization go."""
         world, what = self.world, dice.random()
         if what < 0.2:
-            world.carrier.says = dice.one_of(("yes", "yes", "no", "lost"))
+            world.carrier.says = dice.one_of(("yes", "yes", "no", "lost", "broken"))
             world.note(f"the carrier says {world.carrier.says}")
         elif what < 0.35 and world.bank.accounts:
             payment = dice.one_of(sorted(world.bank.accounts))

@@ -28,7 +28,7 @@ from tests.lives.shop import PLACES, SKUS, World
 from tests.shops import HOME
 
 WRONG = 0.08
-PRICES = ("0.01", "0.99", "3.33", "12.50", "19.99", "100.00")
+PRICES = ("0.00", "0.01", "0.99", "3.33", "12.50", "19.99", "100.00")
 
 
 @attrs.frozen
@@ -253,8 +253,11 @@ def booked(shipment: Shipment) -> Booked:
     )
 
 
-# What a carrier says after what: a parcel that was lost and is then returned to its sender is another helper's case, and is not drawn.
-_NEVER_AFTER = {CarrierStatus.RETURN_TO_SENDER: CarrierStatus.LOST}
+# What a carrier never says of one parcel: one that was lost and is then returned to its sender is another helper's case.
+_NEVER_WITH = {
+    CarrierStatus.RETURN_TO_SENDER: CarrierStatus.LOST,
+    CarrierStatus.LOST: CarrierStatus.RETURN_TO_SENDER,
+}
 
 
 def track(world: World, dice: Dice, order: Order) -> Call | None:
@@ -262,14 +265,20 @@ def track(world: World, dice: Dice, order: Order) -> Call | None:
     shipment = _one(dice, order, lambda s: s.travelling)
     if shipment is None:
         return None
+    said = a_scan(world, dice, shipment)
+    return said and Call("track", (order.id, shipment.id, [said]), keyed=False)
+
+
+def a_scan(world: World, dice: Dice, shipment: Shipment) -> Scan | None:
+    """Draw what a carrier says of a parcel: something new, something late, or what it said before."""
     if shipment.scans and dice.chance(0.2):
-        return Call("track", (order.id, shipment.id, [dice.one_of(shipment.scans)]), keyed=False)
+        return dice.one_of(shipment.scans)
     status = dice.one_of((*CarrierStatus, CarrierStatus.DELIVERED, CarrierStatus.DELIVERED, CarrierStatus.LOST))
-    if any(scan.status is _NEVER_AFTER.get(status) for scan in shipment.scans):
+    heard = (*shipment.scans, *world.carrier.scans.get(shipment.tracking_number or "", ()))
+    if any(scan.status is _NEVER_WITH.get(status) for scan in heard):
         return None
     at = world.now - timedelta(minutes=dice.one_of((0, 0, 5, 600)))
-    said = Scan(id=f"{status.value}@{at.isoformat()}", status=status, at=at)
-    return Call("track", (order.id, shipment.id, [said]), keyed=False)
+    return Scan(id=f"{status.value}@{at.isoformat()}", status=status, at=at)
 
 
 def deliver(world: World, dice: Dice, order: Order) -> Call | None:

@@ -114,7 +114,9 @@ class Carrier:
         return Refused("picked_up")
 
     def track_parcel(self, asked: TrackParcel) -> tuple[Scan, ...]:
-        """Tell what was written down for the parcel."""
+        """Tell what was written down for the parcel, or break in the attempt."""
+        if self.says == "broken":
+            raise ValueError("this parcel is unreadable")
         return self.scans.get(asked.tracking_number, ())
 
     def close(self) -> None:
