@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from orderkit import CaptureMode, Order, Policies
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.flows import tender
 from orderkit_memory import MemoryDocuments
 from tests.invoices import amounts
@@ -67,3 +68,17 @@ def test_a_refund_that_failed_is_done_when_less_is_taken_instead() -> None:
     assert after.paid_minor == after.due_minor == 1249
     assert [refund.state for refund in after.refunds] == ["refunded"]
     assert sum(amounts(documents).values()) == 1249
+
+
+def test_a_refund_goes_out_whole_while_added_lines_are_not_paid_for_yet() -> None:
+    """A parcel is lost while the answer about another line is awaited: all of its value goes back, none is kept for the line to come."""
+    world = a_world({"MUG": {"berlin": 1, "madrid": 1}, "TEE": {"madrid": 1}}, policies=LATER)
+    order = world.shop.place(a_cart(("MUG", 2, "12.50")), "pm_visa")
+    first = world.shop.ship(order.id, order.shipments[0].id).shipments[0]
+    world.bank.say = lambda asked: "never" if asked.kind is OperationKind.AUTHORIZE else "yes"
+    world.shop.amend(order.id, add=a_cart(("TEE", 1, "0.01")), pay_with="pm_visa")
+    lost = Scan(id="lost", status=CarrierStatus.LOST, at=world.clock.now())
+
+    after = world.shop.track(order.id, first.id, [lost])
+
+    assert after.refunds[0].total_minor == after.refunded_minor == 1250

@@ -182,11 +182,15 @@ def the_shop_keeps_no_more_than_is_due(books: Books) -> Iterator[str]:
 
 
 def cards_pay_for_what_left(books: Books) -> Iterator[str]:
-    """Where cards pay with each parcel, what waits is not paid for yet; good will that was set off meanwhile is not looked at."""
+    """Where cards pay with each parcel, what waits is not paid for yet.
+
+    Good will is not looked at, nor what was set off against goods that wait, as when no authorization covers them.
+    """
     for order in books.changed():
         cards = all(payment.kind == "card" for payment in order.payments)
         kind = any(refund.kind == "goodwill" for refund in order.refunds)
-        if order.facts.policies.capture is CaptureMode.NOW or not cards or kind or not resting(order):
+        off = any(e.type == "refund.released" for r in books.world.shop.records(order.id) for e in r.events)
+        if order.facts.policies.capture is CaptureMode.NOW or not cards or kind or off or not resting(order):
             continue
         waits = 0
         for line in order.lines:

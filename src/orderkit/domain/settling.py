@@ -34,7 +34,8 @@ from orderkit.domain.refunds import (
 from orderkit.domain.saga import dropped_lines
 from orderkit.domain.value import evolve
 
-_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
+_NEW = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
+_TAKING = (*_NEW, OperationKind.CAPTURE)
 _UNCONFIRMED = ("placed", "payment_pending", "payment_failed")
 
 
@@ -137,14 +138,15 @@ def wanted_minor(order: Order) -> int:
 
 
 def _to_come(order: Order) -> int:
-    """What will be captured with the goods that still wait; until then the shop has no claim on it."""
+    """What will be captured with the goods that still wait, as far as it is authorized or asked for; until then the shop has no claim on it."""
     if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
         return 0
     waiting = 0
     for line in order.lines:
         price = order.facts.prices.line(line.number)
         waiting += units_value(price.total_minor, price.quantity, line.ordered - line.open, line.open)
-    return min(waiting, sum(payment.capturable_minor for payment in order.payments))
+    coming = (payment.open_minor(kind) for payment in order.payments for kind in _NEW)
+    return min(waiting, sum(payment.capturable_minor for payment in order.payments) + sum(coming))
 
 
 def _outstanding(order: Order, refund: Refund) -> int:
