@@ -3,6 +3,8 @@
 Goods that left are to be paid for: what is still authorized is captured, the rest is charged. For goods that wait the rest is authorized anew.
 It is asked of the tender that the finding is about, or of those that were authorized before, each up to its own amount. What the tender says
 no to is a finding again, under the new operation's name.
+
+Of a cancelled order, which may owe its shipping, only what is still authorized is captured: no card is charged anew for an order that is off.
 """
 
 from __future__ import annotations
@@ -32,12 +34,12 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
     Raises: `NotAllowed` (money is missing, and no tender may be asked for it).
     """
     kind, _, subject = finding.partition(":")
-    if kind not in STUCK or order.state != "confirmed":
+    if kind not in STUCK or order.state not in ("confirmed", "cancelled"):
         return decided(order)
     missing_minor = max(0, _missing_minor(order))
     decision, unpaid_minor = captures(order, _unpaid_minor(order), now)
     charged_minor = min(unpaid_minor, missing_minor)
-    tenders = _tenders(decision.order, subject)
+    tenders = _tenders(decision.order, subject) if order.state == "confirmed" else []
     decision = decision.then(_spread(decision.order, OperationKind.CHARGE, charged_minor, tenders, now))
     held_minor = missing_minor - charged_minor
     decision = decision.then(_spread(decision.order, OperationKind.AUTHORIZE, held_minor, tenders, now))
