@@ -190,7 +190,7 @@ def check_repeat(world: World, call: Call, key: str, before: Outcome) -> None:
     if (order is not None and not _spent(world, order, key)) or (before.error is not None and before.error.retryable):
         return
     if order is not None:
-        world.shop.advance(order.id)
+        done(world, Call("advance", (order.id,), keyed=False))
     photograph = Photograph.of(world)
     again = done(world, call, key)
     if order is not None:

@@ -190,7 +190,14 @@ def cards_pay_for_what_left(books: Books) -> Iterator[str]:
         cards = all(payment.kind == "card" for payment in order.payments)
         kind = any(refund.kind == "goodwill" for refund in order.refunds)
         off = any(e.type == "refund.released" for r in books.world.shop.records(order.id) for e in r.events)
-        if order.facts.policies.capture is CaptureMode.NOW or not cards or kind or off or not resting(order):
+        if (
+            order.facts.policies.capture is CaptureMode.NOW
+            or not cards
+            or kind
+            or off
+            or order.findings
+            or not resting(order)
+        ):
             continue
         waits = 0
         for line in order.lines:

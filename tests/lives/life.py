@@ -239,8 +239,14 @@ class Life:
         letter = dice.one_of(letters)
         if dice.chance(0.7):
             letters.remove(letter)
-        fresh = self.world.shop.receive_message(letter)
-        self.world.note(f"webhook {letter.kind} {letter.reference}: {'new' if fresh else 'known'}")
+        self.hears(letter)
+
+    def hears(self, letter: Message) -> None:
+        """A webhook arrives."""
+        outcome = attempts.done(self.world, Call("receive_message", (letter,), keyed=False))
+        self.world.note(
+            f"webhook {letter.kind} {letter.reference}: {outcome.error or ('new' if outcome.answer else 'known')}"
+        )
 
     def hears_of_a_parcel(self, dice: Dice) -> None:
         """A carrier says something: where its parcel is asked about, or in a webhook, which may name no parcel of ours."""
@@ -260,7 +266,7 @@ class Life:
         letter = Message(
             source="van", id=said.id, kind="shipment.scan", reference=name, data=data, received_at=self.world.now
         )
-        self.world.note(f"webhook of {name}: {said.status.value}, {self.world.shop.receive_message(letter)}")
+        self.hears(letter)
 
     def repeats(self, dice: Dice) -> None:
         """Somebody sends an old request again under its key; or another one under it."""
