@@ -94,6 +94,7 @@ def check(world: World, call: Call, dry: Preview | str | None, before: Photograp
         _dry_runs(world, dry, before, outcome),
         _refusals(world, before, outcome),
         _gates(call, before, outcome),
+        _findings(call, before, outcome),
         _quotes(call, before, outcome),
     ):
         for name, text in law:
@@ -154,6 +155,15 @@ def _gates(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[s
     shipment = old.shipment(call.args[1])
     if shipment.waiting and (old.active_holds or old.state != "confirmed" or unpaid_lines(old) & shipment.numbers):
         yield "nothing_leaves_too_early", f"it was {old.state}, held by {old.active_holds}, unpaid {unpaid_lines(old)}"
+
+
+def _findings(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[str, str]]:
+    """A person can attend to every finding that an order has; only money that no tender may be asked for keeps it there."""
+    old = before.order(call.args[0]) if call.args else None
+    if call.verb != "attend" or outcome.error is None or old is None or call.args[1] not in old.findings:
+        return
+    if not outcome.error.facts.get("missing_minor"):
+        yield "a_finding_can_be_attended", "it was refused"
 
 
 def _quotes(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[str, str]]:
