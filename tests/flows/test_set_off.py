@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orderkit import CaptureMode, Order, Policies
+from orderkit import CaptureMode, Order, Policies, RefundPolicy
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.refunds import ShippingPolicy
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.flows import tender
 from orderkit_memory import MemoryDocuments
@@ -82,3 +83,18 @@ def test_a_refund_goes_out_whole_while_added_lines_are_not_paid_for_yet() -> Non
     after = world.shop.track(order.id, first.id, [lost])
 
     assert after.refunds[0].total_minor == after.refunded_minor == 1250
+
+
+def test_shipping_that_was_given_back_is_not_taken_with_a_parcel() -> None:
+    """All shipping goes back with the first unit that is cancelled: a parcel takes what its goods cost, and nothing is given back of that."""
+    full = Policies(capture=CaptureMode.PER_SHIPMENT, refund=RefundPolicy(cancellation_shipping=ShippingPolicy.FULL))
+    world = a_world({"MUG": {"berlin": 2}, "TEE": {"madrid": 2}}, policies=full)
+    order = world.shop.place(a_cart(("MUG", 2, "10.00"), ("TEE", 2, "10.00"), shipping="4.00"), "pm_visa")
+    mugs, tees = sorted(order.shipments, key=lambda shipment: shipment.warehouse)
+    world.shop.cancel(order.id, {"TEE": 1}, reason="changed_mind")
+
+    first = world.shop.ship(order.id, mugs.id)
+    last = world.shop.ship(order.id, tees.id)
+
+    assert (first.captured_minor, first.refunded_minor) == (2000, 0)
+    assert (last.captured_minor, last.refunded_minor, last.due_minor) == (3000, 0, 3000)

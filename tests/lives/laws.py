@@ -199,12 +199,21 @@ def cards_pay_for_what_left(books: Books) -> Iterator[str]:
             or not resting(order)
         ):
             continue
-        waits = 0
-        for line in order.lines:
-            price = order.facts.prices.line(line.number)
-            waits += units_value(price.total_minor, price.quantity, line.ordered - line.open, line.open)
+        shipping = order.facts.prices.shipping_minor - _given_back(order, "shipping")
+        waits = sum(_open_minor(order, line.number, "total_minor") for line in order.lines)
+        waits -= max(0, sum(_open_minor(order, line.number, "shipping_minor") for line in order.lines) - shipping)
         if order.captured_minor and order.paid_minor > max(0, order.due_minor - waits):
             yield f"{order.id} is due {order.due_minor}, of which {waits} wait, but {order.paid_minor} are paid"
+
+
+def _given_back(order: Order, kind: str) -> int:
+    return sum(part.amount_minor for refund in order.refunds for part in refund.components if part.kind == kind)
+
+
+def _open_minor(order: Order, number: int, part: str) -> int:
+    """Return that part of what the units of a line cost which have not left."""
+    price, line = order.facts.prices.line(number), order.line(number)
+    return units_value(getattr(price, part), price.quantity, line.ordered - line.open, line.open)
 
 
 # ---- the log

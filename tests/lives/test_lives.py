@@ -11,7 +11,7 @@ from tests.lives.story import shrunk, told
 from tests.lives.tallying import OK, unseen, verbs
 
 FULL = os.environ.get("ORDERKIT_PROFILE") == "full"
-SEEDS = range(150 if FULL else 12)
+SEEDS = range(100 if FULL else 12)
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode, OperationKind, Payment, requested
-from orderkit.domain.pricing import units_value
-from orderkit.domain.settling import asked, captures
+from orderkit.domain.settling import asked, captures, waiting_minor
 from orderkit.errors import NotAllowed
 
 STUCK = frozenset(
@@ -69,10 +68,7 @@ def _unpaid_minor(order: Order) -> int:
     coming = sum(
         payment.open_minor(kind) for payment in order.payments for kind in (OperationKind.CHARGE, OperationKind.CAPTURE)
     )
-    waiting = 0
-    for line in order.lines if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else ():
-        price = order.facts.prices.line(line.number)
-        waiting += units_value(price.total_minor, price.quantity, line.ordered - line.open, line.open)
+    waiting = waiting_minor(order) if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else 0
     return max(0, order.due_minor - order.paid_minor - coming - waiting)
 
 

@@ -141,10 +141,7 @@ def _to_come(order: Order) -> int:
     """What will be captured with the goods that still wait, as far as it is authorized or asked for; until then the shop has no claim on it."""
     if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
         return 0
-    waiting = 0
-    for line in order.lines:
-        price = order.facts.prices.line(line.number)
-        waiting += units_value(price.total_minor, price.quantity, line.ordered - line.open, line.open)
+    waiting = waiting_minor(order)
     coming = (payment.open_minor(kind) for payment in order.payments for kind in _NEW)
     return min(waiting, sum(payment.capturable_minor for payment in order.payments) + sum(coming))
 
@@ -328,6 +325,11 @@ def _credited(order: Order) -> dict[int, int]:
     return counts
 
 
+def waiting_minor(order: Order) -> int:
+    """Return what the units that have not left are worth: what the parcels to come will take."""
+    return _units_minor(order, {line.number: (line.ordered - line.open, line.open) for line in order.lines})
+
+
 def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
     """Return what the units of a shipment are worth, so that the shipments of an order add up to what is due, exactly.
 
@@ -336,11 +338,19 @@ def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
     remaining = order.due_minor - order.paid_minor - sum(p.open_minor(OperationKind.CAPTURE) for p in order.payments)
     if all(line.open == lines.get(line.number, 0) for line in order.lines):
         return max(0, remaining)
-    prices = {price.line: price for price in order.facts.prices.lines}
-    value = 0
+    units = {}
     for number, count in lines.items():
-        price, line = prices[number], order.line(number)
-        before = line.left + order.credited_units(number)
-        whole = price.total_minor
-        value += units_value(whole, price.quantity, min(before, price.quantity - count), count)
-    return max(0, min(value, remaining))
+        line = order.line(number)
+        units[number] = (min(line.left + order.credited_units(number), line.ordered - count), count)
+    return max(0, min(_units_minor(order, units), remaining))
+
+
+def _units_minor(order: Order, units: Mapping[int, tuple[int, int]]) -> int:
+    """Return the value of units by line (how many went before, how many these are), with fees and what was not given back of shipping."""
+    value = shipping = 0
+    for number, (before, count) in units.items():
+        price = order.facts.prices.line(number)
+        value += units_value(price.total_minor, price.quantity, before, count)
+        shipping += units_value(price.shipping_minor, price.quantity, before, count)
+    given = sum(part.amount_minor for refund in order.refunds for part in refund.components if part.kind == "shipping")
+    return value - max(0, shipping - (order.facts.prices.shipping_minor - given))
