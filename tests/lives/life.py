@@ -149,12 +149,15 @@ class Life:
         """Call the verb under the key, hold the call against its laws, and ask once more; who died asks again when he is back."""
         world = self.world
         before, dry = Photograph.of(world), attempts.previewed(world, call)
-        disturbed = self._tempted(dice, key) if risky and dice.chance(self.danger) else False
+        tempted = risky and dice.chance(self.danger)
+        if tempted:
+            self._tempt(dice, key)
         try:
             outcome = attempts.done(world, call, key)
         except Died:
             world.note(f"{call} → the process dies")
             outcome = attempts.done(world, call, key) if call.keyed or call.verb in ("track", "advance") else Outcome()
+        disturbed = tempted and world.fate.doors is None
         world.fate.doors = world.fate.meanwhile = None
         self._noted(call, key, before, outcome)
         if not disturbed:
@@ -163,7 +166,7 @@ class Life:
             attempts.check_repeat(world, call, key, outcome)
         return outcome
 
-    def _tempted(self, dice: Dice, key: str) -> bool:
+    def _tempt(self, dice: Dice, key: str) -> None:
         """Let the process die at one of the next doors, or somebody else act there."""
         self.world.fate.doors = dice.below(7)
         if dice.chance(0.5):
@@ -176,7 +179,6 @@ class Life:
                     self._noted(call, f"{key}-m", before, attempts.done(self.world, call, f"{key}-m"))
 
             self.world.fate.meanwhile = meanwhile
-        return True
 
     def _noted(self, call: Call, key: str, before: Photograph, outcome: Outcome) -> None:
         """Write down what people know of it by themselves: new orders and their prices, goods that came or were missing, keys that are spent."""
