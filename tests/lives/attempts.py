@@ -16,8 +16,9 @@ from orderkit.domain.saga import unpaid_lines
 from orderkit.domain.status import word
 from orderkit.flows.reading import expected_refund
 from orderkit.ports.store import StockLevel
-from tests.lives.laws import REQUESTS, Broken
-from tests.lives.moves import Call
+from tests.lives.books import Broken
+from tests.lives.calls import Call
+from tests.lives.laws import REQUESTS
 from tests.lives.shop import Died, World
 
 DIED = "died"

@@ -11,14 +11,16 @@ from datetime import timedelta
 
 import attrs
 
-from orderkit import Cart, Message, Order, OrderkitError
+from orderkit import Message, Order, OrderkitError
 from orderkit.domain.status import axes, word
 from orderkit.testing.sim.chance import Dice
-from tests.lives import attempts, ending, laws
+from tests.lives import attempts, endings, finishing, laws
 from tests.lives.attempts import Outcome, Photograph
 from tests.lives.bank import KIND, TEMPERS
-from tests.lives.laws import Books, Broken
-from tests.lives.moves import Call, a_scan, drawn
+from tests.lives.books import Books, Broken
+from tests.lives.calls import Call
+from tests.lives.carts import added_up
+from tests.lives.moves import a_scan, drawn
 from tests.lives.shop import Died, World, opened
 
 STEPS = (8, 45)
@@ -107,15 +109,20 @@ class Life:
         """Take the steps, then heal and finish."""
         for number in steps:
             self.step(number)
-            self.books.check(laws.ALWAYS)
+            self.looks()
             for order in self.world.all():
                 self.tally.saw(order)
-        ending.heal(self)
+        finishing.heal(self)
+        self.looks()
+        self.books.check(endings.HEALED)
+        finishing.finish(self)
+        self.looks()
+        self.books.check(endings.FINISHED)
+
+    def looks(self) -> None:
+        """Ask the laws that always hold about what has changed."""
         self.books.check(laws.ALWAYS)
-        self.books.check(laws.HEALED)
-        ending.finish(self)
-        self.books.check(laws.ALWAYS)
-        self.books.check(laws.FINISHED)
+        self.books.turn_over()
 
     def step(self, number: int) -> None:
         """Take one step: most are a verb, the others are time, workers, letters, repeats, and the tempers of bank and carrier."""
@@ -188,11 +195,11 @@ class Life:
         if outcome.error is None:
             if call.verb == "place" and order.id not in world.orders:
                 world.orders.append(order.id)
-                world.totals[order.id] = _added_up(call.args[0])
+                world.totals[order.id] = added_up(call.args[0])
             elif call.verb == "put_stock":
                 world.put.update({(call.args[0], place): units for place, units in call.args[1].items()})
             elif "add" in call.kwargs:
-                world.totals[order.id] += _added_up(call.kwargs["add"])
+                world.totals[order.id] += added_up(call.kwargs["add"])
             elif call.kwargs.get("missing"):
                 self._missed(call, before)
             if call.keyed:
@@ -301,14 +308,3 @@ def _detail(call: Call) -> str:
         if name in call.kwargs:
             return f" {name}"
     return " units" if call.verb == "cancel" and len(call.args) > 1 else ""
-
-
-def _added_up(cart: Cart) -> int:
-    """Return what a cart comes to, as its buyer adds it up."""
-    on_top = not cart.tax_included
-    goods = sum(x.quantity * x.unit_price_minor - x.discount_minor + on_top * x.tax_minor for x in cart.lines)
-    return (
-        goods
-        - sum(d.amount_minor for d in cart.discounts)
-        + sum(c.amount_minor + on_top * c.tax_minor for c in cart.charges)
-    )

@@ -6,13 +6,10 @@ a wrong name, an amount beyond everything. A move looks at the world and changes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
-import attrs
-
-from orderkit import Cart, DeliveryPreference, Grade, Graded, Order, Tender
+from orderkit import DeliveryPreference, Grade, Graded, Order, Tender
 from orderkit.domain import amending, cancelling
 from orderkit.domain.holding import HOLD_REASONS, refundable_minor
 from orderkit.domain.money import to_text
@@ -23,96 +20,24 @@ from orderkit.domain.shipment import CarrierStatus, Scan, Shipment
 from orderkit.domain.value import evolve
 from orderkit.ports.carriers import Booked
 from orderkit.testing.sim.chance import Dice
+from tests.lives.calls import Call
+from tests.lives.carts import a_cart, tenders
 from tests.lives.reckoning import plain
 from tests.lives.shop import PLACES, SKUS, World
 from tests.shops import HOME
 
 WRONG = 0.08
-PRICES = ("0.00", "0.01", "0.99", "3.33", "12.50", "19.99", "100.00")
-
-
-@attrs.frozen
-class Call:
-    """One call of a verb. `dry` calls can be previewed; `keyed` ones take an idempotency key."""
-
-    verb: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = attrs.field(factory=dict)
-    keyed: bool = True
-    dry: bool = True
-
-    def __str__(self) -> str:
-        parts = [_said(each) for each in self.args] + [f"{name}={_said(value)}" for name, value in self.kwargs.items()]
-        return f"{self.verb}({', '.join(parts)})"
 
 
 Move = Callable[[World, Dice, Order], Call | None]
 
 
-def _said(value: object) -> str:
-    """Return an argument as a story tells it: carts, parcels and addresses in short."""
-    match value:
-        case Cart():
-            lines = [
-                f"{x.quantity} {x.sku} at {x.unit_price_minor}{' may wait' if x.backorder else ''}" for x in value.lines
-            ]
-            more = [f"discount {d.amount_minor}" for d in value.discounts] + [
-                f"{c.kind} {c.amount_minor}" for c in value.charges
-            ]
-            return f"cart[{', '.join(lines + more)}{'' if value.tax_included else ', tax on top'}]"
-        case Booked():
-            return value.tracking_number
-        case Tender():
-            return f"{value.method}:{value.amount_minor or 'rest'}"
-        case Scan():
-            return value.status.value
-        case Graded():
-            return f"{value.quantity} of {value.line} {value.grade.value}→{value.disposition.value}"
-        case list() | tuple():
-            return f"[{', '.join(_said(each) for each in value)}]"
-    return repr(value)
-
-
 # ---- placing and paying
-
-
-def a_cart(world: World, dice: Dice, *, lines: int = 3, tax_included: bool | None = None) -> Cart:
-    """Draw a cart: lines with taxes and discounts of their own, one discount over all, shipping and a fee."""
-    included = dice.chance(0.7) if tax_included is None else tax_included
-    cart = Cart(customer=dice.one_of(("anna", "ben")), ship_to=HOME, currency="EUR", tax_included=included)
-    for _ in range(dice.between(1, lines)):
-        quantity, price = dice.one_of((1, 1, 2, 3, 4, 7)), dice.one_of(PRICES)
-        gross = quantity * round(float(price) * 100)
-        off = dice.below(gross // 2 + 1) if dice.chance(0.3) else 0
-        tax = (gross - off) * dice.one_of((0, 7, 19)) // (119 if included else 100)
-        cart = cart.add(
-            dice.one_of(SKUS),
-            quantity,
-            price,
-            tax=to_text(tax, "EUR"),
-            discount=to_text(off, "EUR"),
-            backorder=dice.chance(0.25),
-        )
-    if dice.chance(0.3) and (subtotal := cart.prices().total_minor) > 3:
-        cart = cart.discounted("welcome", to_text(dice.between(1, subtotal // 3), "EUR"))
-    if dice.chance(0.6):
-        cart = cart.charged("parcel", "4.90", tax="0.78")
-    return cart.charged("wrapping", "1.99", kind="fee") if dice.chance(0.15) else cart
-
-
-def tenders(dice: Dice, total_minor: int) -> str | list[Tender]:
-    """Draw what pays: one card, or a gift card and a card, or two cards and a gift card."""
-    if total_minor < 4 or dice.chance(0.6):
-        return "pm_visa"
-    part = dice.between(1, total_minor // 2)
-    gift, card = Tender(method="gift", kind="gift_card", amount_minor=part), Tender(method="pm_visa")
-    third = Tender(method="pm_amex", amount_minor=dice.between(1, total_minor - part - 1))
-    return [gift, card] if dice.chance(0.6) else [third, gift, card]
 
 
 def place(world: World, dice: Dice, order: Order | None = None) -> Call | None:
     """Somebody orders."""
-    cart = a_cart(world, dice)
+    cart = a_cart(dice)
     if dice.chance(WRONG):
         wrong = dice.one_of(
             (evolve(cart, lines=()), cart.add("NOTHING", 1, "1.00"), evolve(cart, expected_total_minor=7))
@@ -188,7 +113,7 @@ def add_lines(world: World, dice: Dice, order: Order) -> Call | None:
     """Somebody wants more."""
     if _not_amendable(world, dice, order, "lines"):
         return None
-    cart = a_cart(world, dice, lines=2, tax_included=order.facts.prices.tax_included)
+    cart = a_cart(dice, lines=2, tax_included=order.facts.prices.tax_included)
     return Call("amend", (order.id,), {"add": cart, "pay_with": tenders(dice, cart.prices().total_minor)})
 
 

@@ -11,7 +11,8 @@ from orderkit import Order
 from orderkit.domain.recovering import STUCK
 from orderkit.testing.sim.chance import Dice
 from tests.lives.bank import KIND
-from tests.lives.moves import Call, booked
+from tests.lives.calls import Call
+from tests.lives.moves import booked
 
 if TYPE_CHECKING:  # a life has an ending
     from tests.lives.life import Life
