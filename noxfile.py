@@ -181,6 +181,13 @@ def simulate_long(session: nox.Session) -> None:
 
 
 @nox.session(python=LOWEST)
+def lives(session: nox.Session) -> None:
+    """Live random lives of orders under the laws of `tests/lives` (`nox -s lives -- --seeds 10000 --start 0 --jobs 4`)."""
+    install(session, "test")
+    session.run("python", "-m", "tests.lives", *session.posargs)
+
+
+@nox.session(python=LOWEST)
 def lowest(session: nox.Session) -> None:
     """Run the suite with the lowest versions of direct dependencies that pyproject.toml allows."""
     asked = [

@@ -35,9 +35,7 @@ def tried(shop: Shop, order: Order, action: Action) -> Preview:
         "ship": lambda: plan.ship(*subject, booked=PARCEL),
         "deliver": lambda: plan.deliver(*subject),
         "refuse": lambda: plan.refuse(*subject, reason="why"),
-        "request_return": lambda: plan.request_return(
-            order.id, units or {line.number: 1 for line in order.lines}, reason="why"
-        ),
+        "request_return": lambda: plan.request_return(order.id, units or None, reason="why"),
         "authorize_return": lambda: plan.authorize_return(*subject),
         "decline_return": lambda: plan.decline_return(*subject, reason="why"),
         "send_return": lambda: plan.send_return(*subject),

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from orderkit import CaptureMode, NotAllowed, Order, Policies, Tender
+from orderkit import CaptureMode, NotAllowed, Order, Policies, RefundPolicy, Tender
 from orderkit.domain.expiring import RENEWALS_MAX
 from orderkit.domain.holding import finding_settled
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.refunds import ShippingPolicy
 from orderkit.domain.value import evolve
 from tests.shops import NOON, World, a_cart, a_world
 
@@ -308,3 +309,49 @@ def test_an_authorization_is_not_renewed_for_what_another_tender_holds() -> None
 
     assert [payment.authorized_minor for payment in after.payments] == [0, 5000]
     assert (after.due_minor, after.findings) == (5000, ())
+
+
+def a_kept_shipping(world: World) -> Order:
+    """Everything is cancelled but the shop keeps the shipping, and the bank does not give it."""
+    order = world.shop.place(a_cart(("MUG", 1, "12.50"), shipping="4.90"), "pm_visa")
+    world.bank.say = lambda asked: "no" if asked.kind is OperationKind.CAPTURE else "yes"
+    world.shop.cancel(order.id, reason="changed_mind")
+    for _ in range(3):
+        world.clock.advance(hours=2)
+        world.shop.sweep()
+    return world.shop.order(order.id)
+
+
+KEEPS_SHIPPING = Policies(
+    capture=CaptureMode.PER_SHIPMENT, refund=RefundPolicy(cancellation_shipping=ShippingPolicy.NONE)
+)
+
+
+def test_the_shipping_of_a_cancelled_order_is_captured_when_somebody_looks() -> None:
+    """The shop keeps it, and it is still authorized: it is captured, once."""
+    world = a_world(policies=KEEPS_SHIPPING)
+    order = a_kept_shipping(world)
+    world.bank.say = lambda _: "yes"
+
+    after = world.shop.attend(order.id, order.findings[0])
+
+    assert (after.findings, after.paid_minor, after.due_minor) == ((), 490, 490)
+    assert [move for move in moves(after) if move[2] == "confirmed"] == [
+        ("capture", 490, "confirmed"),
+        ("void", 1250, "confirmed"),
+    ]
+
+
+def test_the_shipping_of_a_cancelled_order_is_not_forgotten() -> None:
+    """The shop keeps it, but nothing is authorized any more: a card is not charged for an order that is off, and the finding stays."""
+    world = a_world(policies=KEEPS_SHIPPING)
+    world.bank.expires_after = timedelta(days=1)
+    order = a_kept_shipping(world)
+    world.clock.advance(days=2)
+    world.shop.sweep()
+
+    with pytest.raises(NotAllowed) as caught:
+        world.shop.attend(order.id, order.findings[0])
+
+    assert (caught.value.code, caught.value.facts) == ("not_allowed", {"missing_minor": 490})
+    assert world.shop.order(order.id).findings == order.findings

@@ -17,7 +17,7 @@ from orderkit.domain.payment import Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import only_tried, relieved
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import granted, settled
+from orderkit.domain.settling import granted, set_off, settled
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -75,9 +75,10 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
         return decision
     found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
-    return decision.then(
+    decision = decision.then(
         decided(decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found))
     )
+    return decision if operation.kind is OperationKind.REFUND else decision.then(set_off(decision.order))
 
 
 def doubted(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:

@@ -187,7 +187,7 @@ REFUND = Lifecycle(
     },
     transitions=(
         _row("send", ["granted", "failed"], "sent"),
-        _row("release", "granted", "refunded"),
+        _row("release", ["granted", "failed"], "refunded"),
         _row("doubt", ["sent", "in_doubt"], "in_doubt"),
         _row("confirm", ["sent", "in_doubt"], "refunded"),
         _row("fail", ["sent", "in_doubt"], "failed"),

@@ -4,6 +4,8 @@ Goods that left are to be paid for: what is still authorized is captured, the re
 It is asked of the tender that the finding is about, or of those that were authorized before, each up to its own amount. What the tender says
 no to is a finding again, under the new operation's name. Other tenders are taken elsewhere (`covering`); once one of them has brought what was
 missing, the findings about it go by themselves.
+
+Of a cancelled order, which may owe its shipping, only what is still authorized is captured: no card is charged anew for an order that is off.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
 from orderkit.domain.payment import CaptureMode, OperationKind, Payment, requested
-from orderkit.domain.pricing import units_value
-from orderkit.domain.settling import asked, captures
+from orderkit.domain.settling import asked, captures, waiting_minor
 from orderkit.domain.value import evolve
 from orderkit.errors import NotAllowed
 
@@ -34,12 +35,12 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
     Raises: `NotAllowed` (money is missing, and no tender may be asked for it).
     """
     kind, _, subject = finding.partition(":")
-    if kind not in STUCK or order.state != "confirmed":
+    if kind not in STUCK or order.state not in ("confirmed", "cancelled"):
         return decided(order)
     short_minor = shortfall_minor(order)
     decision, left_minor = captures(order, unpaid_minor(order), now)
     charged_minor = min(left_minor, short_minor)
-    tenders = _tenders(decision.order, subject)
+    tenders = _tenders(decision.order, subject) if order.state == "confirmed" else []
     decision = decision.then(_spread(decision.order, OperationKind.CHARGE, charged_minor, tenders, now))
     held_minor = short_minor - charged_minor
     decision = decision.then(_spread(decision.order, OperationKind.AUTHORIZE, held_minor, tenders, now))
@@ -106,10 +107,7 @@ def unpaid_minor(order: Order, *, hoped: bool = True) -> int:
     """Return what is due for goods that left, and is neither paid nor about to be; where money is taken at once, all that is due."""
     kinds = (OperationKind.CHARGE, OperationKind.CAPTURE) if hoped else (OperationKind.CAPTURE,)
     coming = sum(payment.open_minor(kind) for payment in order.payments for kind in kinds)
-    waiting = 0
-    for line in order.lines if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else ():
-        price = order.facts.prices.line(line.number)
-        waiting += units_value(price.total_minor, price.quantity, line.ordered - line.open, line.open)
+    waiting = waiting_minor(order) if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else 0
     return max(0, order.due_minor - order.paid_minor - coming - waiting)
 
 

@@ -34,7 +34,8 @@ from orderkit.domain.refunds import (
 from orderkit.domain.saga import dropped_lines
 from orderkit.domain.value import evolve
 
-_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
+_NEW = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
+_TAKING = (*_NEW, OperationKind.CAPTURE)
 _UNCONFIRMED = ("placed", "payment_pending", "payment_failed")
 
 
@@ -92,23 +93,14 @@ def captures(
 def _paid_out(order: Order, now: datetime) -> Decision:
     """Ask for the refunds that make the surplus vanish; call a refund done when nothing of it was ever taken."""
     granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")]
-    outstanding = {refund.id: _outstanding(order, refund) for refund in granted}
-    surplus = order.paid_minor - wanted_minor(order)
-    if granted:
-        surplus = max(surplus, min(sum(outstanding.values()), surplus + _to_come(order)))
+    surplus = _surplus(order, granted)
     if surplus <= 0:
-        if not granted or _taking(order):
-            return decided(order)
-        released = {
-            r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.state == REFUND.initial
-        }
-        told = [release_told(r) for r in released.values()]
-        return decided(order, *told, refunds=tuple(released.get(r.id, r) for r in order.refunds))
+        return _released(order, granted)
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
     rest = min(surplus, sum(p.refundable_minor for p in order.payments))
-    for refund, amount in _shares(granted, outstanding, rest):
+    for refund, amount in _shares(order, granted, rest):
         balances, rule = _balances(payments.values()), order.facts.policies.refund.tender_order
         for payment_id, part in spread(amount, balances, rule, order.currency):
             payment = payments[payment_id]
@@ -127,6 +119,22 @@ def _paid_out(order: Order, now: datetime) -> Decision:
     )
 
 
+def _released(order: Order, granted: Sequence[Refund]) -> Decision:
+    """Call refunds done that need no money: none was taken for what they give back, or less is taken instead of it."""
+    under_way = {operation.refund for _, operation in order.operations() if operation.open}
+    released = {r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.id not in under_way}
+    if not released or _taking(order):
+        return decided(order)
+    told = [release_told(refund) for refund in released.values()]
+    return decided(order, *told, refunds=tuple(released.get(refund.id, refund) for refund in order.refunds))
+
+
+def set_off(order: Order) -> Decision:
+    """Call the refunds done that need no money, after a bank refused to take what they waited for; nothing is asked of anybody."""
+    granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "release")]
+    return decided(order) if _surplus(order, granted) > 0 else _released(order, granted)
+
+
 def release_told(refund: Refund) -> Event:
     """Tell that a refund is done without money: what it gives back was never taken."""
     return Event("refund.released", {"refund": refund.id, "total_minor": refund.total_minor})
@@ -138,14 +146,12 @@ def wanted_minor(order: Order) -> int:
 
 
 def _to_come(order: Order) -> int:
-    """What will be captured with the goods that still wait; until then the shop has no claim on it."""
+    """What will be captured with the goods that still wait, as far as it is authorized or asked for; until then the shop has no claim on it."""
     if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
         return 0
-    waiting = 0
-    for line in order.lines:
-        price = order.facts.prices.line(line.number)
-        waiting += units_value(price.total_minor, price.quantity, line.ordered - line.open, line.open)
-    return min(waiting, sum(payment.capturable_minor for payment in order.payments))
+    waiting = waiting_minor(order)
+    coming = (payment.open_minor(kind) for payment in order.payments for kind in _NEW)
+    return min(waiting, sum(payment.capturable_minor for payment in order.payments) + sum(coming))
 
 
 def _outstanding(order: Order, refund: Refund) -> int:
@@ -154,13 +160,19 @@ def _outstanding(order: Order, refund: Refund) -> int:
     return refund.total_minor - sum(operation.amount_minor for operation in sent)
 
 
-def _shares(
-    granted: Sequence[Refund], outstanding: Mapping[str, int], total_minor: int
-) -> list[tuple[Refund | None, int]]:
+def _surplus(order: Order, granted: Sequence[Refund]) -> int:
+    """What the shop has beyond what it may keep; refunds that wait are not kept from the customer for the sake of goods that wait."""
+    surplus = order.paid_minor - wanted_minor(order)
+    if not granted:
+        return surplus
+    return max(surplus, min(sum(_outstanding(order, refund) for refund in granted), surplus + _to_come(order)))
+
+
+def _shares(order: Order, granted: Sequence[Refund], total_minor: int) -> list[tuple[Refund | None, int]]:
     """Spread what is paid out over the decisions that wait for it; what is left over belongs to none (paid too much)."""
     shares: list[tuple[Refund | None, int]] = []
     for refund in granted:
-        if share := min(outstanding[refund.id], total_minor):
+        if share := min(_outstanding(order, refund), total_minor):
             shares.append((refund, share))
             total_minor -= share
     if total_minor:
@@ -322,6 +334,11 @@ def _credited(order: Order) -> dict[int, int]:
     return counts
 
 
+def waiting_minor(order: Order) -> int:
+    """Return what the units that have not left are worth: what the parcels to come will take."""
+    return _units_minor(order, {line.number: (line.ordered - line.open, line.open) for line in order.lines})
+
+
 def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
     """Return what the units of a shipment are worth, so that the shipments of an order add up to what is due, exactly.
 
@@ -331,11 +348,19 @@ def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
     remaining = order.due_minor - order.paid_minor - coming
     if all(line.open == lines.get(line.number, 0) for line in order.lines):
         return max(0, remaining)
-    prices = {price.line: price for price in order.facts.prices.lines}
-    value = 0
+    units = {}
     for number, count in lines.items():
-        price, line = prices[number], order.line(number)
-        before = line.left + order.credited_units(number)
-        whole = price.total_minor
-        value += units_value(whole, price.quantity, min(before, price.quantity - count), count)
-    return max(0, min(value, remaining))
+        line = order.line(number)
+        units[number] = (min(line.left + order.credited_units(number), line.ordered - count), count)
+    return max(0, min(_units_minor(order, units), remaining))
+
+
+def _units_minor(order: Order, units: Mapping[int, tuple[int, int]]) -> int:
+    """Return the value of units by line (how many went before, how many these are), with fees and what was not given back of shipping."""
+    value = shipping = 0
+    for number, (before, count) in units.items():
+        price = order.facts.prices.line(number)
+        value += units_value(price.total_minor, price.quantity, before, count)
+        shipping += units_value(price.shipping_minor, price.quantity, before, count)
+    given = sum(part.amount_minor for refund in order.refunds for part in refund.components if part.kind == "shipping")
+    return value - max(0, shipping - (order.facts.prices.shipping_minor - given))

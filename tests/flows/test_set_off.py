@@ -1,0 +1,100 @@
+"""Refunds that need no money, because what they give back was never taken: they are done, and so are their credit memos."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orderkit import CaptureMode, Order, Policies, RefundPolicy
+from orderkit.domain.payment import OperationKind
+from orderkit.domain.refunds import ShippingPolicy
+from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.flows import tender
+from orderkit_memory import MemoryDocuments
+from tests.invoices import amounts
+from tests.shops import World, a_cart, a_world
+
+LATER = Policies(capture=CaptureMode.PER_SHIPMENT)
+
+
+def refuses(world: World, *kinds: OperationKind) -> None:
+    """From now on the bank refuses these, and does all others."""
+    world.bank.say = lambda asked: "no" if asked.kind in kinds else "yes"
+
+
+def days_pass(world: World, order: Order, days: int = 2) -> Order:
+    """Let workers do their rounds for some days; whatever is refused three times is given up by then."""
+    for _ in range(days * 12):
+        world.clock.advance(hours=2)
+        world.shop.sweep()
+    return world.shop.order(order.id)
+
+
+def test_a_refund_is_done_when_the_capture_that_it_waited_for_is_refused() -> None:
+    """Shipped, and the card does not pay; the goods come back meanwhile: nothing is missing any more, and there is a memo."""
+    documents = MemoryDocuments()
+    world = a_world(policies=LATER, documents=documents)
+    order = world.shop.place(a_cart(("MUG", 1, "12.50")), "pm_visa")
+    refuses(world, OperationKind.CAPTURE)
+    world.shop.ship(order.id, order.shipments[0].id)
+    world.shop.deliver(order.id, order.shipments[0].id)
+    back = world.shop.request_return(order.id, reason="too_small").returns[0]
+    waiting = world.shop.receive_return(order.id, back.id, warehouse="berlin")
+
+    after = days_pass(world, order)
+
+    assert waiting.refunds[0].state == "granted"
+    assert after.refunds[0].state == "refunded"
+    assert sum(amounts(documents).values()) == after.due_minor == 0
+
+
+def test_a_refund_that_failed_is_done_when_less_is_taken_instead() -> None:
+    """A gift card paid a part and takes no refund; the new authorization of the rest is lower by it, so nothing is to be given back."""
+    documents = MemoryDocuments()
+    world = a_world(policies=LATER, documents=documents)
+    world.bank.expires_after = timedelta(days=7)
+    pay = [tender("gift_1", "0.22", kind="gift_card"), tender("pm_visa")]
+    order = world.shop.place(a_cart(("MUG", 1, "12.50")), pay)
+    world.shop.hold(order.id, reason="customer_request")
+    refuses(world, OperationKind.REFUND, OperationKind.AUTHORIZE)
+    world.shop.refund(order.id, "0.01", reason="sorry")
+    failed = days_pass(world, order, 9)
+    world.bank.say = lambda _: "yes"
+    for finding in failed.findings:
+        world.shop.attend(order.id, finding)
+    world.shop.release_hold(order.id, order.id + "-H1")
+    world.shop.ship(order.id, order.shipments[0].id)
+
+    after = days_pass(world, order)
+
+    assert after.paid_minor == after.due_minor == 1249
+    assert [refund.state for refund in after.refunds] == ["refunded"]
+    assert sum(amounts(documents).values()) == 1249
+
+
+def test_a_refund_goes_out_whole_while_added_lines_are_not_paid_for_yet() -> None:
+    """A parcel is lost while the answer about another line is awaited: all of its value goes back, none is kept for the line to come."""
+    world = a_world({"MUG": {"berlin": 1, "madrid": 1}, "TEE": {"madrid": 1}}, policies=LATER)
+    order = world.shop.place(a_cart(("MUG", 2, "12.50")), "pm_visa")
+    first = world.shop.ship(order.id, order.shipments[0].id).shipments[0]
+    world.bank.say = lambda asked: "never" if asked.kind is OperationKind.AUTHORIZE else "yes"
+    world.shop.amend(order.id, add=a_cart(("TEE", 1, "0.01")), pay_with="pm_visa")
+    lost = Scan(id="lost", status=CarrierStatus.LOST, at=world.clock.now())
+
+    after = world.shop.track(order.id, first.id, [lost])
+
+    assert after.refunds[0].total_minor == after.refunded_minor == 1250
+
+
+def test_shipping_that_was_given_back_is_not_taken_with_a_parcel() -> None:
+    """All shipping goes back with the first unit that is cancelled: a parcel takes what its goods cost, and nothing is given back of that."""
+    full = Policies(capture=CaptureMode.PER_SHIPMENT, refund=RefundPolicy(cancellation_shipping=ShippingPolicy.FULL))
+    world = a_world({"MUG": {"berlin": 2}, "TEE": {"madrid": 2}}, policies=full)
+    order = world.shop.place(a_cart(("MUG", 2, "10.00"), ("TEE", 2, "10.00"), shipping="4.00"), "pm_visa")
+    mugs, tees = sorted(order.shipments, key=lambda shipment: shipment.warehouse)
+    world.shop.cancel(order.id, {"TEE": 1}, reason="changed_mind")
+
+    first = world.shop.ship(order.id, mugs.id)
+    last = world.shop.ship(order.id, tees.id)
+
+    assert (first.captured_minor, first.refunded_minor) == (2000, 0)
+    assert (last.captured_minor, last.refunded_minor, last.due_minor) == (3000, 0, 3000)

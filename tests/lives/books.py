@@ -1,0 +1,45 @@
+"""What laws are asked about, and what it means that one is broken. No law is stated here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from orderkit import Order
+from tests.lives.reckoning import Reckoning
+from tests.lives.shop import World
+
+Law = Callable[["Books"], Iterator[str]]
+
+
+class Broken(AssertionError):
+    """A law did not hold."""
+
+    def __init__(self, law: str, text: str) -> None:
+        super().__init__(f"{law.replace('_', ' ')}: {text}")
+        self.law = law
+        self.text = text
+
+
+@attrs.define
+class Books:
+    """The world, and what the laws keep of it from step to step."""
+
+    world: World
+    reckonings: dict[str, Reckoning] = attrs.Factory(dict)
+    replayed: dict[str, int] = attrs.Factory(dict)
+
+    def changed(self) -> list[Order]:
+        """The orders that the last step changed."""
+        return [order for order in self.world.all() if self.replayed.get(order.id) != order.version]
+
+    def check(self, laws: tuple[Law, ...]) -> None:
+        """Raise `Broken` for the first law that does not hold."""
+        for law in laws:
+            for text in law(self):
+                raise Broken(law.__name__, text)
+
+    def turn_over(self) -> None:
+        """Begin a new page: what was changed until now has been looked at."""
+        self.replayed = {order.id: order.version for order in self.world.all()}

@@ -1,0 +1,56 @@
+"""What somebody buys, and with what it is paid: drawn, and added up as its buyer would."""
+
+from __future__ import annotations
+
+from orderkit import Cart, Tender
+from orderkit.domain.money import to_text
+from orderkit.testing.sim.chance import Dice
+from tests.lives.shop import SKUS
+from tests.shops import HOME
+
+PRICES = ("0.00", "0.01", "0.99", "3.33", "12.50", "19.99", "100.00")
+
+
+def a_cart(dice: Dice, *, lines: int = 3, tax_included: bool | None = None) -> Cart:
+    """Draw a cart: lines with taxes and discounts of their own, one discount over all, shipping and a fee."""
+    included = dice.chance(0.7) if tax_included is None else tax_included
+    cart = Cart(customer=dice.one_of(("anna", "ben")), ship_to=HOME, currency="EUR", tax_included=included)
+    for _ in range(dice.between(1, lines)):
+        quantity, price = dice.one_of((1, 1, 2, 3, 4, 7)), dice.one_of(PRICES)
+        gross = quantity * round(float(price) * 100)
+        off = dice.below(gross // 2 + 1) if dice.chance(0.3) else 0
+        tax = (gross - off) * dice.one_of((0, 7, 19)) // (119 if included else 100)
+        cart = cart.add(
+            dice.one_of(SKUS),
+            quantity,
+            price,
+            tax=to_text(tax, "EUR"),
+            discount=to_text(off, "EUR"),
+            backorder=dice.chance(0.25),
+        )
+    if dice.chance(0.3) and (subtotal := cart.prices().total_minor) > 3:
+        cart = cart.discounted("welcome", to_text(dice.between(1, subtotal // 3), "EUR"))
+    if dice.chance(0.6):
+        cart = cart.charged("parcel", "4.90", tax="0.78")
+    return cart.charged("wrapping", "1.99", kind="fee") if dice.chance(0.15) else cart
+
+
+def tenders(dice: Dice, total_minor: int) -> str | list[Tender]:
+    """Draw what pays: one card, or a gift card and a card, or two cards and a gift card."""
+    if total_minor < 4 or dice.chance(0.6):
+        return "pm_visa"
+    part = dice.between(1, total_minor // 2)
+    gift, card = Tender(method="gift", kind="gift_card", amount_minor=part), Tender(method="pm_visa")
+    third = Tender(method="pm_amex", amount_minor=dice.between(1, total_minor - part - 1))
+    return [gift, card] if dice.chance(0.6) else [third, gift, card]
+
+
+def added_up(cart: Cart) -> int:
+    """Return what a cart comes to, as its buyer adds it up."""
+    on_top = not cart.tax_included
+    goods = sum(x.quantity * x.unit_price_minor - x.discount_minor + on_top * x.tax_minor for x in cart.lines)
+    return (
+        goods
+        - sum(d.amount_minor for d in cart.discounts)
+        + sum(c.amount_minor + on_top * c.tax_minor for c in cart.charges)
+    )
