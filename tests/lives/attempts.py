@@ -168,10 +168,7 @@ def _findings(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tupl
 
 
 def _quotes(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[str, str]]:
-    """A return gives back what was expected of it, when all of it arrives as new.
-
-    Two open returns of one line, a unit of which turned up after it was lost, are quoted too low (another helper's case).
-    """
+    """A return gives back what was expected of it, when all of it arrives as new, and those that were opened before it have arrived."""
     if call.verb != "receive_return" or len(call.args) != 2 or outcome.error is not None or "grade" in call.kwargs:
         return
     old, new = before.order(call.args[0]), outcome.answer
@@ -179,8 +176,8 @@ def _quotes(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[
         return
     found, receipt = old.return_(call.args[1]), new.return_(call.args[1]).receipts[-1]
     gave = new.refund(receipt.refund).total_minor if receipt.refund else 0
-    others = {n for r in old.returns if r.id != found.id for n in r.outstanding}
-    if gave != expected_refund(old, found) and others.isdisjoint(found.outstanding):
+    earlier = any(expected_refund(old, each) or each.outstanding for each in old.returns[: old.returns.index(found)])
+    if gave != expected_refund(old, found) and not earlier:
         yield "a_return_gives_back_what_was_expected", f"{gave}, and {expected_refund(old, found)} were expected"
 
 

@@ -1,6 +1,7 @@
 """The laws of the end: first when the world has healed and workers have had their time, then when people have finished as well.
 
-An order comes to rest or names what a person must do; in the end nobody owes anybody anything, but for money that no tender gives.
+An order comes to rest or names what a person must do; in the end nobody owes anybody anything, but for the shipping that a shop keeps of an
+order that was cancelled.
 """
 
 from __future__ import annotations
@@ -64,37 +65,36 @@ def nothing_stays_promised(books: Books) -> Iterator[str]:
 
 
 def no_authorization_stays(books: Books) -> Iterator[str]:
-    """The bank holds nothing of the customer's money for an order that is done; one that misses money may keep what might bring it."""
-    misses = {order.id for order in books.world.all() if _misses_money(order)}
+    """The bank holds nothing of the customer's money for an order that is done; one that owes its shipping may keep what might bring it."""
+    owing = {order.id for order in books.world.all() if _owes_shipping(order)}
     for account in books.world.bank.accounts.values():
-        if (held := account.open_at(books.world.now)) and account.order_id not in misses:
+        if (held := account.open_at(books.world.now)) and account.order_id not in owing:
             yield f"{account.payment}: the bank still holds {held}"
 
 
 def everybody_is_even(books: Books) -> Iterator[str]:
-    """The bank took, less what it gave back, exactly what is due. Less only where a finding says that money is missing, never more.
+    """The bank took, less what it gave back, exactly what is due.
 
-    No verb takes another tender for money that is missing on a confirmed order (another helper's case): the finding stays, so it is the
-    one thing that excuses a debt.
+    Less only of a cancelled order that owes its shipping, for which no card is charged anew: its finding says so.
     """
     accounts = list(books.world.bank.accounts.values())
     for order in books.world.all():
         has, due = sum(a.captured - a.refunded for a in accounts if a.order_id == order.id), wanted_minor(order)
-        if has > due or (has < due and not _misses_money(order)):
+        if has > due or (has < due and not _owes_shipping(order)):
             yield f"{order.id} is {order.state} and due {due}, but the bank has {has} of it; it asks for {order.findings}"
         if order.paid_minor != has:
             yield f"{order.id} believes it has {order.paid_minor}, the bank has {has}"
 
 
-def _misses_money(order: Order) -> bool:
-    return any(finding.partition(":")[0] in STUCK for finding in order.findings)
+def _owes_shipping(order: Order) -> bool:
+    return order.state == "cancelled" and any(finding.partition(":")[0] in STUCK for finding in order.findings)
 
 
-def only_missing_money_needs_a_person(books: Books) -> Iterator[str]:
-    """After people have looked, no finding is left but that money is missing, or that the bank has nothing to void: it let go by itself."""
+def nothing_needs_a_person(books: Books) -> Iterator[str]:
+    """After people have looked, no finding is left but of shipping that is owed, or that the bank has nothing to void: it let go by itself."""
     for order in books.world.all():
         gone = {f"void_failed:{o.id}" for payment, o in order.operations() if payment.id in books.world.bank.let_go}
-        left = [f for f in order.findings if f.partition(":")[0] not in STUCK and f not in gone]
+        left = [] if _owes_shipping(order) else [f for f in order.findings if f not in gone]
         if left:
             yield f"{order.id} still asks for {left}"
 
@@ -126,7 +126,7 @@ FINISHED: tuple[Law, ...] = (
     nothing_stays_promised,
     no_authorization_stays,
     everybody_is_even,
-    only_missing_money_needs_a_person,
+    nothing_needs_a_person,
     papers_come_to_what_is_due,
     returns_have_ended,
 )

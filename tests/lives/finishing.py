@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orderkit import Order
-from orderkit.domain.recovering import STUCK
+from orderkit.domain.recovering import STUCK, missing_minor
 from orderkit.testing.sim.chance import Dice
 from tests.lives.bank import KIND
 from tests.lives.calls import Call
@@ -81,6 +81,8 @@ def _next(dice: Dice, order: Order) -> list[Call]:
             if dice.chance(0.5)
             else Call("cancel", (order.id,), {"reason": "never_paid"})
         ]
+    if missing_minor(order):
+        return [Call("pay", (order.id, "pm_new"))]
     if order.active_holds:
         return [Call("release_hold", (order.id, hold.id)) for hold in order.active_holds]
     if waiting := [shipment for shipment in order.shipments if shipment.waiting]:

@@ -264,8 +264,6 @@ class Life:
             return
         shipment = dice.one_of(travelling)
         said, number = a_scan(self.world, dice, shipment), shipment.tracking_number or ""
-        if said is None:
-            return
         if dice.chance(0.5):
             self.world.carrier.scans[number] = (*self.world.carrier.scans.get(number, ()), said)
             self.world.note(f"the carrier writes down {said.status.value} of {shipment.id}")

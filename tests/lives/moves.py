@@ -14,6 +14,7 @@ from orderkit.domain import amending, cancelling
 from orderkit.domain.holding import HOLD_REASONS, refundable_minor
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Service
+from orderkit.domain.recovering import missing_minor
 from orderkit.domain.returning import eligibility, returnable
 from orderkit.domain.returns import Disposition
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment
@@ -50,10 +51,13 @@ def place(world: World, dice: Dice, order: Order | None = None) -> Call | None:
 
 
 def pay(world: World, dice: Dice, order: Order) -> Call | None:
-    """Somebody pays an order whose payment failed."""
-    if order.state != "payment_failed" and not dice.chance(WRONG):
+    """Somebody pays an order whose payment failed, or with other tenders what is missing on a confirmed one: all of it, a part, too much."""
+    missing = missing_minor(order)
+    if not missing and not dice.chance(WRONG):
         return None
-    return Call("pay", (order.id, tenders(dice, order.due_minor)))
+    if order.state == "confirmed" and dice.chance(0.3):
+        return Call("pay", (order.id, Tender(method="pm_other", amount_minor=dice.between(1, missing + 1))))
+    return Call("pay", (order.id, tenders(dice, missing or order.due_minor)))
 
 
 # ---- changing
@@ -178,30 +182,19 @@ def booked(shipment: Shipment) -> Booked:
     )
 
 
-# What a carrier never says of one parcel: one that was lost and is then returned to its sender is another helper's case.
-_NEVER_WITH = {
-    CarrierStatus.RETURN_TO_SENDER: CarrierStatus.LOST,
-    CarrierStatus.LOST: CarrierStatus.RETURN_TO_SENDER,
-}
-
-
 def track(world: World, dice: Dice, order: Order) -> Call | None:
     """A carrier says something of a parcel, in any order, and again."""
     shipment = _one(dice, order, lambda s: s.travelling)
     if shipment is None:
         return None
-    said = a_scan(world, dice, shipment)
-    return said and Call("track", (order.id, shipment.id, [said]), keyed=False)
+    return Call("track", (order.id, shipment.id, [a_scan(world, dice, shipment)]), keyed=False)
 
 
-def a_scan(world: World, dice: Dice, shipment: Shipment) -> Scan | None:
+def a_scan(world: World, dice: Dice, shipment: Shipment) -> Scan:
     """Draw what a carrier says of a parcel: something new, something late, or what it said before."""
     if shipment.scans and dice.chance(0.2):
         return dice.one_of(shipment.scans)
     status = dice.one_of((*CarrierStatus, CarrierStatus.DELIVERED, CarrierStatus.DELIVERED, CarrierStatus.LOST))
-    heard = (*shipment.scans, *world.carrier.scans.get(shipment.tracking_number or "", ()))
-    if any(scan.status is _NEVER_WITH.get(status) for scan in heard):
-        return None
     at = world.now - timedelta(minutes=dice.one_of((0, 0, 5, 600)))
     return Scan(id=f"{status.value}@{at.isoformat()}", status=status, at=at)
 

@@ -52,7 +52,9 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
             f"{missing} of order {order.id} are missing, and it has no tender that may be asked for them",
             field="finding",
             facts={"missing_minor": short_minor},
-            remedy="Pay the order with another tender.",
+            remedy="Pay the order with another tender."
+            if order.state == "confirmed"
+            else "Collect it outside: nobody is charged anew for a cancelled order.",
         )
     return decision.then(decided(decision.order, findings=(*decision.order.findings, finding)))
 
