@@ -29,10 +29,11 @@ SQLITE_MIN = (3, 35, 0)  # RETURNING, UPDATE FROM
 
 _WAIT_MAX = 2_000_000  # seconds; PostgreSQL and SQLite count milliseconds in 31 bits
 _CONNECTIONS_MAX = 10_000
+_PREPARED_AFTER = 5  # times that a connection has sent a statement; the driver's own default
 
 _POOL = ("pool_size", "max_overflow", "pool_timeout")
 _SQLITE_OPTIONS = ("create", "busy_timeout", *_POOL)
-_POSTGRES_OPTIONS = ("create", "schema", "lock_timeout", "statement_timeout", *_POOL)
+_POSTGRES_OPTIONS = ("create", "schema", "lock_timeout", "statement_timeout", "prepare", *_POOL)
 _LIBPQ_OPTIONS = (
     "application_name",
     "connect_timeout",
@@ -144,6 +145,7 @@ def _postgres_address(url: Url, *, create: bool | None) -> Address:
         arguments={
             "options": " ".join([*settings, libpq.get("options", "")]).strip(),
             "connect_timeout": url.integer("connect_timeout", 10, lowest=0, highest=_WAIT_MAX),
+            "prepare_threshold": _PREPARED_AFTER if url.flag("prepare", default=True) else None,
         },
         pool=_pool(url, 8),
     )

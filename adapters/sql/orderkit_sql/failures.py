@@ -41,6 +41,12 @@ _BUSY = {"55P03", "57014", "53000", "53100", "53200", "53300", "53400", "25006",
 _LOST = {"57P01", "57P02", "57P05", "25P03"}
 _SCHEMA = {"42P01", "3F000", "42703"}
 _SETUP = {"28000", "28P01", "3D000", "42501"}
+_POOLER = {
+    "42P05",
+    "26000",
+}  # a prepared statement that is another's, or not there: the server's connection is not always the same
+
+_WITHOUT_STATEMENTS = "Add prepare=no to the store's URL: the pooler in between knows no prepared statements."
 
 # Result codes of SQLite.
 _SQLITE_RACES = {sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
@@ -74,7 +80,7 @@ def fault_of(error: Exception) -> Fault:
         return Fault.RACE
     if state in _BUSY:
         return Fault.BUSY
-    if state in _SETUP or (state is None and _refused(original)):
+    if state in _SETUP | _POOLER or (state is None and _refused(original)):
         return Fault.SETUP
     if state in _SCHEMA:
         return Fault.SCHEMA
@@ -129,7 +135,9 @@ def as_error(error: Exception, *, unsure: bool = False) -> OrderkitError:
         case Fault.SCHEMA:
             return Misconfigured(f"the store lacks a table of orderkit ({said})", code="schema_missing")
         case Fault.SETUP:
-            return Misconfigured(f"the store cannot be used: {said}", code="misconfigured", facts=_named(error))
+            facts = _named(error)
+            remedy = _WITHOUT_STATEMENTS if facts.get("sqlstate") in _POOLER else None
+            return Misconfigured(f"the store cannot be used: {said}", code="misconfigured", remedy=remedy, facts=facts)
         case Fault.DATA:
             return ValueRefused(
                 f"the store refused: {said}", code="internal", outcome="not_applied", facts=_named(error)

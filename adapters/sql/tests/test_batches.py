@@ -136,6 +136,20 @@ def test_a_connection_keeps_its_statements_and_plans_when_orders_are_read(postgr
     assert sum(" = $1" in statement for statement in planned_once) == 4  # an order, its lines, payments and shipments
 
 
+@pytest.mark.postgres
+def test_nothing_is_prepared_for_a_pooler_that_knows_no_statements(postgres_database: str) -> None:
+    """It hands each transaction any connection, on which another program may have prepared something else under the same name."""
+    with closing(open_store(f"{_with_schema(postgres_database)}&pool_size=1&prepare=no", create=True)) as store:
+        store.put_stock_many([goods("r1", "MUG", "berlin", SIZE)])
+        for commit in a_batch()[:10]:
+            store.commit_many([commit])
+            store.load_many([commit.after.id])
+        with store._engine.connect() as connection:
+            prepared = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+
+    assert prepared == 0
+
+
 def test_new_orders_that_are_there_already_are_told_so(store: SqlStore) -> None:
     """Nobody looks for them before their rows are refused, or their stock: then each has its version for an answer, and the others go on."""
     known, short = a_commit("order-000", {"MUG": 1}), a_commit("order-001", {"MUG": SIZE})

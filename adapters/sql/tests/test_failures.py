@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import attrs
 import pytest
 
-from orderkit.errors import OrderkitError, PortError
+from orderkit.errors import Misconfigured, OrderkitError, PortError
 from orderkit.ports.store import (
     Committed,
     DuplicateKey,
@@ -277,3 +277,18 @@ def _lost() -> Exception:
     )
     assert fault_of(error) is Fault.LOST
     return error
+
+
+def test_statements_that_a_pooler_lost_are_a_fault_of_the_setup(postgres_database: str) -> None:
+    """Another connection of the server's knows none of what was prepared: the error says which option leaves that off."""
+    address = urlunsplit(urlsplit(postgres_database)._replace(query=f"schema=shop_{secrets.token_hex(4)}&pool_size=1"))
+    with closing(open_store(address, create=True)) as store:
+        for _ in range(6):
+            store.load_many(["order-1"])
+        with store._single.connect() as connection:  # behind the driver's back, as a pooler does it
+            connection.exec_driver_sql("DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$")
+        with pytest.raises(Misconfigured) as refusal:
+            store.load_many(["order-1"])
+
+    assert (refusal.value.code, refusal.value.outcome) == ("misconfigured", "not_applied")
+    assert "prepare=no" in refusal.value.remedy
