@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
@@ -162,8 +161,7 @@ class Shop(_Shop[Handlers], Verbs):
         """Close what this shop opened."""
         if not self._closed:
             self._closed = True
-            for adapter in self._owned:
-                adapter.close()
+            _close(self._owned)
 
     def __enter__(self) -> Self:
         return self
@@ -203,10 +201,7 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
         """Close what this shop opened."""
         if not self._closed:
             self._closed = True
-            for adapter in self._owned:
-                closing = adapter.close()
-                if isinstance(closing, Awaitable):
-                    await closing
+            await _closed(self._owned)
 
     async def __aenter__(self) -> Self:
         return self
@@ -218,28 +213,31 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
 _BOTH_WORLDS = ("store", "payments", "carriers")  # ports with a form for event loops
 
 
-def _opened(plugins: Sequence[object], given: Mapping[str, Any], *, awaits: bool) -> tuple[dict[str, Any], list[Any]]:
-    """Open what was given as a URL, and take what was given as an object; only the former (the second answer) is closed later."""
+def _opened(plugins: Sequence[object], given: Mapping[str, Any], owned: list[Any], *, awaits: bool) -> dict[str, Any]:
+    """Open what was given as a URL, and take what was given as an object; only the former, put into `owned` at once, is closed later."""
     from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (pluggy is only needed to open)
 
     found = Plugins(*_listed(plugins))
     ports: dict[str, Any] = {}
-    owned: list[Any] = []
-    try:
-        for name, adapter in given.items():
-            ports[name] = adapter
-            if isinstance(adapter, str):
-                opens = f"open_async_{name}" if awaits and name in _BOTH_WORLDS else f"open_{name}"
-                ports[name] = _named(name, getattr(found, opens), adapter)
-                owned.append(ports[name])
-    except BaseException:
-        for adapter in owned:
-            if not inspect.iscoroutinefunction(
-                adapter.close
-            ):  # an adapter for event loops has connected to nothing yet
-                adapter.close()
-        raise
-    return ports, owned
+    for name, adapter in given.items():
+        ports[name] = adapter
+        if isinstance(adapter, str):
+            opens = f"open_async_{name}" if awaits and name in _BOTH_WORLDS else f"open_{name}"
+            ports[name] = _named(name, getattr(found, opens), adapter)
+            owned.append(ports[name])
+    return ports
+
+
+def _close(adapters: Iterable[Any]) -> None:
+    for adapter in adapters:
+        adapter.close()
+
+
+async def _closed(adapters: Iterable[Any]) -> None:
+    for adapter in adapters:
+        closing = adapter.close()
+        if isinstance(closing, Awaitable):
+            await closing
 
 
 def _named(port: str, opens: Callable[[str], Any], url: str) -> Any:
@@ -302,8 +300,13 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
     found = chosen(settings, warehouses, rules, handling, policies)
     check_watchers(logs, metrics)
     admission = Admission(running_max)
-    ports, owned = _opened(plugins, given, awaits=False)
-    handlers = bound(store_=ports["store"], clock_=clock, ids=ids, settings_=found, ports=ports, pause=time.sleep)
+    owned: list[Any] = []
+    try:
+        ports = _opened(plugins, given, owned, awaits=False)
+        handlers = bound(store_=ports["store"], clock_=clock, ids=ids, settings_=found, ports=ports, pause=time.sleep)
+    except BaseException:
+        _close(owned)
+        raise
     watched = gated(observed(handlers, observer(logs=logs, metrics=metrics)), named_gate())
     return Shop(found, watched, ports["store"], owned, admission)
 
@@ -350,7 +353,12 @@ async def open_async(
     found = chosen(settings, warehouses, rules, handling, policies)
     check_watchers(logs, metrics)
     admission = Admission(running_max)
-    ports, owned = await asyncio.to_thread(_opened, plugins, given, awaits=True)
-    handlers = bound_async(store_=ports["store"], clock_=clock, ids=ids, settings_=found, ports=ports)
+    owned: list[Any] = []
+    try:
+        ports = await asyncio.to_thread(_opened, plugins, given, owned, awaits=True)
+        handlers = bound_async(store_=ports["store"], clock_=clock, ids=ids, settings_=found, ports=ports)
+    except BaseException:
+        await _closed(owned)
+        raise
     watched = gated_async(observed_async(handlers, observer(logs=logs, metrics=metrics)), named_gate())
     return AsyncShop(found, watched, ports["store"], owned, admission)

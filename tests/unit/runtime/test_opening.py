@@ -10,6 +10,8 @@ import pytest
 import orderkit
 from orderkit import CaptureMode, Handling, OrderkitError, Policies, Rules, Settings, VirtualClock, Warehouse
 from orderkit.domain.value import evolve
+from orderkit_sql import AsyncSqlStore, SqlStore
+from tests.drivers import needs_aiosqlite
 from tests.shops import NOON, a_cart, a_world
 
 
@@ -101,6 +103,29 @@ def test_what_was_given_is_looked_at_before_a_store_is_made(tmp_path: Any) -> No
         orderkit.open(f"sqlite:///{tmp_path}/shop.db", running_max=0)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_aiosqlite
+@pytest.mark.parametrize("wrong", [object(), "nope:"], ids=["a carrier without a method", "a scheme that nobody has"])
+async def test_what_was_opened_is_closed_when_another_port_is_wrong(
+    wrong: object, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shop that does not come to be leaves no connection behind, in neither world."""
+    closed: list[str] = []
+    sync, awaited = SqlStore.close, AsyncSqlStore.close
+
+    async def closing(store: AsyncSqlStore) -> None:
+        closed.append("async")
+        await awaited(store)
+
+    monkeypatch.setattr(SqlStore, "close", lambda store: (closed.append("sync"), sync(store)))
+    monkeypatch.setattr(AsyncSqlStore, "close", closing)
+    with pytest.raises(OrderkitError):
+        orderkit.open(f"sqlite:///{tmp_path}/shop.db", carriers=wrong)
+    with pytest.raises(OrderkitError):
+        await orderkit.open_async(f"sqlite:///{tmp_path}/shop.db", carriers=wrong)
+
+    assert closed == ["sync", "async", "sync"]  # the one for event loops closes the other half of itself
 
 
 def test_what_may_be_left_out_may_be_none_or_empty() -> None:
