@@ -515,3 +515,44 @@ def test_everything_is_charged_where_money_is_taken_at_once() -> None:
     decision = covered(evolve(order, facts=facts), [Tender(method="pm_other")], NOON)
 
     assert [(o.kind.value, o.amount_minor) for o in decision.order.payments[1].operations] == [("charge", 10000)]
+
+
+@pytest.mark.parametrize("deed", ["returned", "cancelled"])
+def test_what_is_given_up_while_another_card_is_in_doubt_is_settled_when_it_declines(deed: str) -> None:
+    """Nothing is due any more once the card says no: the refund is done without money, and the first card is let go."""
+    world, order = an_uncaptured_order() if deed == "returned" else a_half_held_order()
+    world.bank.silent, world.bank.say = True, lambda _: "never"
+    world.shop.pay(order.id, "pm_empty")
+    if deed == "returned":
+        world.shop.deliver(order.id, order.shipments[0].id)
+        back = world.shop.request_return(order.id, {"MUG": 1}, reason="too_small").returns[-1]
+        world.shop.receive_return(order.id, back.id, warehouse="berlin")
+    else:
+        world.shop.cancel(order.id, reason="changed_mind")
+    world.bank.silent, world.bank.say = False, only(void="yes")
+    for _ in range(24):
+        world.clock.advance(hours=2)
+        until_idle(world)
+    after = world.shop.order(order.id)
+
+    assert after.payments[-1].state == "declined"
+    assert [refund.state for refund in after.refunds] == ["refunded"]
+    assert (after.due_minor, after.paid_minor, [p.capturable_minor for p in after.payments]) == (
+        0,
+        0,
+        [0] * len(after.payments),
+    )
+
+
+def a_half_held_order() -> tuple[World, Order]:
+    """Two cards were authorized for a mug that is on hold; after a week only the first gave its authorization again."""
+    world = opened({"MUG": {"berlin": 1}})
+    world.bank.expires_after = timedelta(days=7)
+    order = world.shop.place(
+        a_cart(("MUG", 1, "50.00")), [Tender(method="pm_other", amount_minor=3000), Tender(method="pm_second")]
+    )
+    world.shop.hold(order.id, reason="customer_request")
+    world.bank.say = only("pm_other")
+    world.clock.advance(days=8)
+    until_idle(world)
+    return world, world.shop.order(order.id)

@@ -72,7 +72,7 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     if run is not None:
         return decision.then(_compensated(decision.order, run, reason, now))
     if operation.kind in _TAKING and only_tried(decision.order, after):
-        return decision
+        return decision.then(settled(decision.order, now))  # what it was asked for may not be due any more
     found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
     decision = decision.then(
