@@ -154,6 +154,18 @@ def test_old_rows_are_held_against_new_constraints_while_others_read_and_write(l
 
 
 @pytest.mark.postgres
+def test_constraints_of_the_host_are_left_alone(live: str) -> None:
+    """One that it has not proven, in the same schema, stays so: its rows are no matter of ours."""
+    said(live, "CREATE TABLE orderkit.mine (n int); INSERT INTO orderkit.mine VALUES (-1)")
+    said(live, "ALTER TABLE orderkit.mine ADD CONSTRAINT mine_n CHECK (n > 0) NOT VALID")
+
+    migrate(live)
+
+    assert said(live, f"{_UNPROVEN} AND conname = 'mine_n'") == [(1,)]
+    assert said(live, f"{_UNPROVEN} AND conname <> 'mine_n'") == [(0,)]
+
+
+@pytest.mark.postgres
 def test_a_row_that_breaks_a_new_constraint_is_told_until_it_is_mended(live: str) -> None:
     """The step stands, what is written from now on is held to it, and every migration tries the proof again."""
     migrate(live, phase="pre")

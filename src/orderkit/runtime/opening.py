@@ -64,7 +64,10 @@ def chosen(
     if handling is not None:
         changes["handling"] = {"*": handling} if isinstance(handling, Handling) else handling
     found = settings or Settings()
-    return _checked(evolve(found, **changes) if changes else found)
+    found = _checked(evolve(found, **changes) if changes else found)
+    return (
+        evolve(found, handling=dict(found.handling)) if handling is not None else found
+    )  # what the host changes later is its own
 
 
 def _places(warehouses: object) -> dict[str, Warehouse]:
