@@ -556,3 +556,28 @@ def a_half_held_order() -> tuple[World, Order]:
     world.clock.advance(days=8)
     until_idle(world)
     return world, world.shop.order(order.id)
+
+
+def test_a_card_that_pays_its_next_parcel_is_not_asked_again_for_what_it_refused() -> None:
+    """The other card's first capture is refused for good, its second is paid: the finding stays, and the 50.00 are there to pay for a third."""
+    world = opened({"MUG": {"berlin": 1}})
+    world.bank.expires_after = timedelta(days=70)
+    order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 3, "50.00", backorder=True), "pm_visa")
+    world.bank.expires_after = timedelta(days=700)
+    world.bank.say = lambda _: "no"
+    world.clock.advance(days=71)
+    until_idle(world)
+    world.bank.say = only("pm_third", authorize="yes")
+    world.shop.pay(order.id, "pm_other")
+    world.shop.ship(order.id, order.shipments[0].id)
+    for _ in range(4):
+        world.clock.advance(hours=1)
+        until_idle(world)
+    restocked(world, order)
+    world.bank.say = only("pm_third", capture="yes")
+
+    after = world.shop.ship(order.id, world.shop.order(order.id).shipments[-1].id)
+
+    assert asked_of(after, 1)[1:] == [("capture", 5000, "refused"), ("capture", 5000, "confirmed")]
+    assert (after.findings, missing_minor(after)) == ((f"capture_failed:{after.payments[1].operations[1].id}",), 5000)
+    assert world.shop.pay(order.id, "pm_third").findings == ()
