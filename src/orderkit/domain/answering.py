@@ -53,7 +53,9 @@ def confirmed(
     }
     decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
     decision = decision.then(_refund_stepped(decision.order, operation))
-    if operation.kind in _TAKING:  # a capture brings nothing that was not there: what this tender refused before waits for a person
+    if (
+        operation.kind in _TAKING
+    ):  # a capture brings nothing that was not there: what this tender refused before waits for a person
         decision = decision.then(relieved(decision.order, after, now))
     return decision.then(_onward(decision.order, operation, now))
 
