@@ -11,14 +11,12 @@ from enum import StrEnum
 from operator import attrgetter
 
 from orderkit.domain.order import Order
-from orderkit.domain.payment import OPEN, OperationKind
+from orderkit.domain.payment import NEW_MONEY, OPEN, TAKING
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import unpaid_lines
 from orderkit.domain.value import Value
 
 POLL_AFTER = timedelta(minutes=30)  # the requirements' poll of what is shipped and silent
-_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE, OperationKind.CAPTURE)
-_PAYING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)  # not wanted any more once the order is cancelled
 BACKORDER_AFTER = timedelta(hours=1)
 PARKED = "parked"  # the finding of an order whose every attempt failed
 _BACKORDERED = int(Bucket.BACKORDERED)
@@ -104,10 +102,11 @@ def _money(order: Order) -> list[Task]:
             if payment.expires_at is not None and payment.capturable_minor > 0:
                 expiring.append(Task(payment.expires_at, TaskKind.EXPIRE_AUTHORIZATION, payment.id))
             continue
-        if taking and operation.kind in _TAKING:
+        if taking and operation.kind in TAKING:
             continue
-        taking = taking or operation.kind in _TAKING
-        ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in _PAYING)
+        taking = taking or operation.kind in TAKING
+        # New money is not wanted any more once the order is cancelled.
+        ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in NEW_MONEY)
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY
         found.append(Task(operation.next_at or operation.requested_at, kind, operation.id))
     return found + expiring

@@ -13,7 +13,7 @@ from orderkit.domain.cancelling import stock_released, units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
-from orderkit.domain.payment import Operation, OperationKind, Payment
+from orderkit.domain.payment import NEW_MONEY, Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import only_tried, relieved
 from orderkit.domain.saga import dropped_lines, turned, without_run
@@ -24,7 +24,6 @@ ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before
 ASK_AGAIN = (1, 5, 30, 120, 600, 3600)  # seconds until the resolver asks again; the last one repeats
 RETRY_AFTER = timedelta(hours=1)  # a refusal of a refund or capture is rarely cured by haste
 
-_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
 _EVENTS = {
     OperationKind.CHARGE: "payment.captured",
     OperationKind.AUTHORIZE: "payment.authorized",
@@ -53,9 +52,8 @@ def confirmed(
     }
     decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
     decision = decision.then(_refund_stepped(decision.order, operation))
-    if (
-        operation.kind in _TAKING
-    ):  # a capture brings nothing that was not there: what this tender refused before waits for a person
+    # A capture brings nothing that was not there: what its tender refused before waits for a person.
+    if operation.kind in NEW_MONEY:
         decision = decision.then(relieved(decision.order, after, now))
     return decision.then(_onward(decision.order, operation, now))
 
@@ -74,7 +72,7 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     run = _waiting_run(order, operation)
     if run is not None:
         return decision.then(_compensated(decision.order, run, reason, now))
-    if operation.kind in _TAKING and only_tried(decision.order, after):
+    if operation.kind in NEW_MONEY and only_tried(decision.order, after):
         return decision.then(settled(decision.order, now))  # what it was asked for may not be due any more
     found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
@@ -170,7 +168,7 @@ def _unsent_closed(order: Order, run: SagaRun, now: datetime) -> Decision:
     """Tenders are asked one after the other, so those behind the refused one were never sent: close them."""
     kept = {payment.id: payment for payment in order.payments}
     for payment, operation in order.operations():
-        if operation.saga == run.id and operation.state == "pending" and operation.kind in _TAKING:
+        if operation.saga == run.id and operation.state == "pending" and operation.kind in NEW_MONEY:
             kept[payment.id] = payments.refused(kept[payment.id], operation, at=now, reason="not_attempted")
     return decided(order, payments=tuple(kept.values()))
 
@@ -201,9 +199,9 @@ def _waiting_run(order: Order, operation: Operation) -> SagaRun | None:
 
 
 def _may_try_again(order: Order, operation: Operation, reason: str) -> bool:
-    if operation.attempt >= ATTEMPTS_MAX or (order.state == "cancelled" and operation.kind in _TAKING):
+    if operation.attempt >= ATTEMPTS_MAX or (order.state == "cancelled" and operation.kind in NEW_MONEY):
         return False
-    return reason == "not_found" or operation.kind not in _TAKING
+    return reason == "not_found" or operation.kind not in NEW_MONEY
 
 
 def _next_attempt(operation: Operation, now: datetime, reason: str) -> Operation:

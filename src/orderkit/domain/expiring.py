@@ -9,7 +9,7 @@ from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
-from orderkit.domain.payment import OperationKind, Payment
+from orderkit.domain.payment import NEW_MONEY, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import shortfall_minor
 from orderkit.domain.saga import without_run
@@ -17,8 +17,6 @@ from orderkit.domain.settling import asked, settled
 
 # A card's authorization lasts about a week, so this is a quarter of a year: whoever waits longer for goods has forgotten the money that is held.
 RENEWALS_MAX = 12
-
-_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
 
 
 def reservation_expired(order: Order, now: datetime) -> Decision:
@@ -28,7 +26,7 @@ def reservation_expired(order: Order, now: datetime) -> Decision:
     """
     kept = {payment.id: payment for payment in order.payments}
     for payment, operation in order.operations():
-        if operation.open and operation.kind in _TAKING:
+        if operation.open and operation.kind in NEW_MONEY:
             kept[payment.id] = payments.refused(kept[payment.id], operation, at=now, reason="reservation_expired")
     sagas = order.sagas
     if (run := order.saga("placement")) is not None:

@@ -28,6 +28,10 @@ class OperationKind(StrEnum):
     REFUND = "refund"
 
 
+NEW_MONEY = (OperationKind.CHARGE, OperationKind.AUTHORIZE)  # what is asked of a tender that has not promised it yet
+TAKING = (*NEW_MONEY, OperationKind.CAPTURE)
+
+
 class CaptureMode(StrEnum):
     """When the money is taken: with the order, or with each shipment."""
 

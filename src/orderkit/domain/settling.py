@@ -20,7 +20,7 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
-from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment, requested
+from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.pricing import units_value
 from orderkit.domain.refunds import (
     Grading,
@@ -34,8 +34,6 @@ from orderkit.domain.refunds import (
 from orderkit.domain.saga import dropped_lines
 from orderkit.domain.value import evolve
 
-_NEW = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
-_TAKING = (*_NEW, OperationKind.CAPTURE)
 _UNCONFIRMED = ("placed", "payment_pending", "payment_failed")
 
 
@@ -150,7 +148,7 @@ def _to_come(order: Order) -> int:
     if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
         return 0
     waiting = waiting_minor(order)
-    coming = (payment.open_minor(kind) for payment in order.payments for kind in _NEW)
+    coming = (payment.open_minor(kind) for payment in order.payments for kind in NEW_MONEY)
     return min(waiting, sum(payment.capturable_minor for payment in order.payments) + sum(coming))
 
 
@@ -202,7 +200,7 @@ def _voided(order: Order, now: datetime) -> Decision:
 
 
 def _taking(order: Order) -> bool:
-    return any(o.kind in _TAKING and o.open for payment in order.payments for o in payment.operations)
+    return any(o.kind in TAKING and o.open for payment in order.payments for o in payment.operations)
 
 
 def asked(

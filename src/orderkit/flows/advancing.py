@@ -13,7 +13,7 @@ from orderkit.domain.agenda import Task, TaskKind, due, tasks
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.holding import hold_released
 from orderkit.domain.order import Order
-from orderkit.domain.payment import OperationKind
+from orderkit.domain.payment import NEW_MONEY
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import definition
 from orderkit.errors import Conflict, NotAllowed, OrderkitError, PortError
@@ -25,8 +25,6 @@ from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAns
 from orderkit.ports.settings import ReadSettings
 
 STEPS_MAX = 100  # an order has a handful of operations; more steps in a row than this is a loop
-
-_TAKING = (OperationKind.CHARGE, OperationKind.AUTHORIZE)
 
 
 async def advance(order_id: str, caller: Caller) -> Order:
@@ -157,7 +155,7 @@ async def _expire_reservation(order: Order, now: datetime, caller: Caller) -> Or
     """Ask about every payment that may have come through before the goods are given up."""
     answered: set[str] = set()
     for payment, operation in order.operations():
-        if not operation.open or operation.kind not in _TAKING:
+        if not operation.open or operation.kind not in NEW_MONEY:
             continue
         answer = await AskPayment(key=operation.key, payment=payment.id, at=now)
         if isinstance(answer, Confirmed):
@@ -167,7 +165,7 @@ async def _expire_reservation(order: Order, now: datetime, caller: Caller) -> Or
         answered.add(operation.key)
 
     def expired(current: Order, at: datetime) -> Decision:
-        asking = {o.key for _, o in current.operations() if o.open and o.kind in _TAKING}
+        asking = {o.key for _, o in current.operations() if o.open and o.kind in NEW_MONEY}
         if not _ran_out(current, at) or not asking <= answered:  # what was asked for meanwhile may come through
             return decided(current)
         return expiring.reservation_expired(current, at)
