@@ -145,7 +145,7 @@ def refund(
     actor: str = "host",
     tx: object | None = None,
 ) -> Command[Order]:
-    """Give back an amount (major units, as text) for the customer's good will; returns and cancellations refund by themselves."""
+    """Give back an amount (major units, as text), or give it up where it is missing, for good will; returns and the like refund by themselves."""
     caller = _caller(key, actor, tx)
 
     async def accept() -> Order:

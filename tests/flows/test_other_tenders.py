@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,34 +19,26 @@ from orderkit import (
 )
 from orderkit.domain.actions import Action
 from orderkit.domain.covering import answer_of, covered
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.placing import PAYMENTS_MAX
-from orderkit.domain.recovering import missing_minor
 from orderkit.domain.refunds import RefundPolicy, ShippingPolicy
 from orderkit.domain.value import evolve
-from orderkit.ports.payments import MoveMoney
 from orderkit_sql import migrate
-from tests.shops import NOON, World, a_cart, a_world
+from tests.missing import (
+    LATER,
+    a_half_held_order,
+    a_lapsed_order,
+    an_uncaptured_order,
+    asked_of,
+    only,
+    opened,
+    restocked,
+    until_idle,
+)
+from tests.shops import NOON, World, a_cart
 
-LATER = Policies(capture=CaptureMode.PER_SHIPMENT)
 TAKEN = (OperationKind.CHARGE, OperationKind.CAPTURE)
-
-
-_opened: list[World] = []
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Close what a test opened."""
-    yield
-    while _opened:
-        _opened.pop().shop.close()
-
-
-def opened(stock: dict[str, dict[str, int]], **options: Any) -> World:
-    """Open a shop that is closed after the test."""
-    _opened.append(a_world(stock, **{"policies": LATER, **options}))
-    return _opened[-1]
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
@@ -60,60 +51,6 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     url: str = request.getfixturevalue("make_postgres_database")()
     migrate(url)
     return url
-
-
-def only(*methods: str, **kinds: str) -> Any:
-    """Return a provider's mood: it says yes to these methods only, and of the first card what is said by kind of operation."""
-
-    def say(asked: MoveMoney) -> str:
-        return "yes" if asked.method in methods else kinds.get(asked.kind.value, "no")
-
-    return say
-
-
-def until_idle(world: World) -> None:
-    """Let workers do what is due."""
-    while not world.shop.sweep().idle:
-        pass
-
-
-def a_lapsed_order(store: Any = None, *, shipped: bool = False) -> tuple[World, Order]:
-    """One of two mugs is there, the other is waited for; the authorization ran out and the card gives no other. Perhaps one mug left."""
-    world = opened({"MUG": {"berlin": 1}}, store=store)
-    world.bank.expires_after = timedelta(days=7)
-    order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True), "pm_visa")
-    world.bank.say = only("pm_other", "gift")
-    world.clock.advance(days=8)
-    until_idle(world)
-    if shipped:
-        world.shop.ship(order.id, order.shipments[0].id)
-    return world, world.shop.order(order.id)
-
-
-def an_uncaptured_order(store: Any = None, *, waiting: int = 0) -> tuple[World, Order]:
-    """A mug for 50.00 left, and its capture was refused three times although the authorization holds; so many others wait."""
-    world = opened({"MUG": {"berlin": 1}}, store=store)
-    cart = evolve(a_cart(), lines=()).add("MUG", 1 + waiting, "50.00", backorder=True)
-    order = world.shop.place(cart, "pm_visa")
-    world.bank.say = only("pm_other", "gift", void="yes")
-    world.shop.ship(order.id, order.shipments[0].id)
-    for _ in range(3):
-        world.clock.advance(hours=1)
-        until_idle(world)
-    return world, world.shop.order(order.id)
-
-
-def restocked(world: World, order: Order) -> Order:
-    """The mug that was waited for comes."""
-    world.shop.put_stock("MUG", {"berlin": 1})
-    world.clock.advance(hours=2)
-    until_idle(world)
-    return world.shop.order(order.id)
-
-
-def asked_of(order: Order, payment: int) -> list[tuple[str, int, str]]:
-    """What was asked of a tender, and what became of it."""
-    return [(o.kind.value, o.amount_minor, o.state) for o in order.payments[payment].operations]
 
 
 def offer(world: World, order: Order) -> Action:
@@ -294,7 +231,7 @@ def test_a_repeat_pays_nothing_more(store: Any) -> None:
 
 def test_an_order_that_misses_nothing_takes_nothing() -> None:
     """Neither one that is paid, nor one whose goods wait under an authorization, nor one that was cancelled."""
-    world = a_world(policies=LATER)
+    world = opened({"MUG": {"berlin": 5, "madrid": 3}, "TEE": {"madrid": 4}})
     waiting = world.shop.place(a_cart(), "pm_visa")
     cancelled = world.shop.cancel(world.shop.place(a_cart(), "pm_visa").id, reason="changed_mind")
 
@@ -448,7 +385,7 @@ def test_cancelling_while_the_other_card_is_asked_gives_its_money_back() -> None
 def test_kept_shipping_is_paid_by_another_card() -> None:
     """The only goods were cancelled but for their shipping, and the mug left: the other card pays all that is due, to the cent."""
     policies = evolve(LATER, refund=RefundPolicy(cancellation_shipping=ShippingPolicy.NONE))
-    world = a_world({"MUG": {"berlin": 2}, "TEE": {"madrid": 1}}, policies=policies)
+    world = opened({"MUG": {"berlin": 2}, "TEE": {"madrid": 1}}, policies=policies)
     cart = evolve(a_cart(shipping="4.99"), lines=()).add("MUG", 1, "50.00").add("TEE", 1, "20.00")
     order = world.shop.place(cart, "pm_visa")
     world.shop.cancel(order.id, {"TEE": 1}, reason="changed_mind")
@@ -482,7 +419,7 @@ def test_what_is_missing_is_said(store: Any) -> None:
 
 def test_an_order_whose_payment_failed_says_what_to_pay() -> None:
     """All of it, as before."""
-    world = a_world()
+    world = opened({"MUG": {"berlin": 5, "madrid": 3}, "TEE": {"madrid": 4}})
     world.bank.say = lambda _: "no"
     order = world.shop.place(a_cart(), "pm_visa")
 
@@ -503,7 +440,7 @@ def test_the_log_tells_what_happened() -> None:
         ("authorization.requested", "staff:eva"),
         ("payment.captured", "staff:eva"),
         ("payment.authorized", "staff:eva"),
-        ("order.missing_paid", "staff:eva"),
+        ("order.nothing_missing", "staff:eva"),
     ]
 
 
@@ -542,20 +479,6 @@ def test_what_is_given_up_while_another_card_is_in_doubt_is_settled_when_it_decl
         0,
         [0] * len(after.payments),
     )
-
-
-def a_half_held_order() -> tuple[World, Order]:
-    """Two cards were authorized for a mug that is on hold; after a week only the first gave its authorization again."""
-    world = opened({"MUG": {"berlin": 1}})
-    world.bank.expires_after = timedelta(days=7)
-    order = world.shop.place(
-        a_cart(("MUG", 1, "50.00")), [Tender(method="pm_other", amount_minor=3000), Tender(method="pm_second")]
-    )
-    world.shop.hold(order.id, reason="customer_request")
-    world.bank.say = only("pm_other")
-    world.clock.advance(days=8)
-    until_idle(world)
-    return world, world.shop.order(order.id)
 
 
 def test_a_card_that_pays_its_next_parcel_is_not_asked_again_for_what_it_refused() -> None:

@@ -21,6 +21,9 @@ class Broken(AssertionError):
         self.law = law
         self.text = text
 
+    def __reduce__(self) -> tuple[type[Broken], tuple[str, str]]:
+        return Broken, (self.law, self.text)  # it crosses from the process that lived to the one that tells
+
 
 @attrs.define
 class Books:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orderkit import Order
+from orderkit.domain.owing import STUCK
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.recovering import STUCK
 from orderkit.domain.settling import wanted_minor
 from orderkit.testing.sim.auditing import resting
 from tests.invoices import amounts

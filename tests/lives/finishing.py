@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orderkit import Order
-from orderkit.domain.recovering import STUCK, missing_minor
+from orderkit.domain.owing import STUCK, missing_minor
 from orderkit.testing.sim.chance import Dice
 from tests.lives.bank import KIND
 from tests.lives.calls import Call

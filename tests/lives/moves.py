@@ -14,7 +14,7 @@ from orderkit.domain import amending, cancelling
 from orderkit.domain.holding import HOLD_REASONS, refundable_minor
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Service
-from orderkit.domain.recovering import missing_minor
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.returning import eligibility, returnable
 from orderkit.domain.returns import Disposition
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment

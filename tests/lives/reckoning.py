@@ -31,8 +31,8 @@ def plain(policies: Policies) -> bool:
 class Reckoning:
     """One order, as far as its log was read.
 
-    `worthless` are the units of each line whose value was given back; `free` ones of them the customer has all the same, as when a lost
-    parcel turned up. `due` is what a plain shop is due, `least` and `most` what any shop is due.
+    `worthless` are the units of each line whose value was given back; `free` ones of them the customer has all the same, or they are on their
+    way, as when a lost parcel turned up. `due` is what a plain shop is due, `least` and `most` what any shop is due.
     """
 
     version: int = 0
@@ -75,16 +75,22 @@ class Reckoning:
     def _moved(self, move: Move) -> bool:
         """Count the units of a move whose value goes back; the answer says whether somebody graded them first."""
         number, units = move.line, move.quantity
-        if move.target is Bucket.CANCELLED or (move.source, move.target) == (Bucket.SHIPPED, Bucket.LOST):
+        if move.target is Bucket.CANCELLED:
             self._gone(number, units)
-        elif (move.source, move.target) == (Bucket.LOST, Bucket.DELIVERED):
+        elif move.source is Bucket.LOST:
             self.free[number] += units
+        elif move.target is Bucket.LOST:
+            self._unless_free(number, units)
         elif move.source is Bucket.RETURN_RECEIVED and move.target in _KEPT:
-            had_for_nothing = min(units, self.free[number])
-            self.free[number] -= had_for_nothing
-            self._gone(number, units - had_for_nothing)
+            self._unless_free(number, units)
             return True
         return False
+
+    def _unless_free(self, number: int, units: int) -> None:
+        """Units are gone from the customer: first those that he had for nothing."""
+        for_nothing = min(units, self.free[number])
+        self.free[number] -= for_nothing
+        self._gone(number, units - for_nothing)
 
     def _gone(self, number: int, units: int) -> None:
         ordered = next(line.ordered for line in self.lines if line.number == number)

@@ -29,9 +29,9 @@ from orderkit.domain import settling
 from orderkit.domain.actions import actions
 from orderkit.domain.events import replayed
 from orderkit.domain.lifecycle import ORDER, STATUS
+from orderkit.domain.owing import missing_minor, stuck
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.recovering import missing_minor, stuck
 from orderkit.domain.settling import settled, wanted_minor
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.status import word

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 
 from orderkit import Order
 from orderkit.domain.covering import answer_of
-from orderkit.domain.recovering import missing_minor
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.status import word
 from orderkit_fastapi import bodies
 from orderkit_fastapi.problems import problem

@@ -13,8 +13,8 @@ from orderkit.domain.actions import Action
 from orderkit.domain.cart import Cart
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Address, DeliveryPreference, Order, Refund, Service
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.payment import OperationKind, Payment
-from orderkit.domain.recovering import missing_minor
 from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import payment, word

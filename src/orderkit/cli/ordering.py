@@ -14,7 +14,7 @@ from orderkit.cli.paying import pay
 from orderkit.cli.providers import acting, opened
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.money import to_text
-from orderkit.domain.recovering import missing_minor
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.status import axes, word
 from orderkit.errors import NotAllowed
 from orderkit.flows import changing, returning
@@ -326,7 +326,7 @@ def refund(
     order_id: str, amount: str, store: str, payments: str | None, carriers: str | None, reason: str, key: str | None, dry_run: bool,
     yes: bool, form: str,
 ) -> None:  # fmt: skip
-    """Give AMOUNT back for good will.
+    """Give AMOUNT back for good will, or give it up where it is missing.
 
     \b
     Example:

@@ -11,7 +11,7 @@ from orderkit.cli.output import existing_store_option, format_option, payments_o
 from orderkit.cli.providers import acting
 from orderkit.domain.covering import answer_of
 from orderkit.domain.money import Money
-from orderkit.domain.recovering import missing_minor
+from orderkit.domain.owing import missing_minor
 from orderkit.errors import NotAllowed, PortError
 from orderkit.flows.placing import tender
 

@@ -15,10 +15,10 @@ from orderkit.domain.covering import covered
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.holding import finding_settled, goodwill, held, hold_released, refundable_minor
 from orderkit.domain.order import Order
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.payment import Tender
 from orderkit.domain.placing import check_offers
 from orderkit.domain.preview import Preview, previewed
-from orderkit.domain.recovering import missing_minor
 from orderkit.domain.returning import (
     eligibility,
     graded_by_default,

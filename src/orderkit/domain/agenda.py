@@ -90,10 +90,10 @@ def tasks(order: Order) -> list[Task]:
 
 
 def _money(order: Order) -> list[Task]:
-    """Each payment's first open operation is due; of those that take money only the first of all, so that a refusal stops the rest."""
+    """Each payment's first open operation is due; of those that take money for one saga only the first, so that a refusal stops the rest."""
     found: list[Task] = []
     expiring: list[Task] = []
-    taking = False
+    taking: set[str] = set()
     for payment in order.payments:
         for operation in payment.operations:
             if operation.state in OPEN:
@@ -102,9 +102,10 @@ def _money(order: Order) -> list[Task]:
             if payment.expires_at is not None and payment.capturable_minor > 0:
                 expiring.append(Task(payment.expires_at, TaskKind.EXPIRE_AUTHORIZATION, payment.id))
             continue
-        if taking and operation.kind in TAKING:
-            continue
-        taking = taking or operation.kind in TAKING
+        if operation.saga is not None and operation.kind in TAKING:
+            if operation.saga in taking:
+                continue
+            taking.add(operation.saga)
         # New money is not wanted any more once the order is cancelled.
         ask = operation.state == "unknown" or (order.state == "cancelled" and operation.kind in NEW_MONEY)
         kind = TaskKind.ASK_PAYMENT if ask else TaskKind.MOVE_MONEY

@@ -16,7 +16,7 @@ from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import ORDER
 from orderkit.domain.order import LINES_MAX, Address, DeliveryPreference, Order, OrderLine
 from orderkit.domain.payment import Payment, Tender
-from orderkit.domain.placing import charge_kind, divided, reserved
+from orderkit.domain.placing import charge_kind, check_offers, divided, reserved
 from orderkit.domain.pricing import Prices
 from orderkit.domain.promise import Handling, check_wish, handling_of, promised
 from orderkit.domain.quantities import Line
@@ -131,6 +131,7 @@ def lines_added(
     decision = decision.then(reserved(decision.order, plan, now, warehouses=warehouses, handling=handling, source=None))
     if not prices.total_minor:
         return decision
+    check_offers(order, len(tenders))
     run = started(AMENDMENT, order.id, "charge", now, number)
     payments = list(order.payments)
     for tender, amount in divided(tenders, prices.total_minor, order.currency):

@@ -13,7 +13,8 @@ from orderkit.domain.cancelling import stock_released, units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
-from orderkit.domain.payment import NEW_MONEY, Operation, OperationKind, Payment
+from orderkit.domain.owing import uncovered_minor
+from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import only_tried, relieved
 from orderkit.domain.saga import dropped_lines, turned, without_run
@@ -76,9 +77,12 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
         return decision.then(settled(decision.order, now))  # what it was asked for may not be due any more
     found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
-    decision = decision.then(
-        decided(decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found))
+    noted = decided(
+        decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found)
     )
+    if operation.kind in TAKING and not uncovered_minor(noted.order, hoped=False):
+        return decision.then(settled(decision.order, now))  # nobody misses it
+    decision = decision.then(noted)
     return decision if operation.kind is OperationKind.REFUND else decision.then(set_off(decision.order))
 
 

@@ -12,9 +12,10 @@ from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
-from orderkit.domain.payment import OperationKind, Payment, Tender, requested
+from orderkit.domain.owing import missing_minor, unpaid_minor
+from orderkit.domain.payment import NEW_MONEY, TAKING, OperationKind, Payment, Tender, requested
 from orderkit.domain.placing import charge_kind, check_offers, divided
-from orderkit.domain.recovering import ASKED, missing_minor, unpaid_minor
+from orderkit.domain.recovering import ASKED
 from orderkit.domain.settling import asked
 from orderkit.errors import NotAllowed
 
@@ -58,7 +59,7 @@ def answer_of(order: Order, payments: Iterable[str]) -> str:
         operation.state
         for payment_id in payments
         for operation in order.payment(payment_id).operations
-        if operation.kind in ASKED
+        if operation.kind in NEW_MONEY
     ]
     if "unknown" in states:
         return "unknown"
@@ -68,8 +69,7 @@ def answer_of(order: Order, payments: Iterable[str]) -> str:
 
 
 def _nothing_missing(order: Order) -> NotAllowed:
-    kinds = (*ASKED, OperationKind.CAPTURE)
-    coming = sum(payment.open_minor(kind) for payment in order.payments for kind in kinds)
+    coming = sum(payment.open_minor(kind) for payment in order.payments for kind in TAKING)
     if coming:
         return NotAllowed(
             f"money for order {order.id} is on its way: until its answer is known, nobody else is asked",

@@ -9,9 +9,9 @@ from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
+from orderkit.domain.owing import shortfall_minor
 from orderkit.domain.payment import NEW_MONEY, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.recovering import shortfall_minor
 from orderkit.domain.saga import without_run
 from orderkit.domain.settling import asked, settled
 

@@ -9,7 +9,8 @@ from orderkit.domain.given import check_time
 from orderkit.domain.lifecycle import HOLD, ORDER
 from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
-from orderkit.domain.recovering import STUCK, asked_again, hurried
+from orderkit.domain.owing import STUCK, uncovered_minor
+from orderkit.domain.recovering import asked_again, hurried
 from orderkit.domain.settling import granted, settled
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
@@ -47,7 +48,7 @@ def hold_released(order: Order, hold_id: str, now: datetime, *, trigger: str = "
 
 
 def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> Decision:
-    """Give money back for nothing but the customer's good will; no units are credited."""
+    """Give money back, or give up what is missing, for nothing but the customer's good will; no units are credited."""
     if amount_minor <= 0:
         raise InvalidInput("a refund gives back more than nothing", code="invalid_money", field="amount")
     if order.state in ("placed", "payment_pending"):
@@ -77,8 +78,9 @@ def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> 
 
 
 def refundable_minor(order: Order) -> int:
-    """What may be given back for good will: what the shop has and does not owe already, to a refund that failed for example."""
-    return max(0, min(order.paid_minor, order.due_minor))
+    """What may be given for good will: what the shop has and does not owe already, to a refund that failed for example; and what it misses."""
+    missing = uncovered_minor(order, hoped=True) if order.state in ("confirmed", "cancelled") else 0
+    return max(0, min(order.paid_minor + missing, order.due_minor))
 
 
 def finding_settled(order: Order, finding: str, now: datetime) -> Decision:

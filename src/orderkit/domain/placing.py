@@ -136,6 +136,10 @@ def divided(
     """
     if not tenders:
         raise InvalidInput("nothing to pay with", code="tenders_mismatch", field="tenders")
+    if len(tenders) > PAYMENTS_MAX:
+        raise InvalidInput(
+            f"{len(tenders)} tenders are more than {PAYMENTS_MAX}", code="tenders_mismatch", field="tenders"
+        )
     if len(tenders) == 1 and tenders[0].amount_minor is None:
         return [(tenders[0], total_minor)] if total_minor else []
     name, wanted = ("total_minor", "the total is") if whole else ("missing_minor", "what is missing is")

@@ -2,8 +2,8 @@
 
 Goods that left are to be paid for: what is still authorized is captured, the rest is charged. For goods that wait the rest is authorized anew.
 It is asked of the tender that the finding is about, or of those that were authorized before, each up to its own amount. What the tender says
-no to is a finding again, under the new operation's name. Other tenders are taken elsewhere (`covering`); once one of them has brought what was
-missing, the findings about it go by themselves.
+no to is a finding again, under the new operation's name. Other tenders are taken elsewhere (`covering`). Once nothing is missing any more, because
+one of them has brought it or because it is not due any more, the findings about it go by themselves (`settling`).
 
 Of a cancelled order, which may owe its shipping, only what is still authorized is captured: no card is charged anew for an order that is off.
 """
@@ -16,14 +16,12 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
-from orderkit.domain.payment import CaptureMode, OperationKind, Payment, requested
-from orderkit.domain.settling import asked, captures, waiting_minor
+from orderkit.domain.owing import STUCK, shortfall_minor, stuck, unpaid_minor
+from orderkit.domain.payment import NEW_MONEY, OperationKind, Payment, requested
+from orderkit.domain.settling import asked, captures
 from orderkit.domain.value import evolve
 from orderkit.errors import NotAllowed
 
-STUCK = frozenset(
-    {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short"}
-)  # findings of money that did not come
 ASKED = {OperationKind.CHARGE: "charge.requested", OperationKind.AUTHORIZE: "authorization.requested"}
 
 
@@ -52,9 +50,9 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
             f"{missing} of order {order.id} are missing, and it has no tender that may be asked for them",
             field="finding",
             facts={"missing_minor": short_minor},
-            remedy="Pay the order with another tender."
+            remedy="Pay the order with another tender, or give up the claim with a goodwill refund."
             if order.state == "confirmed"
-            else "Collect it outside: nobody is charged anew for a cancelled order.",
+            else "Nobody is charged anew for a cancelled order: collect it outside, or not at all, and give up the claim with a goodwill refund.",
         )
     return decision.then(decided(decision.order, findings=(*decision.order.findings, finding)))
 
@@ -72,47 +70,6 @@ def _hurried(payment: Payment) -> Payment:
     return payment
 
 
-# ---- how much is missing
-
-
-def stuck(order: Order) -> tuple[str, ...]:
-    """Return the findings that say that money did not come."""
-    return tuple([found for found in order.findings if found.partition(":")[0] in STUCK])
-
-
-def missing_minor(order: Order) -> int:
-    """Return what the customer may be asked for now: on another tender, besides all that was asked for already.
-
-    Of a confirmed order it is what nothing covers; and, while a finding says that money got stuck, what left and is not paid: an authorization
-    that could not be captured pays for nothing. An order whose payment failed misses all that is due.
-    """
-    if order.state == "payment_failed":
-        return order.due_minor
-    return _missing_minor(order, hoped=True) if order.state == "confirmed" else 0
-
-
-def _missing_minor(order: Order, *, hoped: bool) -> int:
-    """The same of a confirmed order; what is asked for and not answered yet counts as there only when it is `hoped` for."""
-    return max(shortfall_minor(order, hoped=hoped), unpaid_minor(order, hoped=hoped) if stuck(order) else 0)
-
-
-def shortfall_minor(order: Order, *, hoped: bool = True) -> int:
-    """Return what is due and neither paid, nor authorized, nor asked for."""
-    kinds = (*ASKED, OperationKind.CAPTURE) if hoped else (OperationKind.CAPTURE,)
-    covered = sum(
-        payment.capturable_minor + sum(payment.open_minor(kind) for kind in kinds) for payment in order.payments
-    )
-    return max(0, order.due_minor - order.paid_minor - covered)
-
-
-def unpaid_minor(order: Order, *, hoped: bool = True) -> int:
-    """Return what is due for goods that left, and is neither paid nor about to be; where money is taken at once, all that is due."""
-    kinds = (OperationKind.CHARGE, OperationKind.CAPTURE) if hoped else (OperationKind.CAPTURE,)
-    coming = sum(payment.open_minor(kind) for payment in order.payments for kind in kinds)
-    waiting = waiting_minor(order) if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else 0
-    return max(0, order.due_minor - order.paid_minor - coming - waiting)
-
-
 # ---- another tender
 
 
@@ -122,16 +79,10 @@ def only_tried(order: Order, payment: Payment) -> bool:
 
 
 def relieved(order: Order, payment: Payment, now: datetime) -> Decision:
-    """Take the findings about missing money off once another tender has brought it. What left without being paid is captured from it first."""
-    found = stuck(order)
-    if not found or order.state != "confirmed" or not _offered(payment):
+    """Capture what left without being paid from another tender that has just been authorized for it."""
+    if not stuck(order) or order.state != "confirmed" or not _offered(payment):
         return decided(order)
-    decision, _ = captures(order, unpaid_minor(order), now, only=payment.id)
-    if _missing_minor(decision.order, hoped=False):
-        return decision
-    told = Event("order.missing_paid", {"findings": list(found), "payment": payment.id})
-    findings = tuple([other for other in order.findings if other not in found])
-    return decision.then(decided(decision.order, told, findings=findings))
+    return captures(order, unpaid_minor(order), now, only=payment.id)[0]
 
 
 def _offered(payment: Payment) -> bool:
@@ -150,7 +101,7 @@ def _tenders(order: Order, subject: str) -> list[str]:
 
 
 def _was_good(payment: Payment) -> bool:
-    return any(o.kind in ASKED and o.state == "confirmed" for o in payment.operations)
+    return any(o.kind in NEW_MONEY and o.state == "confirmed" for o in payment.operations)
 
 
 def _room_minor(payment: Payment) -> int:
@@ -160,7 +111,7 @@ def _room_minor(payment: Payment) -> int:
     """
     if payment.capturable_minor > 0:
         return 0
-    return payment.amount_minor - payment.authorized_minor - sum(payment.open_minor(kind) for kind in ASKED)
+    return payment.amount_minor - payment.authorized_minor - sum(payment.open_minor(kind) for kind in NEW_MONEY)
 
 
 def _spread(order: Order, kind: OperationKind, amount_minor: int, tenders: Sequence[str], now: datetime) -> Decision:

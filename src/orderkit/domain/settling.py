@@ -20,8 +20,8 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
+from orderkit.domain.owing import stuck, uncaptured, uncovered_minor, waiting_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
-from orderkit.domain.pricing import units_value
 from orderkit.domain.refunds import (
     Grading,
     RefundComponent,
@@ -43,15 +43,16 @@ def settled(order: Order, now: datetime) -> Decision:
         return decided(order)
     decision = _captured(order, now)
     decision = decision.then(_paid_out(decision.order, now))
-    return decision.then(_voided(decision.order, now))
+    decision = decision.then(_voided(decision.order, now))
+    return decision.then(_unstuck(decision.order))
 
 
 def _even(order: Order) -> bool:
-    """Whether the order was paid to the cent, owes nothing and holds nothing: then there is nothing to capture, to refund or to void.
+    """Whether the order was paid to the cent, owes nothing, holds nothing and nobody missed anything: then there is nothing to settle.
 
     Almost every order is like that when its payment is booked, so it is seen before the three look for themselves.
     """
-    if order.refunds or order.state == "payment_failed" or order.paid_minor != order.total_minor:
+    if order.refunds or order.findings or order.state == "payment_failed" or order.paid_minor != order.total_minor:
         return False
     return not any([payment.capturable_minor for payment in order.payments])  # noqa: C419  (a list of one or two is faster than a generator)
 
@@ -63,9 +64,13 @@ def _captured(order: Order, now: datetime) -> Decision:
     """
     gone = order.state in ("confirmed", "cancelled") and not any(line.open for line in order.lines)
     missing = order.due_minor - order.paid_minor
-    if not gone or missing <= 0 or order.facts.policies.capture is CaptureMode.NOW or _taking(order):
-        return decided(order)
-    if any(found.startswith("capture_failed:") for found in order.findings):
+    if (
+        not gone
+        or missing <= 0
+        or order.facts.policies.capture is CaptureMode.NOW
+        or _taking(order)
+        or uncaptured(order)
+    ):
         return decided(order)
     return captures(order, missing, now)[0]
 
@@ -199,6 +204,15 @@ def _voided(order: Order, now: datetime) -> Decision:
     return decided(order, *events, payments=payments) if events else decided(order)
 
 
+def _unstuck(order: Order) -> Decision:
+    """Take the findings about missing money off once nothing is missing: another tender brought it, or it is not due any more."""
+    found = stuck(order)
+    if not found or uncovered_minor(order, hoped=False):
+        return decided(order)
+    told = Event("order.nothing_missing", {"findings": list(found)})
+    return decided(order, told, findings=tuple([other for other in order.findings if other not in found]))
+
+
 def _taking(order: Order) -> bool:
     return any(o.kind in TAKING and o.open for payment in order.payments for o in payment.operations)
 
@@ -330,35 +344,3 @@ def _credited(order: Order) -> dict[int, int]:
         for number, count in refund.units:
             counts[number] = counts.get(number, 0) + count
     return counts
-
-
-def waiting_minor(order: Order) -> int:
-    """Return what the units that have not left are worth: what the parcels to come will take."""
-    return _units_minor(order, {line.number: (line.ordered - line.open, line.open) for line in order.lines})
-
-
-def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
-    """Return what the units of a shipment are worth, so that the shipments of an order add up to what is due, exactly.
-
-    The last units take what is left, which includes every part that rounding or an earlier shipment did not take.
-    """
-    coming = sum(p.open_minor(kind) for p in order.payments for kind in (OperationKind.CHARGE, OperationKind.CAPTURE))
-    remaining = order.due_minor - order.paid_minor - coming
-    if all(line.open == lines.get(line.number, 0) for line in order.lines):
-        return max(0, remaining)
-    units = {}
-    for number, count in lines.items():
-        line = order.line(number)
-        units[number] = (min(line.left + order.credited_units(number), line.ordered - count), count)
-    return max(0, min(_units_minor(order, units), remaining))
-
-
-def _units_minor(order: Order, units: Mapping[int, tuple[int, int]]) -> int:
-    """Return the value of units by line (how many went before, how many these are), with fees and what was not given back of shipping."""
-    value = shipping = 0
-    for number, (before, count) in units.items():
-        price = order.facts.prices.line(number)
-        value += units_value(price.total_minor, price.quantity, before, count)
-        shipping += units_value(price.shipping_minor, price.quantity, before, count)
-    given = sum(part.amount_minor for refund in order.refunds for part in refund.components if part.kind == "shipping")
-    return value - max(0, shipping - (order.facts.prices.shipping_minor - given))

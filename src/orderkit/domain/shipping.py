@@ -15,12 +15,13 @@ from orderkit.domain.events import Decision, Event, StockMove, decided
 from orderkit.domain.given import check_texts, check_time
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
+from orderkit.domain.owing import shipment_value
 from orderkit.domain.payment import CaptureMode
 from orderkit.domain.placing import reserved
 from orderkit.domain.promise import Handling
 from orderkit.domain.quantities import Bucket, Move
 from orderkit.domain.saga import unpaid_lines
-from orderkit.domain.settling import captures, granted, settled, shipment_value
+from orderkit.domain.settling import captures, granted, settled
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment, folded
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed

@@ -14,7 +14,7 @@ from orderkit.domain.given import check_texts, storable
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
-from orderkit.domain.recovering import missing_minor
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.returning import graded_by_default, refund_of, return_authorized, return_received
 from orderkit.domain.returns import Return
 from orderkit.domain.status import Axes, axes, word

@@ -14,8 +14,8 @@ import attrs
 
 from orderkit.domain.cart import Cart
 from orderkit.domain.order import Address, Order, Policies
+from orderkit.domain.owing import missing_minor
 from orderkit.domain.payment import CaptureMode, Tender
-from orderkit.domain.recovering import missing_minor
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 from orderkit.flows import changing, fulfilling, placing, returning, stocking

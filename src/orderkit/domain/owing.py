@@ -1,0 +1,98 @@
+"""What an order still owes: what its units are worth as they leave, and what of the debt nothing covers.
+
+Everything here is counted from the order as it stands, and nothing is asked of anybody. A sum is `hoped` for while a provider was asked for it
+and has not answered: whoever would ask a tender counts it as there, whoever would call the debt settled does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from orderkit.domain.order import Order
+from orderkit.domain.payment import TAKING, CaptureMode, OperationKind, Payment
+from orderkit.domain.pricing import units_value
+
+STUCK = frozenset(
+    {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short"}
+)  # findings of money that did not come
+_PAYING = (OperationKind.CHARGE, OperationKind.CAPTURE)  # what brings money, where an authorization only promises it
+
+
+def waiting_minor(order: Order) -> int:
+    """Return what the units that have not left are worth: what the parcels to come will take."""
+    return _units_minor(order, {line.number: (line.ordered - line.open, line.open) for line in order.lines})
+
+
+def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
+    """Return what the units of a shipment are worth, so that the shipments of an order add up to what is due, exactly.
+
+    The last units take what is left, which includes every part that rounding or an earlier shipment did not take; unless a capture was refused:
+    its amount is not asked for a second time along with theirs, which would be refused too.
+    """
+    remaining = order.due_minor - order.paid_minor - sum(_asked_minor(payment, _PAYING) for payment in order.payments)
+    if all(line.open == lines.get(line.number, 0) for line in order.lines) and not uncaptured(order):
+        return max(0, remaining)
+    units = {}
+    for number, count in lines.items():
+        line = order.line(number)
+        units[number] = (min(line.left + order.credited_units(number), line.ordered - count), count)
+    return max(0, min(_units_minor(order, units), remaining))
+
+
+def _units_minor(order: Order, units: Mapping[int, tuple[int, int]]) -> int:
+    """Return the value of units by line (how many went before, how many these are), with fees and what was not given back of shipping."""
+    value = shipping = 0
+    for number, (before, count) in units.items():
+        price = order.facts.prices.line(number)
+        value += units_value(price.total_minor, price.quantity, before, count)
+        shipping += units_value(price.shipping_minor, price.quantity, before, count)
+    given = sum(part.amount_minor for refund in order.refunds for part in refund.components if part.kind == "shipping")
+    return value - max(0, shipping - (order.facts.prices.shipping_minor - given))
+
+
+# ---- how much is missing
+
+
+def stuck(order: Order) -> tuple[str, ...]:
+    """Return the findings that say that money did not come."""
+    return tuple([found for found in order.findings if found.partition(":")[0] in STUCK])
+
+
+def uncaptured(order: Order) -> bool:
+    """Whether a capture was refused and nobody has attended to it: what it was about may come from another tender."""
+    return any([found.startswith("capture_failed:") for found in order.findings])  # noqa: C419  (a list of few is faster than a generator)
+
+
+def missing_minor(order: Order) -> int:
+    """Return what the customer may be asked for now: on another tender, besides all that was asked for already.
+
+    Of a confirmed order it is what nothing covers; and, while a finding says that money got stuck, what left and is not paid: an authorization
+    that could not be captured pays for nothing. An order whose payment failed misses all that is due.
+    """
+    if order.state == "payment_failed":
+        return order.due_minor
+    return uncovered_minor(order, hoped=True) if order.state == "confirmed" else 0
+
+
+def uncovered_minor(order: Order, *, hoped: bool) -> int:
+    """Return the same of a confirmed order; what is asked for and not answered yet counts as there only when it is `hoped` for."""
+    return max(shortfall_minor(order, hoped=hoped), unpaid_minor(order, hoped=hoped) if stuck(order) else 0)
+
+
+def shortfall_minor(order: Order, *, hoped: bool = True) -> int:
+    """Return what is due and neither paid, nor authorized, nor asked for."""
+    kinds = TAKING if hoped else (OperationKind.CAPTURE,)
+    covered = sum(payment.capturable_minor + _asked_minor(payment, kinds) for payment in order.payments)
+    return max(0, order.due_minor - order.paid_minor - covered)
+
+
+def unpaid_minor(order: Order, *, hoped: bool = True) -> int:
+    """Return what is due for goods that left, and is neither paid nor about to be; where money is taken at once, all that is due."""
+    kinds = _PAYING if hoped else (OperationKind.CAPTURE,)
+    coming = sum(_asked_minor(payment, kinds) for payment in order.payments)
+    waiting = waiting_minor(order) if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else 0
+    return max(0, order.due_minor - order.paid_minor - coming - waiting)
+
+
+def _asked_minor(payment: Payment, kinds: Sequence[OperationKind]) -> int:
+    return sum(payment.open_minor(kind) for kind in kinds)
