@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
+
 import click
 
 from orderkit import Order, Preview, Shop, Tender
@@ -46,14 +48,15 @@ def pay(
             return shop.plan.pay(order_id, pay_with)
 
         if agreed(plan, key, dry_run, yes, form):
+            key = key or token_hex(8)  # by which its own answer is known from what others pay meanwhile
             found = shop.pay(order_id, pay_with, key=key, actor=STAFF)
             _answered(shop, found, pay_with, key)
             done(found, form)
 
 
-def _answered(shop: Shop, order: Order, pay_with: Tender, key: str | None) -> None:
+def _answered(shop: Shop, order: Order, pay_with: Tender, key: str) -> None:
     """Say no where the tender did: for a command a decline is a failure. Raises: `NotAllowed`, `PortError`."""
-    mine = [r for r in shop.records(order.id) if r.stamp.command == "pay" and key in (None, r.stamp.correlation)]
+    mine = [r for r in shop.records(order.id) if (r.stamp.command, r.stamp.correlation) == ("pay", key)]
     payments = [payment.id for payment in mine[-1].change.payments] if mine else []
     missing = missing_minor(order)
     facts = {"order_id": order.id, "missing_minor": missing}
