@@ -168,7 +168,28 @@ def test_a_scan_moves_its_parcel_whatever_its_texts_are(world: World, text: str)
     (scan,) = world.shop.order(order.id).shipments[0].scans
     assert failed == [0, 0]
     assert len(scan.id) <= 1_000
-    assert scan.place == scan.id
+    assert scan.place is not None
+    assert scan.place[:800] == scan.id[: min(800, len(scan.place))]
+
+
+@pytest.mark.parametrize(("one", "other"), [("x" * 2_000 + "1", "x" * 2_000 + "2"), ("a\0", "a\ud800")])
+def test_scans_that_differ_in_what_cannot_be_kept_are_two(world: World, one: str, other: str) -> None:
+    """A carrier's names for them have no end, or characters that no store takes: the second one is not taken for a repeat of the first."""
+    order = world.shop.place(CART, "pm_visa")
+    world.shop.ship(order.id, order.shipments[0].id)
+    world.clock.advance(hours=1)
+    world.van.says = [
+        Scan(id=one, status=CarrierStatus.IN_TRANSIT, at=NOON),
+        Scan(id=other, status=CarrierStatus.DELIVERED, at=NOON),
+    ]
+
+    for _ in range(2):
+        world.shop.sweep()
+        world.clock.advance(hours=1)
+
+    found = world.shop.order(order.id).shipments[0]
+    assert (len(found.scans), found.state) == (2, "delivered")
+    assert all(len(scan.id) <= 1_000 for scan in found.scans)
 
 
 @pytest.mark.parametrize("said", [None, "delivered", [None], {"status": "delivered"}])

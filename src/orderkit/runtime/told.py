@@ -6,6 +6,7 @@ the label of a parcel, makes a booking one that nobody can use, which is a doubt
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -66,8 +67,17 @@ def _scans(answer: Any) -> tuple[Scan, ...]:
     return tuple([_scan(scan) for scan in answer])
 
 
+def _named(name: object) -> str:
+    """Return a name that every store keeps, and that is another one's only if that has the same text from beginning to end."""
+    found = _text(name)
+    if found is name:
+        return found
+    digest = hashlib.blake2b(str(name).encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    return f"{found[: TEXT_MAX - 17]}…{digest}"
+
+
 def _scan(scan: Scan) -> Scan:
-    id_, place = _text(scan.id), None if scan.place is None else _text(scan.place)
+    id_, place = _named(scan.id), None if scan.place is None else _text(scan.place)
     return scan if id_ is scan.id and place is scan.place else evolve(scan, id=id_, place=place)
 
 
