@@ -139,19 +139,21 @@ def _migrated(
     done = persistently(once)
     if engine.dialect.name != "postgresql":
         return done
-    if print_only:
+    if done and print_only:
         return (*done, proof(database.tables)) if any(" NOT VALID" in statement for statement in done) else done
-    return done + persistently(lambda: _proven(engine, database.tables))
+    return done + persistently(lambda: _proven(engine, database.tables, print_only=print_only))
 
 
-def _proven(engine: Engine, tables: Tables) -> tuple[str, ...]:
+def _proven(engine: Engine, tables: Tables, *, print_only: bool) -> tuple[str, ...]:
     """Hold the rows of before against constraints that a step has added, while readers and writers go on; return the SQL."""
     with engine.connect() as connection:
         left = connection.exec_driver_sql(_unproven(tables), execution_options={"no_parameters": True})
         if left.first() is None:
             return ()
-        _run(connection, (statement := proof(tables),))
-        connection.commit()
+        statement = proof(tables)
+        if not print_only:
+            _run(connection, (statement,))
+            connection.commit()
     return (statement,)
 
 
