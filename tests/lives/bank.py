@@ -13,7 +13,7 @@ import attrs
 
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.value import evolve
-from orderkit.ports.payments import AskPayment, MoveMoney, PaymentAnswer, PaymentCapabilities, Unknown
+from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Unknown
 from orderkit.testing.sim.bank import Bank
 from orderkit.testing.sim.chance import Dice
 
@@ -71,7 +71,7 @@ class HostileBank(Bank):
         self.temper = KIND
         self.dice = Dice(0, "bank")
         self.pending: dict[str, Pending] = {}
-        self.let_go: set[str] = set()
+        self.let_go: dict[str, int] = {}
         self.complaints: list[str] = []
         self.tells: Callable[[str], None] = lambda _: None
         self.around: Callable[[], None] = lambda: None
@@ -94,13 +94,18 @@ class HostileBank(Bank):
         return answer
 
     def lets_go(self, payment: str) -> bool:
-        """Give up what is authorized of a payment, without telling anybody: a later capture falls short."""
+        """Give up what is authorized of a payment, and how much that was, without telling anybody: a later capture falls short."""
         account = self.accounts.get(payment)
         if account is None or account.authorized == account.captured:
             return False
+        self.let_go[payment] = account.authorized - account.captured
         account.authorized = account.captured
-        self.let_go.add(payment)
         return True
+
+    def _done(self, asked: MoveMoney) -> Confirmed:
+        if asked.kind is OperationKind.AUTHORIZE and asked.payment in self.let_go:
+            self.let_go[asked.payment] = 0  # what is authorized anew is there
+        return super()._done(asked)
 
     def _how(self, asked: MoveMoney) -> str:
         if asked.key in self.pending:

@@ -37,6 +37,13 @@ class Books:
         """The orders that the last step changed."""
         return [order for order in self.world.all() if self.replayed.get(order.id) != order.version]
 
+    def reckoned(self, order: Order) -> Reckoning:
+        """What the order comes to, with all that its log says by now."""
+        found = self.reckonings.setdefault(order.id, Reckoning())
+        if found.version != order.version:
+            found.read(order, self.world.shop.records(order.id))
+        return found
+
     def check(self, laws: tuple[Law, ...]) -> None:
         """Raise `Broken` for the first law that does not hold."""
         for law in laws:

@@ -12,7 +12,6 @@ import attrs
 
 from orderkit import Order, Policies
 from orderkit.domain.events import Record
-from orderkit.domain.pricing import units_value
 from orderkit.domain.quantities import Bucket, Line, Move
 from orderkit.domain.refunds import ShippingPolicy
 
@@ -27,14 +26,20 @@ def plain(policies: Policies) -> bool:
     return not fees and not refund.grades and refund.shipping is refund.cancellation_shipping is _WITH_THE_LAST
 
 
+def first_units(whole: int, quantity: int, units: int) -> int:
+    """What the first units of a line are worth, of whose units all together are worth the whole: to the cent below."""
+    return whole * units // quantity
+
+
 @attrs.define
 class Reckoning:
     """One order, as far as its log was read.
 
     `worthless` are the units of each line whose value was given back; `free` ones of them the customer has all the same, or they are on their
-    way, as when a lost parcel turned up. `due` is what a plain shop is due, `least` and `most` what any shop is due.
+    way, as when a lost parcel turned up. `due` is what a plain shop is due, which `exact` says whether it is, `least` and `most` what any shop is due.
     """
 
+    exact: bool = False
     version: int = 0
     lines: list[Line] = attrs.Factory(list)
     worthless: Counter[int] = attrs.Factory(Counter)
@@ -47,6 +52,7 @@ class Reckoning:
 
     def read(self, order: Order, records: tuple[Record, ...]) -> None:
         """Go on with the records that are new."""
+        self.exact = plain(order.facts.policies)
         for record in records[self.version :]:
             for line in record.change.lines:
                 self._agreed(order, line)
@@ -80,7 +86,7 @@ class Reckoning:
         elif move.source is Bucket.LOST:
             self.free[number] += units
         elif move.target is Bucket.LOST:
-            self._unless_free(number, units)
+            self._gone(number, units)  # what turned up is in another parcel: none is lost twice
         elif move.source is Bucket.RETURN_RECEIVED and move.target in _KEPT:
             self._unless_free(number, units)
             return True
@@ -100,7 +106,8 @@ class Reckoning:
         """Return what units of a line are worth with their fees, when the value of some was given back already."""
         price = order.facts.prices.line(number)
         return sum(
-            units_value(whole, price.quantity, already, units) for whole in (price.payable_minor, price.fee_minor)
+            first_units(whole, price.quantity, already + units) - first_units(whole, price.quantity, already)
+            for whole in (price.payable_minor, price.fee_minor)
         )
 
     def _shipping(self, order: Order, record: Record) -> int:
