@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from orderkit.domain.payment import OperationKind
+from orderkit.domain.payment import TAKING, OperationKind
 from orderkit.domain.value import evolve
 from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Unknown
 from orderkit.testing.sim.bank import Bank
@@ -72,6 +72,7 @@ class HostileBank(Bank):
         self.dice = Dice(0, "bank")
         self.pending: dict[str, Pending] = {}
         self.let_go: dict[str, int] = {}
+        self.blocked: set[str] = set()  # methods that give nothing more once they were good: cards that were stolen, say
         self.complaints: list[str] = []
         self.tells: Callable[[str], None] = lambda _: None
         self.around: Callable[[], None] = lambda: None
@@ -110,6 +111,8 @@ class HostileBank(Bank):
     def _how(self, asked: MoveMoney) -> str:
         if asked.key in self.pending:
             return LATE
+        if asked.method in self.blocked and asked.payment in self.accounts and asked.kind in TAKING:
+            return NO
         only = _ONLY.get(self.temper)
         return YES if only and asked.kind not in only else self.dice.one_of(TEMPERS[self.temper])
 

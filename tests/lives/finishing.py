@@ -43,6 +43,7 @@ def heal(life: Life) -> None:
     """Everybody answers again, every letter arrives, and workers do their rounds."""
     world = life.world
     world.bank.temper, world.carrier.says, world.fate.doors = KIND, "yes", None
+    world.bank.blocked.clear()
     world.note("the world heals")
     while world.letters:
         world.shop.receive_message(world.letters.pop(0))

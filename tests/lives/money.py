@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from orderkit import CaptureMode
 from tests.lives.books import Books, Law
 from tests.lives.owed import (
+    agreed,
     at_rest,
     due,
+    held_in_vain,
     may_keep,
     missed,
     not_done,
     not_heard,
+    operations,
     shipping,
     sums,
     TAKING,
@@ -54,18 +57,19 @@ def nobody_gets_back_more_than_he_paid(books: Books) -> Iterator[str]:
 
 
 def nobody_pays_more_than_agreed(books: Books) -> Iterator[str]:
-    """The bank has taken and holds together no more for an order than its customer ever agreed to pay for it.
+    """The bank has taken and holds together no more for an order than its customer agreed to pay for all that was ever ordered with it.
 
-    More is held only while the bank would not, or did not yet, do what would end it: give up an authorization of a tender that was refused,
-    capture it for goods that another tender paid for instead, pay a refund out. Each by no more than its own amount.
+    More, while the bank would not, or did not yet, give an authorization up or pay a refund out; and while it holds on to a tender that did not
+    pay when it should have, and for which another was given. Each by no more than its own amount. `tests/lives/test_excuses.py` has a life for
+    each.
     """
     for order in books.world.all():
-        found, agreed = sums(books, order), books.world.totals[order.id]
-        if found.taken + found.held <= agreed:
+        found, most = sums(books, order), agreed(books, order)
+        if found.taken + found.held <= most:
             continue
-        twice = not_done(books, order, "void", "capture", "refund")
-        if found.taken + found.held > agreed + twice:
-            yield f"{order.id} costs {agreed}; the bank has {found.taken}, holds {found.held}, and did not do {twice}"
+        twice = held_in_vain(books, order) + not_done(books, operations(order), "refund")
+        if found.taken + found.held > most + twice:
+            yield f"{order.id} costs {most}; the bank has {found.taken}, holds {found.held}, and did not do {twice}"
 
 
 def totals_are_what_the_cart_says(books: Books) -> Iterator[str]:
@@ -89,13 +93,15 @@ def due_is_what_the_units_cost(books: Books) -> Iterator[str]:
 def the_shop_keeps_no_more_than_is_due(books: Books) -> Iterator[str]:
     """The bank has taken no more of the customer's money than is due at this moment.
 
-    More is taken only as far as it is on its way back, or the bank refused to pay it back, or the answer that it was taken was lost.
+    More is taken only as far as it is on its way back, or the bank refused to pay it back, or the answer that it was taken was lost;
+    while a payment is being made, whatever it is for is looked at when it has ended. `tests/lives/test_excuses.py` has a life for each.
     """
     for order in books.world.all():
         taken, most = sums(books, order).taken, may_keep(books, order)
         if taken <= most:
             continue
-        more = not_done(books, order, "refund") + not_heard(books, order, "charge", "capture")
+        asked = operations(order)
+        more = not_done(books, asked, "refund") + not_heard(books, asked, "charge", "capture")
         if taken > most + more:
             yield f"{order.id} is {order.state} and due {most}, the bank has {taken}, {more} of it in doubt or on its way back"
 
@@ -146,8 +152,8 @@ def what_is_said_is_missing(books: Books) -> Iterator[str]:
 def nothing_is_held_for_nothing(books: Books) -> Iterator[str]:
     """When nothing is under way, nothing waits and no finding stands, the bank holds nothing."""
     for order in books.changed():
-        held = sums(books, order).held
-        if held and at_rest(order) and not order.findings and not any(line.open for line in order.lines):
+        held = sums(books, order).held if at_rest(order) else 0
+        if held and not order.findings and not any(line.open for line in order.lines):
             yield f"{order.id} is {order.state} with nothing to send, and the bank still holds {held}"
 
 

@@ -23,6 +23,7 @@ from orderkit.ports.carriers import Booked
 from orderkit.testing.sim.chance import Dice
 from tests.lives.calls import Call
 from tests.lives.carts import a_cart, tenders
+from tests.lives.owed import missed
 from tests.lives.reckoning import plain
 from tests.lives.shop import PLACES, SKUS, World
 from tests.shops import HOME
@@ -379,7 +380,11 @@ def drawn(world: World, dice: Dice) -> Call | None:
         alive = orders
     for _ in range(TRIES):
         order = alive[-1] if dice.chance(0.6) else dice.one_of(alive)
-        move = pay if order.state == "payment_failed" and dice.chance(0.15) else dice.one_of(LOT)
+        move = dice.one_of(LOT)
+        if order.state == "payment_failed" and dice.chance(0.15):
+            move = pay
+        elif missed(order) and dice.chance(0.25):
+            move = dice.one_of((pay, pay, pay, attend, attend, give_up))
         call = move(world, dice, order)
         if call is not None:
             return call

@@ -7,9 +7,12 @@ stated here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from orderkit import CaptureMode, Order
+from orderkit.domain.payment import Operation
 from tests.lives.books import Books
 from tests.lives.reckoning import first_units
 
@@ -44,6 +47,28 @@ def sums(books: Books, order: Order) -> Sums:
     return found
 
 
+def held_in_vain(books: Books, order: Order) -> int:
+    """What the bank holds of tenders that it was to give up, or that another tender was given for.
+
+    Another is given for one that did not pay when goods left: its capture was refused, or its authorization had run out and was given anew.
+    That one holds on while goods wait, or an answer is awaited, by no more than the others gave.
+    """
+    others = {e.data["payment"] for r in books.world.shop.records(order.id) for e in r.events if e.type == "payment.added"}
+    total = instead = gave = 0
+    for payment in order.payments:
+        account = books.world.bank.accounts.get(payment.id)
+        if account is None:
+            continue
+        held = account.open_at(books.world.now)
+        if payment.id in others:
+            gave += account.captured - account.refunded + held
+        total += (in_vain := min(held, not_done(books, payment.operations, "void")))
+        anew = [o for o in payment.operations if o.kind.value == "authorize" and moved(books, o.id)][1:]
+        if anew or not_done(books, payment.operations, "capture"):
+            instead += held - in_vain
+    return total + min(instead, gave)
+
+
 def at_rest(order: Order) -> bool:
     """Whether nothing of the order is under way: it is decided, no sequence is half done, and every question to the bank is answered."""
     return order.state not in ("placed", "payment_pending") and not order.sagas and not under_way(order)
@@ -65,13 +90,21 @@ def due(books: Books, order: Order) -> int:
     return found.due if found.exact else order.due_minor
 
 
+def agreed(books: Books, order: Order) -> int:
+    """What the customer agreed to pay for all that was ever ordered, but for lines whose own payment was refused.
+
+    While the answer to something that takes money is awaited those count as well: what goes back waits for it.
+    """
+    return books.world.totals[order.id] if under_way(order, *TAKING) else books.reckoned(order).agreed
+
+
 def may_keep(books: Books, order: Order) -> int:
     """What the shop may have of the customer's money.
 
     What is due; nothing of an order whose payment failed; and all that was agreed while a payment is being made.
     """
     if order.sagas or order.state in ("placed", "payment_pending"):
-        return books.world.totals[order.id]
+        return agreed(books, order)
     return 0 if order.state == "payment_failed" else due(books, order)
 
 
@@ -109,11 +142,16 @@ def moved(books: Books, operation_id: str) -> bool:
     return any(entry.moved for key, entry in books.world.bank.entries.items() if key.partition("/")[0] == operation_id)
 
 
-def not_done(books: Books, order: Order, *kinds: str) -> int:
-    """What the order asked the bank for, of these kinds, and the bank has not done: under way, or refused for good."""
-    return sum(o.amount_minor for _, o in order.operations() if o.kind.value in kinds and not moved(books, o.id))
+def not_done(books: Books, operations: Iterable[Operation], *kinds: str) -> int:
+    """What the bank was asked for, of these kinds, and has not done: under way, or refused for good."""
+    return sum(o.amount_minor for o in operations if o.kind.value in kinds and not moved(books, o.id))
 
 
-def not_heard(books: Books, order: Order, *kinds: str) -> int:
-    """What the bank has done for the order, of these kinds, while its answer was lost."""
-    return sum(o.amount_minor for _, o in order.operations() if o.open and o.kind.value in kinds and moved(books, o.id))
+def not_heard(books: Books, operations: Iterable[Operation], *kinds: str) -> int:
+    """What the bank has done, of these kinds, while its answer was lost."""
+    return sum(o.amount_minor for o in operations if o.open and o.kind.value in kinds and moved(books, o.id))
+
+
+def operations(order: Order) -> list[Operation]:
+    """Everything that the bank was asked for."""
+    return [operation for _, operation in order.operations()]
