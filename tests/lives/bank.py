@@ -72,7 +72,9 @@ class HostileBank(Bank):
         self.dice = Dice(0, "bank")
         self.pending: dict[str, Pending] = {}
         self.let_go: dict[str, int] = {}
-        self.blocked: set[str] = set()  # methods that give nothing more once they were good: cards that were stolen, say
+        self.blocked: set[str] = (
+            set()
+        )  # methods that give nothing more once they were good: cards that were stolen, say
         self.complaints: list[str] = []
         self.tells: Callable[[str], None] = lambda _: None
         self.around: Callable[[], None] = lambda: None

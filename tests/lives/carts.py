@@ -53,7 +53,9 @@ def _many(dice: Dice, total_minor: int) -> list[Tender]:
     number = dice.one_of(MANY)
     kinds = [dice.one_of(("gift_card", "card")) for _ in range(number - 1)]
     parts = [dice.between(1, max(1, total_minor // number)) for _ in kinds]
-    small = [Tender(method=f"pm_{n}", kind=k, amount_minor=a) for n, (k, a) in enumerate(zip(kinds, parts, strict=True))]
+    small = [
+        Tender(method=f"pm_{n}", kind=k, amount_minor=a) for n, (k, a) in enumerate(zip(kinds, parts, strict=True))
+    ]
     return [*small, Tender(method="pm_visa")]
 
 

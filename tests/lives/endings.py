@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderkit import Order
 from orderkit.domain.quantities import Bucket
 from tests.invoices import amounts
 from tests.lives.books import Books, Law

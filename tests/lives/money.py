@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from orderkit import CaptureMode
 from tests.lives.books import Books, Law
 from tests.lives.owed import (
+    TAKING,
     agreed,
     at_rest,
     due,
@@ -22,7 +23,6 @@ from tests.lives.owed import (
     operations,
     shipping,
     sums,
-    TAKING,
     under_way,
     unpaid,
     waiting,

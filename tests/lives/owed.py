@@ -53,7 +53,9 @@ def held_in_vain(books: Books, order: Order) -> int:
     Another is given for one that did not pay when goods left: its capture was refused, or its authorization had run out and was given anew.
     That one holds on while goods wait, or an answer is awaited, by no more than the others gave.
     """
-    others = {e.data["payment"] for r in books.world.shop.records(order.id) for e in r.events if e.type == "payment.added"}
+    others = {
+        e.data["payment"] for r in books.world.shop.records(order.id) for e in r.events if e.type == "payment.added"
+    }
     total = instead = gave = 0
     for payment in order.payments:
         account = books.world.bank.accounts.get(payment.id)
@@ -111,7 +113,9 @@ def may_keep(books: Books, order: Order) -> int:
 def waiting(order: Order) -> int:
     """What the units that have not left cost, with their fees and with what was not given back of their shipping."""
     goods = sum(_open_part(order, line.number, "total_minor") for line in order.lines)
-    return goods - max(0, sum(_open_part(order, line.number, "shipping_minor") for line in order.lines) - shipping(order))
+    return goods - max(
+        0, sum(_open_part(order, line.number, "shipping_minor") for line in order.lines) - shipping(order)
+    )
 
 
 def shipping(order: Order) -> int:

@@ -36,8 +36,8 @@ class Reckoning:
     """One order, as far as its log was read.
 
     `worthless` are the units of each line whose value was given back; `free` ones of them the customer has all the same, or they are on their
-    way, as when a lost parcel turned up. `agreed` is what the customer has agreed to pay for all that was ordered, but for lines whose own payment was refused. `due` is what a plain
-    shop is due, and `exact` says whether it is one; `least` and `most` are what any shop is due.
+    way, as when a lost parcel turned up. `agreed` is what the customer has agreed to pay for all that was ordered, but for lines whose own
+    payment was refused. `due` is what a plain shop is due, and `exact` says whether it is one; `least` and `most` are what any shop is due.
     """
 
     exact: bool = False
@@ -117,7 +117,9 @@ class Reckoning:
         back = 0
         if any(event.type == "order.amendment_failed" for event in record.events):
             latest = max(order.facts.line(line.number).amendment for line in self.lines)
-            came = [order.facts.prices.line(x.number) for x in self.lines if order.facts.line(x.number).amendment == latest]
+            came = [
+                order.facts.prices.line(x.number) for x in self.lines if order.facts.line(x.number).amendment == latest
+            ]
             back = min(self.shipping_left, sum(price.shipping_minor for price in came))
             self.agreed -= sum(price.total_minor for price in came)
         if all(self.worthless[line.number] >= line.ordered for line in self.lines):

@@ -211,9 +211,11 @@ def test_a_law_excuses_no_more_than_a_life_needs(
     for name in ("not_done", "not_heard"):
         whole = getattr(owed, name)
         for module in (owed, money):
-            monkeypatch.setattr(module, name, lambda b, o, *kinds, f=whole: f(b, o, *(k for k in kinds if k != excuse)), raising=False)
+            monkeypatch.setattr(
+                module, name, lambda b, o, *kinds, f=whole: f(b, o, *(k for k in kinds if k != excuse)), raising=False
+            )
     if excuse == "agreed":
-        monkeypatch.setattr(money, "may_keep", money.due)
+        monkeypatch.setattr(money, "may_keep", owed.due)
 
     assert held == []
     assert [*law(books)] != []
