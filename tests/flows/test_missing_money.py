@@ -202,3 +202,19 @@ def test_an_order_is_not_placed_with_more_tenders_than_it_may_have() -> None:
 
     assert (placing.value.code, placing.value.field) == ("tenders_mismatch", "tenders")
     assert amending.value.facts["tenders_max"] == PAYMENTS_MAX
+
+
+def test_an_order_that_has_had_all_its_tenders_offers_no_more_lines() -> None:
+    """What is offered is accepted: lines that cost something need a tender more, the address and the day do not."""
+    world = opened({"MUG": {"berlin": 99}})
+    many = [Tender(method=f"pm_{n}", amount_minor=100) for n in range(PAYMENTS_MAX)]
+    order = world.shop.place(a_cart(("MUG", PAYMENTS_MAX, "1.00")), many)
+
+    offers = {action.subject: action for action in world.shop.actions(order.id) if action.name == "amend"}
+
+    assert {part: action.code for part, action in offers.items()} == {
+        "ship_to": None,
+        "delivery": None,
+        "lines": "not_allowed",
+    }
+    assert "50 tenders" in (offers["lines"].reason or "")

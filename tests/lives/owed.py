@@ -65,7 +65,7 @@ def held_in_vain(books: Books, order: Order) -> int:
         if payment.id in others:
             gave += account.captured - account.refunded + held
         total += (in_vain := min(held, not_done(books, payment.operations, "void")))
-        anew = [o for o in payment.operations if o.kind.value == "authorize" and moved(books, o.id)][1:]
+        anew = [o for o in payment.operations if o.kind.value == "authorize" and books.moved(o.id)][1:]
         if anew or not_done(books, payment.operations, "capture"):
             instead += held - in_vain
     return total + min(instead, gave)
@@ -141,19 +141,14 @@ def _open_part(order: Order, number: int, part: str) -> int:
 # ---- what the bank did, and what it would not do
 
 
-def moved(books: Books, operation_id: str) -> bool:
-    """Whether the bank has done the operation, under whichever of its keys."""
-    return any(entry.moved for key, entry in books.world.bank.entries.items() if key.partition("/")[0] == operation_id)
-
-
 def not_done(books: Books, operations: Iterable[Operation], *kinds: str) -> int:
     """What the bank was asked for, of these kinds, and has not done: under way, or refused for good."""
-    return sum(o.amount_minor for o in operations if o.kind.value in kinds and not moved(books, o.id))
+    return sum(o.amount_minor for o in operations if o.kind.value in kinds and not books.moved(o.id))
 
 
 def not_heard(books: Books, operations: Iterable[Operation], *kinds: str) -> int:
     """What the bank has done, of these kinds, while its answer was lost."""
-    return sum(o.amount_minor for o in operations if o.open and o.kind.value in kinds and moved(books, o.id))
+    return sum(o.amount_minor for o in operations if o.open and o.kind.value in kinds and books.moved(o.id))
 
 
 def operations(order: Order) -> list[Operation]:
