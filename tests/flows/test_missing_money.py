@@ -18,6 +18,7 @@ from tests.missing import (
     a_lapsed_order,
     an_uncaptured_order,
     asked_of,
+    only,
     opened,
     restocked,
     until_idle,
@@ -185,6 +186,35 @@ def test_a_card_is_asked_behind_one_in_doubt() -> None:
         [("authorize", 4000, "unknown")],
         [("authorize", 6000, "confirmed")],
     )
+
+
+# ---- counted on, and never come
+
+
+def test_money_that_was_counted_on_for_other_lines_is_missed_when_it_does_not_come() -> None:
+    """Added goods are not there, their tender is still in doubt, and the first authorization is given anew for as much less: that it then says no
+    leaves an order with less behind it than is due, and says so.
+    """
+    world = opened({"MUG": {"berlin": 1}, "TEE": {"berlin": 1}})
+    world.bank.expires_after = timedelta(days=7)
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
+    world.shop.hold(order.id, reason="customer_request")
+    world.bank.say, world.bank.silent = (lambda asked: "never" if asked.method == "pm_slow" else "yes"), True
+    added = world.shop.amend(order.id, add=a_cart(("TEE", 1, "4.00")), pay_with="pm_slow").shipments[-1]
+    world.shop.refuse(order.id, added.id, reason="shelf_empty", missing={2: 1})
+    world.clock.advance(days=8)
+    until_idle(world)
+    renewed = world.shop.order(order.id)
+
+    world.bank.say, world.bank.silent = only("pm_visa"), False
+    world.clock.advance(hours=2)
+    until_idle(world)
+    after = world.shop.order(order.id)
+
+    assert (renewed.due_minor, renewed.payments[0].capturable_minor, renewed.findings) == (5000, 4600, ())
+    assert [finding.partition(":")[0] for finding in after.findings] == ["authorize_failed"]
+    assert missing_minor(after) == 400
+    assert world.shop.pay(order.id, "pm_visa").findings == ()
 
 
 # ---- how many

@@ -112,7 +112,7 @@ def a_refund_goes_on(books: Books) -> Iterator[str]:
         for refund in order.refunds:
             mine = [o for _, o in order.operations() if o.refund == refund.id]
             goes_on = {
-                "granted": not at_rest(order) or bool(order.findings),
+                "granted": not at_rest(order),
                 "sent": any(o.open for o in mine),
                 "in_doubt": any(o.open for o in mine),
                 "failed": not at_rest(order) or any(f"refund_failed:{o.id}" in order.findings for o in mine),
@@ -125,13 +125,14 @@ def a_refund_goes_on(books: Books) -> Iterator[str]:
 def what_is_missing_is_said(books: Books) -> Iterator[str]:
     """When nothing is under way and less was taken and promised than is due, or less was taken than what left is worth, a finding says so.
 
-    Shipping of units that were cancelled leaves with no parcel, and every division leaves its cents: these may come with the last parcel.
+    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one.
     """
     for order in books.changed():
         if not at_rest(order) or order.state == "payment_failed" or missed(order):
             continue
         found, wanted = sums(books, order), due(books, order)
-        last = 3 * len(order.lines) + shipping(order) if any(line.open for line in order.lines) else 0
+        later = order.facts.policies.capture is CaptureMode.PER_SHIPMENT and any(line.open for line in order.lines)
+        last = 3 * len(order.lines) + shipping(order) if later else 0
         if wanted > found.taken + found.promised or unpaid(books, order, found.taken) > last:
             yield f"{order.id} is due {wanted}, the bank has {found.taken}, {found.promised} are promised; it asks for {order.findings}"
 
