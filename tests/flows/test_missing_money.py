@@ -192,9 +192,7 @@ def test_a_card_is_asked_behind_one_in_doubt() -> None:
 
 
 def test_money_that_was_counted_on_for_other_lines_is_missed_when_it_does_not_come() -> None:
-    """Added goods are not there, their tender is still in doubt, and the first authorization is given anew for as much less: that it then says no
-    leaves an order with less behind it than is due, and says so.
-    """
+    """While the tender of added goods is in doubt, they turn out to be missing, and the first card is authorized anew for less: a no says so."""
     world = opened({"MUG": {"berlin": 1}, "TEE": {"berlin": 1}})
     world.bank.expires_after = timedelta(days=7)
     order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
