@@ -104,8 +104,8 @@ def test_a_last_parcel_that_captures_nothing_lets_the_authorization_go() -> None
     assert world.bank.total(OperationKind.VOID) == 1000
 
 
-def test_a_refund_ends_with_a_last_parcel_that_captures_nothing() -> None:
-    """Per shipment: good will has paid for the last parcel already, so a refund that waited for its capture is done when it leaves."""
+def test_a_refund_of_what_good_will_gave_back_ends_at_once_and_the_last_parcel_captures_nothing() -> None:
+    """Per shipment: nothing is there to give back for a mug that good will has paid, so its refund is done, and the last parcel costs nothing."""
     world = a_world({"MUG": {"berlin": 1}, "TEE": {"madrid": 1}}, policies=Policies(capture=LATER))
     order = world.shop.place(a_cart(("MUG", 1, "10.00"), ("TEE", 1, "10.00")), "pm_visa")
     mug, tee = sorted(order.shipments, key=lambda s: s.warehouse)
@@ -113,12 +113,12 @@ def test_a_refund_ends_with_a_last_parcel_that_captures_nothing() -> None:
     world.shop.deliver(order.id, mug.id)
     world.shop.refund(order.id, "10.00", reason="sorry")
     back = world.shop.request_return(order.id, {"MUG": 1}, reason="broken").returns[0]
-    waits = world.shop.receive_return(order.id, back.id, warehouse="berlin")
+    received = world.shop.receive_return(order.id, back.id, warehouse="berlin")
 
     after = world.shop.ship(order.id, tee.id)
 
-    assert [r.state for r in waits.refunds] == ["refunded", "granted"]
-    assert [r.state for r in after.refunds] == ["refunded", "refunded"]
+    assert [r.state for r in received.refunds] == ["refunded", "refunded"]
+    assert received.payments[0].capturable_minor == 1000
     assert (after.paid_minor, after.due_minor) == (0, 0)
     assert after.payments[0].capturable_minor == 0
     assert world.bank.total(OperationKind.VOID) == 1000

@@ -18,6 +18,7 @@ from tests.missing import (
     a_lapsed_order,
     an_uncaptured_order,
     asked_of,
+    only,
     opened,
     restocked,
     until_idle,
@@ -187,6 +188,33 @@ def test_a_card_is_asked_behind_one_in_doubt() -> None:
     )
 
 
+# ---- counted on, and never come
+
+
+def test_money_that_was_counted_on_for_other_lines_is_missed_when_it_does_not_come() -> None:
+    """While the tender of added goods is in doubt, they turn out to be missing, and the first card is authorized anew for less: a no says so."""
+    world = opened({"MUG": {"berlin": 1}, "TEE": {"berlin": 1}})
+    world.bank.expires_after = timedelta(days=7)
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
+    world.shop.hold(order.id, reason="customer_request")
+    world.bank.say, world.bank.silent = (lambda asked: "never" if asked.method == "pm_slow" else "yes"), True
+    added = world.shop.amend(order.id, add=a_cart(("TEE", 1, "4.00")), pay_with="pm_slow").shipments[-1]
+    world.shop.refuse(order.id, added.id, reason="shelf_empty", missing={2: 1})
+    world.clock.advance(days=8)
+    until_idle(world)
+    renewed = world.shop.order(order.id)
+
+    world.bank.say, world.bank.silent = only("pm_visa"), False
+    world.clock.advance(hours=2)
+    until_idle(world)
+    after = world.shop.order(order.id)
+
+    assert (renewed.due_minor, renewed.payments[0].capturable_minor, renewed.findings) == (5000, 4600, ())
+    assert [finding.partition(":")[0] for finding in after.findings] == ["authorize_failed"]
+    assert missing_minor(after) == 400
+    assert world.shop.pay(order.id, "pm_visa").findings == ()
+
+
 # ---- how many
 
 
@@ -202,3 +230,19 @@ def test_an_order_is_not_placed_with_more_tenders_than_it_may_have() -> None:
 
     assert (placing.value.code, placing.value.field) == ("tenders_mismatch", "tenders")
     assert amending.value.facts["tenders_max"] == PAYMENTS_MAX
+
+
+def test_an_order_that_has_had_all_its_tenders_offers_no_more_lines() -> None:
+    """What is offered is accepted: lines that cost something need a tender more, the address and the day do not."""
+    world = opened({"MUG": {"berlin": 99}})
+    many = [Tender(method=f"pm_{n}", amount_minor=100) for n in range(PAYMENTS_MAX)]
+    order = world.shop.place(a_cart(("MUG", PAYMENTS_MAX, "1.00")), many)
+
+    offers = {action.subject: action for action in world.shop.actions(order.id) if action.name == "amend"}
+
+    assert {part: action.code for part, action in offers.items()} == {
+        "ship_to": None,
+        "delivery": None,
+        "lines": "not_allowed",
+    }
+    assert "50 tenders" in (offers["lines"].reason or "")

@@ -98,3 +98,17 @@ def test_shipping_that_was_given_back_is_not_taken_with_a_parcel() -> None:
 
     assert (first.captured_minor, first.refunded_minor) == (2000, 0)
     assert (last.captured_minor, last.refunded_minor, last.due_minor) == (3000, 0, 3000)
+
+
+def test_a_refund_is_done_when_nothing_is_there_to_give_back() -> None:
+    """A gift card got back all that it gave, for good will, and the goods wait: what is cancelled then is set off, and taken less of the card."""
+    world = a_world({"MUG": {"berlin": 3}}, policies=LATER)
+    pay = [tender("gift_1", "4.00", kind="gift_card"), tender("pm_visa")]
+    order = world.shop.place(a_cart(("MUG", 3, "4.00")), pay)
+    world.shop.refund(order.id, "4.00", reason="sorry")
+
+    waiting = world.shop.cancel(order.id, {"MUG": 1}, reason="changed_mind")
+    after = world.shop.ship(order.id, order.shipments[0].id)
+
+    assert [refund.state for refund in waiting.refunds] == ["refunded", "refunded"]
+    assert (after.captured_minor, after.refunded_minor, after.due_minor) == (800, 400, 400)

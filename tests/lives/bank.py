@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from orderkit.domain.payment import OperationKind
+from orderkit.domain.payment import TAKING, OperationKind
 from orderkit.domain.value import evolve
-from orderkit.ports.payments import AskPayment, MoveMoney, PaymentAnswer, PaymentCapabilities, Unknown
+from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Unknown
 from orderkit.testing.sim.bank import Bank
 from orderkit.testing.sim.chance import Dice
 
@@ -71,7 +71,10 @@ class HostileBank(Bank):
         self.temper = KIND
         self.dice = Dice(0, "bank")
         self.pending: dict[str, Pending] = {}
-        self.let_go: set[str] = set()
+        self.let_go: dict[str, int] = {}
+        self.blocked: set[str] = (
+            set()
+        )  # methods that give nothing more once they were good: cards that were stolen, say
         self.complaints: list[str] = []
         self.tells: Callable[[str], None] = lambda _: None
         self.around: Callable[[], None] = lambda: None
@@ -94,17 +97,24 @@ class HostileBank(Bank):
         return answer
 
     def lets_go(self, payment: str) -> bool:
-        """Give up what is authorized of a payment, without telling anybody: a later capture falls short."""
+        """Give up what is authorized of a payment, and how much that was, without telling anybody: a later capture falls short."""
         account = self.accounts.get(payment)
         if account is None or account.authorized == account.captured:
             return False
+        self.let_go[payment] = account.authorized - account.captured
         account.authorized = account.captured
-        self.let_go.add(payment)
         return True
+
+    def _done(self, asked: MoveMoney) -> Confirmed:
+        if asked.kind is OperationKind.AUTHORIZE and asked.payment in self.let_go:
+            self.let_go[asked.payment] = 0  # what is authorized anew is there
+        return super()._done(asked)
 
     def _how(self, asked: MoveMoney) -> str:
         if asked.key in self.pending:
             return LATE
+        if asked.method in self.blocked and asked.payment in self.accounts and asked.kind in TAKING:
+            return NO
         only = _ONLY.get(self.temper)
         return YES if only and asked.kind not in only else self.dice.one_of(TEMPERS[self.temper])
 

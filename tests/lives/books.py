@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import attrs
 
@@ -32,10 +33,28 @@ class Books:
     world: World
     reckonings: dict[str, Reckoning] = attrs.Factory(dict)
     replayed: dict[str, int] = attrs.Factory(dict)
+    done: set[str] = attrs.Factory(set)
+    entries_read: int = 0
 
     def changed(self) -> list[Order]:
         """The orders that the last step changed."""
         return [order for order in self.world.all() if self.replayed.get(order.id) != order.version]
+
+    def reckoned(self, order: Order) -> Reckoning:
+        """What the order comes to, with all that its log says by now."""
+        found = self.reckonings.setdefault(order.id, Reckoning())
+        if found.version != order.version:
+            found.read(order, self.world.shop.records(order.id))
+        return found
+
+    def moved(self, operation_id: str) -> bool:
+        """Whether the bank has done the operation, under whichever of its keys. What its ledger says once it says for ever."""
+        entries = self.world.bank.entries
+        for key in islice(entries, self.entries_read, None):
+            if entries[key].moved:
+                self.done.add(key.partition("/")[0])
+        self.entries_read = len(entries)
+        return operation_id in self.done
 
     def check(self, laws: tuple[Law, ...]) -> None:
         """Raise `Broken` for the first law that does not hold."""

@@ -8,6 +8,7 @@ from orderkit.testing.sim.chance import Dice
 from tests.lives.shop import SKUS
 from tests.shops import HOME
 
+MANY = (9, 25, 50, 51)  # tenders of one order: the last is one too many
 PRICES = ("0.00", "0.01", "0.99", "3.33", "12.50", "19.99", "100.00")
 
 
@@ -36,13 +37,26 @@ def a_cart(dice: Dice, *, lines: int = 3, tax_included: bool | None = None) -> C
 
 
 def tenders(dice: Dice, total_minor: int) -> str | list[Tender]:
-    """Draw what pays: one card, or a gift card and a card, or two cards and a gift card."""
+    """Draw what pays: one card, or a gift card and a card, or two cards and a gift card; once in a while as many as are taken, or more."""
+    if total_minor > max(MANY) and dice.chance(0.015):
+        return _many(dice, total_minor)
     if total_minor < 4 or dice.chance(0.6):
         return "pm_visa"
     part = dice.between(1, total_minor // 2)
     gift, card = Tender(method="gift", kind="gift_card", amount_minor=part), Tender(method="pm_visa")
     third = Tender(method="pm_amex", amount_minor=dice.between(1, total_minor - part - 1))
     return [gift, card] if dice.chance(0.6) else [third, gift, card]
+
+
+def _many(dice: Dice, total_minor: int) -> list[Tender]:
+    """Draw very many tenders: gift cards and cards with little on them, and one that pays the rest."""
+    number = dice.one_of(MANY)
+    kinds = [dice.one_of(("gift_card", "card")) for _ in range(number - 1)]
+    parts = [dice.between(1, max(1, total_minor // number)) for _ in kinds]
+    small = [
+        Tender(method=f"pm_{n}", kind=k, amount_minor=a) for n, (k, a) in enumerate(zip(kinds, parts, strict=True))
+    ]
+    return [*small, Tender(method="pm_visa")]
 
 
 def added_up(cart: Cart) -> int:

@@ -1,20 +1,16 @@
 """The laws of the end: first when the world has healed and workers have had their time, then when people have finished as well.
 
-An order comes to rest or names what a person must do; in the end nobody owes anybody anything, but for the shipping that a shop keeps of an
-order that was cancelled.
+An order comes to rest or names what a person must do; in the end nobody owes anybody anything: what was due has been paid or given up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderkit import Order
-from orderkit.domain.owing import STUCK
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.settling import wanted_minor
-from orderkit.testing.sim.auditing import resting
 from tests.invoices import amounts
 from tests.lives.books import Books, Law
+from tests.lives.owed import at_rest, may_keep, sums
 
 # ---- when the world has healed, and workers have had their time
 
@@ -22,7 +18,7 @@ from tests.lives.books import Books, Law
 def everything_comes_to_rest(books: Books) -> Iterator[str]:
     """No money is under way and no sequence half done; or the order names what a person must do."""
     for order in books.world.all():
-        if not resting(order) and not order.findings:
+        if not at_rest(order) and not order.findings:
             yield f"{order.id} is {order.state} with {[o.id for _, o in order.operations() if o.open]} open, and asks for nobody"
 
 
@@ -65,37 +61,25 @@ def nothing_stays_promised(books: Books) -> Iterator[str]:
 
 
 def no_authorization_stays(books: Books) -> Iterator[str]:
-    """The bank holds nothing of the customer's money for an order that is done; one that owes its shipping may keep what might bring it."""
-    owing = {order.id for order in books.world.all() if _owes_shipping(order)}
+    """The bank holds nothing of the customer's money for an order that is done."""
     for account in books.world.bank.accounts.values():
-        if (held := account.open_at(books.world.now)) and account.order_id not in owing:
+        if held := account.open_at(books.world.now):
             yield f"{account.payment}: the bank still holds {held}"
 
 
 def everybody_is_even(books: Books) -> Iterator[str]:
-    """The bank took, less what it gave back, exactly what is due.
-
-    Less only of a cancelled order that owes its shipping, for which no card is charged anew: its finding says so.
-    """
-    accounts = list(books.world.bank.accounts.values())
+    """The bank took, less what it gave back, exactly what is due: nothing of an order whose payment failed."""
     for order in books.world.all():
-        has, due = sum(a.captured - a.refunded for a in accounts if a.order_id == order.id), wanted_minor(order)
-        if has > due or (has < due and not _owes_shipping(order)):
-            yield f"{order.id} is {order.state} and due {due}, but the bank has {has} of it; it asks for {order.findings}"
-        if order.paid_minor != has:
-            yield f"{order.id} believes it has {order.paid_minor}, the bank has {has}"
-
-
-def _owes_shipping(order: Order) -> bool:
-    return order.state == "cancelled" and any(finding.partition(":")[0] in STUCK for finding in order.findings)
+        has, wanted = sums(books, order).taken, may_keep(books, order)
+        if has != wanted:
+            yield f"{order.id} is {order.state} and due {wanted}, but the bank has {has} of it; it asks for {order.findings}"
 
 
 def nothing_needs_a_person(books: Books) -> Iterator[str]:
-    """After people have looked, no finding is left but of shipping that is owed, or that the bank has nothing to void: it let go by itself."""
+    """After people have looked, no finding is left but that the bank has nothing to void: it let go by itself."""
     for order in books.world.all():
         gone = {f"void_failed:{o.id}" for payment, o in order.operations() if payment.id in books.world.bank.let_go}
-        left = [] if _owes_shipping(order) else [f for f in order.findings if f not in gone]
-        if left:
+        if left := [f for f in order.findings if f not in gone]:
             yield f"{order.id} still asks for {left}"
 
 

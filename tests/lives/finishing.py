@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orderkit import Order
-from orderkit.domain.owing import STUCK, missing_minor
+from orderkit.domain.money import to_text
+from orderkit.domain.owing import missing_minor
 from orderkit.testing.sim.chance import Dice
 from tests.lives.bank import KIND
 from tests.lives.calls import Call
 from tests.lives.moves import booked
+from tests.lives.owed import MISSING, missed
 
 if TYPE_CHECKING:  # a life has an ending
     from tests.lives.life import Life
@@ -34,13 +36,14 @@ HEALING = (
 )  # hours between rounds: beyond three refusals an hour apart, and a reservation of a day
 ROUNDS = 14
 PATIENCE = 5  # rounds in which a person asks again for what a bank refused; after that he gives up
-_REFUSED = STUCK | {"void_failed"}
+_REFUSED = (*MISSING, "void_failed")
 
 
 def heal(life: Life) -> None:
     """Everybody answers again, every letter arrives, and workers do their rounds."""
     world = life.world
     world.bank.temper, world.carrier.says, world.fate.doors = KIND, "yes", None
+    world.bank.blocked.clear()
     world.note("the world heals")
     while world.letters:
         world.shop.receive_message(world.letters.pop(0))
@@ -61,7 +64,7 @@ def finish(life: Life) -> None:
     life.world.note("people finish")
     for number in range(ROUNDS):
         for order in life.world.all():
-            for call in [*_looked_at(order, number), *_next(dice, order)]:
+            for call in [*_looked_at(order, number), *_next(dice, order, number)]:
                 life.attempt(call, f"end-{number}-{len(life.spent)}", dice, risky=False)
         life.world.clock.advance(hours=2)
         _drained(life)
@@ -73,7 +76,7 @@ def _looked_at(order: Order, number: int) -> list[Call]:
     return [Call("attend", (order.id, finding)) for finding in found]
 
 
-def _next(dice: Dice, order: Order) -> list[Call]:
+def _next(dice: Dice, order: Order, number: int) -> list[Call]:
     """Return what a person does next for an order: one kind of thing at a time, since each changes what comes after."""
     if order.state == "payment_failed":
         return [
@@ -81,8 +84,10 @@ def _next(dice: Dice, order: Order) -> list[Call]:
             if dice.chance(0.5)
             else Call("cancel", (order.id,), {"reason": "never_paid"})
         ]
-    if missing_minor(order):
-        return [Call("pay", (order.id, "pm_new"))]
+    if missing := missing_minor(order):
+        return [_given_up(order, missing) if dice.chance(0.3) else Call("pay", (order.id, "pm_new"))]
+    if order.state == "cancelled" and missed(order) and number >= PATIENCE:
+        return [_given_up(order, order.due_minor - order.paid_minor)]
     if order.active_holds:
         return [Call("release_hold", (order.id, hold.id)) for hold in order.active_holds]
     if waiting := [shipment for shipment in order.shipments if shipment.waiting]:
@@ -92,6 +97,11 @@ def _next(dice: Dice, order: Order) -> list[Call]:
     if travelling := [shipment for shipment in order.shipments if shipment.state in ("shipped", "out_for_delivery")]:
         return [Call("deliver", (order.id, shipment.id)) for shipment in travelling]
     return _returned(order)
+
+
+def _given_up(order: Order, missing_minor: int) -> Call:
+    """Do without what nobody pays."""
+    return Call("refund", (order.id, to_text(missing_minor, order.currency)), {"reason": "never_paid"})
 
 
 def _unblocked(dice: Dice, order: Order) -> Call:

@@ -14,10 +14,10 @@ from orderkit import Order, OrderkitError, OrderQuery
 from orderkit.domain.cancelling import cancellable
 from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.quantities import Bucket
+from orderkit.domain.returns import Disposition
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import word
 from orderkit.domain.value import evolve
-from orderkit.testing.sim.witness import Counted, _count
 from tests.lives.books import Books, Law
 from tests.lives.money import MONEY
 from tests.offers import tried
@@ -37,18 +37,31 @@ def units_are_somewhere(books: Books) -> Iterator[str]:
 
 def shelves_hold_what_they_should(books: Books) -> Iterator[str]:
     """On a shelf is what was put there, less what left and what was missing, plus what was restocked; promised is what waits in parcels."""
-    counted: dict[tuple[str, str], Counted] = {}
+    promised, moved = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for order in books.world.all():
-        _count(order, 1, counted, {})
+        _counted(order, promised, moved)
     levels = {(level.sku, level.warehouse): level for level in books.world.shop.stock()}
-    for shelf in {*counted, *levels, *books.world.put}:
-        found, level = counted.get(shelf, Counted()), levels.get(shelf)
+    for shelf in {*promised, *moved, *levels, *books.world.put}:
+        level = levels.get(shelf)
         on_hand, reserved = (level.on_hand, level.reserved) if level else (0, 0)
-        expected = books.world.put[shelf] - books.world.missing[shelf] - found.shipped + found.restocked
-        if (on_hand, reserved) != (expected, found.reserved):
-            yield f"{shelf}: {on_hand} on hand and {reserved} promised; {expected} and {found.reserved} should be"
+        expected = books.world.put[shelf] - books.world.missing[shelf] + moved[shelf]
+        if (on_hand, reserved) != (expected, promised[shelf]):
+            yield f"{shelf}: {on_hand} on hand and {reserved} promised; {expected} and {promised[shelf]} should be"
         if not 0 <= reserved <= on_hand:
             yield f"{shelf}: {reserved} are promised of {on_hand}"
+
+
+def _counted(order: Order, promised: Counter[tuple[str, str]], moved: Counter[tuple[str, str]]) -> None:
+    """Add what the order's parcels promise of each shelf, what left it with them, and what returns brought back to it."""
+    skus = {line.number: line.sku for line in order.lines}
+    for shipment in order.shipments:
+        for number, units in shipment.lines:
+            shelf = (skus[number], shipment.warehouse)
+            promised[shelf] += units if shipment.waiting else 0
+            moved[shelf] -= units if shipment.shipped_at is not None else 0
+    for receipt in (receipt for found in order.returns for receipt in found.receipts):
+        for part in receipt.graded:
+            moved[skus[part.line], receipt.warehouse] += part.quantity if part.disposition is Disposition.RESTOCK else 0
 
 
 def parcels_hold_the_units(books: Books) -> Iterator[str]:

@@ -102,6 +102,8 @@ class Life:
         self.hostility = dice.one_of((0.0, 0.2, 0.4, 0.6, 0.8))
         if dice.chance(self.hostility):
             world.bank.temper = dice.one_of(list(TEMPERS))
+        if dice.chance(0.15):
+            world.bank.blocked.add("pm_visa")
         self.danger = dice.one_of((0.0, 0.08, 0.25))
         self.haste = dice.one_of((0.25, 1.0, 1.0, 4.0))
 
@@ -286,7 +288,7 @@ class Life:
             attempts.check_repeat(self.world, call, key, outcome)
 
     def changes_its_mind(self, dice: Dice) -> None:
-        """The bank or the carrier is disposed otherwise from now on, or the bank lets an authorization go."""
+        """The bank or the carrier is disposed otherwise from now on, or the bank blocks a card, or lets an authorization go."""
         world, what = self.world, dice.random()
         if what < 0.2:
             world.carrier.says = dice.one_of(("yes", "yes", "no", "lost", "broken"))
@@ -295,6 +297,9 @@ class Life:
             payment = dice.one_of(sorted(world.bank.accounts))
             if world.bank.lets_go(payment):
                 world.note(f"the bank lets {payment} go")
+        elif what < 0.45:
+            world.bank.blocked ^= {"pm_visa"}
+            world.note(f"blocked cards: {', '.join(world.bank.blocked) or 'none'}")
         else:
             world.bank.temper = dice.one_of((*TEMPERS, KIND, "moody"))
             world.note(f"the bank is {world.bank.temper}")

@@ -1,18 +1,32 @@
 """The laws of money after every step: the bank's ledger, the customer's agreement and the units in the log against the order's books.
 
-Nothing here believes what the library granted or settled. What is due is reckoned a second time (see `reckoning`).
+Nothing here believes what the library granted or settled. What is due is reckoned a second time (see `reckoning`), what is there for it is
+added up at the bank (see `owed`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orderkit import CaptureMode, Order
-from orderkit.domain.pricing import units_value
-from orderkit.domain.settling import wanted_minor
-from orderkit.testing.sim.auditing import resting
+from orderkit import CaptureMode
 from tests.lives.books import Books, Law
-from tests.lives.reckoning import Reckoning, plain
+from tests.lives.owed import (
+    TAKING,
+    agreed,
+    at_rest,
+    due,
+    held_in_vain,
+    may_keep,
+    missed,
+    not_done,
+    not_heard,
+    operations,
+    shipping,
+    sums,
+    under_way,
+    unpaid,
+    waiting,
+)
 
 
 def the_bank_is_asked_for_what_can_be(books: Books) -> Iterator[str]:
@@ -21,14 +35,15 @@ def the_bank_is_asked_for_what_can_be(books: Books) -> Iterator[str]:
 
 
 def the_books_follow_the_bank(books: Books) -> Iterator[str]:
-    """The order believes no movement of money that the bank's ledger does not have."""
+    """The order believes no movement of money that the bank's ledger does not have; when nothing is under way, it knows all of them."""
     accounts = books.world.bank.accounts
     for order in books.changed():
         for payment in order.payments:
             account = accounts.get(payment.id)
             took, gave = (account.captured, account.refunded) if account else (0, 0)
-            if payment.captured_minor > took or payment.refunded_minor > gave:
-                yield f"{payment.id}: {payment.captured_minor} taken, {payment.refunded_minor} back; the bank: {took}, {gave}"
+            ours = payment.captured_minor, payment.refunded_minor
+            if ours[0] > took or ours[1] > gave or (at_rest(order) and ours != (took, gave)):
+                yield f"{payment.id}: {ours[0]} taken, {ours[1]} back; the bank: {took}, {gave}"
 
 
 def nobody_gets_back_more_than_he_paid(books: Books) -> Iterator[str]:
@@ -42,11 +57,19 @@ def nobody_gets_back_more_than_he_paid(books: Books) -> Iterator[str]:
 
 
 def nobody_pays_more_than_agreed(books: Books) -> Iterator[str]:
-    """The bank holds and keeps no more for an order than all of its tenders were asked to give."""
-    asked: dict[str, int] = {p.id: p.amount_minor for order in books.world.all() for p in order.payments}
-    for account in books.world.bank.accounts.values():
-        if account.captured > asked.get(account.payment, account.captured):
-            yield f"{account.payment}: {account.captured} were taken of {asked[account.payment]}"
+    """The bank has taken and holds together no more for an order than its customer agreed to pay for all that was ever ordered with it.
+
+    More, while the bank would not, or did not yet, give an authorization up or pay a refund out; and while it holds on to a tender that did not
+    pay when it should have, and for which another was given. Each by no more than its own amount. `tests/lives/test_excuses.py` has a life for
+    each.
+    """
+    for order in books.world.all():
+        found, most = sums(books, order), agreed(books, order)
+        if found.taken + found.held <= most:
+            continue
+        twice = held_in_vain(books, order) + not_done(books, operations(order), "refund")
+        if found.taken + found.held > most + twice:
+            yield f"{order.id} costs {most}; the bank has {found.taken}, holds {found.held}, and did not do {twice}"
 
 
 def totals_are_what_the_cart_says(books: Books) -> Iterator[str]:
@@ -60,19 +83,79 @@ def totals_are_what_the_cart_says(books: Books) -> Iterator[str]:
 def due_is_what_the_units_cost(books: Books) -> Iterator[str]:
     """What is due is the value of the units that the customer has or waits for, with their fees and shipping, less good will."""
     for order in books.changed():
-        found = books.reckonings.setdefault(order.id, Reckoning())
-        found.read(order, books.world.shop.records(order.id))
-        if plain(order.facts.policies) and order.due_minor != found.due:
+        found = books.reckoned(order)
+        if found.exact and order.due_minor != found.due:
             yield f"{order.id} is due {order.due_minor}, but its units cost {found.due}"
         if not max(0, found.least - found.shipping) <= order.due_minor <= found.most:
             yield f"{order.id} is due {order.due_minor}: not between {found.least - found.shipping} and {found.most}"
 
 
 def the_shop_keeps_no_more_than_is_due(books: Books) -> Iterator[str]:
-    """While nothing is under way and nothing is stuck, the shop has no more of the customer's money than is due."""
+    """The bank has taken no more of the customer's money than is due at this moment.
+
+    More is taken only as far as it is on its way back, or the bank refused to pay it back, or the answer that it was taken was lost;
+    while a payment is being made, whatever it is for is looked at when it has ended. `tests/lives/test_excuses.py` has a life for each.
+    """
+    for order in books.world.all():
+        taken, most = sums(books, order).taken, may_keep(books, order)
+        if taken <= most:
+            continue
+        asked = operations(order)
+        more = not_done(books, asked, "refund") + not_heard(books, asked, "charge", "capture")
+        if taken > most + more:
+            yield f"{order.id} is {order.state} and due {most}, the bank has {taken}, {more} of it in doubt or on its way back"
+
+
+def a_refund_goes_on(books: Books) -> Iterator[str]:
+    """Every refund is done, or the bank is being asked about it, or the order says what stands in its way: none is forgotten."""
     for order in books.changed():
-        if resting(order) and not order.findings and order.paid_minor > wanted_minor(order):
-            yield f"{order.id} is {order.state} and due {wanted_minor(order)}, but has {order.paid_minor}"
+        for refund in order.refunds:
+            mine = [o for _, o in order.operations() if o.refund == refund.id]
+            goes_on = {
+                "granted": not at_rest(order),
+                "sent": any(o.open for o in mine),
+                "in_doubt": any(o.open for o in mine),
+                "failed": not at_rest(order) or any(f"refund_failed:{o.id}" in order.findings for o in mine),
+                "refunded": not any(o.open for o in mine),
+            }
+            if not goes_on[refund.state]:
+                yield f"{refund.id} is {refund.state}, its operations are {mine}, and the order asks for {order.findings}"
+
+
+def what_is_missing_is_said(books: Books) -> Iterator[str]:
+    """When nothing is under way and less was taken and promised than is due, or less was taken than what left is worth, a finding says so.
+
+    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one.
+    """
+    for order in books.changed():
+        if not at_rest(order) or order.state == "payment_failed" or missed(order):
+            continue
+        found, wanted = sums(books, order), due(books, order)
+        later = order.facts.policies.capture is CaptureMode.PER_SHIPMENT and any(line.open for line in order.lines)
+        last = 3 * len(order.lines) + shipping(order) if later else 0
+        if wanted > found.taken + found.promised or unpaid(books, order, found.taken) > last:
+            yield f"{order.id} is due {wanted}, the bank has {found.taken}, {found.promised} are promised; it asks for {order.findings}"
+
+
+def what_is_said_is_missing(books: Books) -> Iterator[str]:
+    """A finding says that money is missing only as long as less was taken and is held than is due, or less was taken than what left is worth.
+
+    While an answer is awaited that may bring the money, nobody knows.
+    """
+    for order in books.changed():
+        if not missed(order) or order.sagas or under_way(order, *TAKING):
+            continue
+        found, wanted = sums(books, order), due(books, order)
+        if wanted <= found.taken + found.held and unpaid(books, order, found.taken) <= 0:
+            yield f"{order.id} is due {wanted}, the bank has {found.taken} and holds {found.held}; it asks for {order.findings}"
+
+
+def nothing_is_held_for_nothing(books: Books) -> Iterator[str]:
+    """When nothing is under way, nothing waits and no finding stands, the bank holds nothing."""
+    for order in books.changed():
+        held = sums(books, order).held if at_rest(order) else 0
+        if held and not order.findings and not any(line.open for line in order.lines):
+            yield f"{order.id} is {order.state} with nothing to send, and the bank still holds {held}"
 
 
 def cards_pay_for_what_left(books: Books) -> Iterator[str]:
@@ -90,24 +173,12 @@ def cards_pay_for_what_left(books: Books) -> Iterator[str]:
             or kind
             or off
             or order.findings
-            or not resting(order)
+            or not at_rest(order)
         ):
             continue
-        shipping = order.facts.prices.shipping_minor - _given_back(order, "shipping")
-        waits = sum(_open_minor(order, line.number, "total_minor") for line in order.lines)
-        waits -= max(0, sum(_open_minor(order, line.number, "shipping_minor") for line in order.lines) - shipping)
+        waits = waiting(order)
         if order.captured_minor and order.paid_minor > max(0, order.due_minor - waits):
             yield f"{order.id} is due {order.due_minor}, of which {waits} wait, but {order.paid_minor} are paid"
-
-
-def _given_back(order: Order, kind: str) -> int:
-    return sum(part.amount_minor for refund in order.refunds for part in refund.components if part.kind == kind)
-
-
-def _open_minor(order: Order, number: int, part: str) -> int:
-    """Return that part of what the units of a line cost which have not left."""
-    price, line = order.facts.prices.line(number), order.line(number)
-    return units_value(getattr(price, part), price.quantity, line.ordered - line.open, line.open)
 
 
 MONEY: tuple[Law, ...] = (
@@ -118,5 +189,9 @@ MONEY: tuple[Law, ...] = (
     totals_are_what_the_cart_says,
     due_is_what_the_units_cost,
     the_shop_keeps_no_more_than_is_due,
+    a_refund_goes_on,
+    what_is_missing_is_said,
+    what_is_said_is_missing,
+    nothing_is_held_for_nothing,
     cards_pay_for_what_left,
 )

@@ -14,7 +14,7 @@ from orderkit.domain import amending, cancelling
 from orderkit.domain.holding import HOLD_REASONS, refundable_minor
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Service
-from orderkit.domain.owing import missing_minor
+from orderkit.domain.owing import missing_minor, uncovered_minor
 from orderkit.domain.returning import eligibility, returnable
 from orderkit.domain.returns import Disposition
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment
@@ -23,6 +23,7 @@ from orderkit.ports.carriers import Booked
 from orderkit.testing.sim.chance import Dice
 from tests.lives.calls import Call
 from tests.lives.carts import a_cart, tenders
+from tests.lives.owed import missed
 from tests.lives.reckoning import plain
 from tests.lives.shop import PLACES, SKUS, World
 from tests.shops import HOME
@@ -146,6 +147,15 @@ def refund(world: World, dice: Dice, order: Order) -> Call | None:
     amount = dice.one_of((1, 1, 250, (left + 1) // 2, (left + 1) // 2, left, left + 1, 0))
     given = {"currency": "USD"} if dice.chance(WRONG / 2) else {}
     return Call("refund", (order.id, to_text(amount, "EUR")), {"reason": "sorry", **given})
+
+
+def give_up(world: World, dice: Dice, order: Order) -> Call | None:
+    """Somebody does without what nobody pays, or a part of it, or that and a little more."""
+    missing = uncovered_minor(order, hoped=dice.chance(0.8)) if order.state in ("confirmed", "cancelled") else 0
+    if not missing:
+        return None
+    amount = dice.one_of((missing, missing, missing, (missing + 1) // 2, missing + 1))
+    return Call("refund", (order.id, to_text(amount, "EUR")), {"reason": "never_paid"})
 
 
 def attend(world: World, dice: Dice, order: Order) -> Call | None:
@@ -336,6 +346,7 @@ MOVES: tuple[tuple[int, Move], ...] = (
     (1, hold),
     (2, release_hold),
     (3, refund),
+    (3, give_up),
     (3, attend),
     (2, release),
     (7, ship),
@@ -360,16 +371,20 @@ AT_ONCE = 3  # orders that compete for shelves; beyond that they are only more o
 
 
 def drawn(world: World, dice: Dice) -> Call | None:
-    """Draw what somebody does next: most often for the latest order that is not over."""
+    """Draw what somebody does next: most often for the latest order that is not over, or asks for somebody."""
     orders = world.all()
-    alive = [order for order in orders if order.state != "cancelled"]
+    alive = [order for order in orders if order.state != "cancelled" or order.findings]
     if not alive or (len(alive) < AT_ONCE and dice.chance(0.05)):
         return place(world, dice) if dice.chance(0.9) else put_stock(world, dice)
     if dice.chance(WRONG):
         alive = orders
     for _ in range(TRIES):
         order = alive[-1] if dice.chance(0.6) else dice.one_of(alive)
-        move = pay if order.state == "payment_failed" and dice.chance(0.15) else dice.one_of(LOT)
+        move = dice.one_of(LOT)
+        if order.state == "payment_failed" and dice.chance(0.15):
+            move = pay
+        elif missed(order) and dice.chance(0.25):
+            move = dice.one_of((pay, pay, pay, attend, attend, give_up))
         call = move(world, dice, order)
         if call is not None:
             return call

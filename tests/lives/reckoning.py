@@ -12,7 +12,6 @@ import attrs
 
 from orderkit import Order, Policies
 from orderkit.domain.events import Record
-from orderkit.domain.pricing import units_value
 from orderkit.domain.quantities import Bucket, Line, Move
 from orderkit.domain.refunds import ShippingPolicy
 
@@ -27,14 +26,22 @@ def plain(policies: Policies) -> bool:
     return not fees and not refund.grades and refund.shipping is refund.cancellation_shipping is _WITH_THE_LAST
 
 
+def first_units(whole: int, quantity: int, units: int) -> int:
+    """What the first units of a line are worth, of whose units all together are worth the whole: to the cent below."""
+    return whole * units // quantity
+
+
 @attrs.define
 class Reckoning:
     """One order, as far as its log was read.
 
     `worthless` are the units of each line whose value was given back; `free` ones of them the customer has all the same, or they are on their
-    way, as when a lost parcel turned up. `due` is what a plain shop is due, `least` and `most` what any shop is due.
+    way, as when a lost parcel turned up. `agreed` is what the customer has agreed to pay for all that was ordered, but for lines whose own
+    payment was refused. `due` is what a plain shop is due, and `exact` says whether it is one; `least` and `most` are what any shop is due.
     """
 
+    exact: bool = False
+    agreed: int = 0
     version: int = 0
     lines: list[Line] = attrs.Factory(list)
     worthless: Counter[int] = attrs.Factory(Counter)
@@ -47,6 +54,7 @@ class Reckoning:
 
     def read(self, order: Order, records: tuple[Record, ...]) -> None:
         """Go on with the records that are new."""
+        self.exact = plain(order.facts.policies)
         for record in records[self.version :]:
             for line in record.change.lines:
                 self._agreed(order, line)
@@ -59,7 +67,7 @@ class Reckoning:
         self.lines.append(line)
         self.shipping += price.shipping_minor
         self.shipping_left += price.shipping_minor
-        for name in ("due", "least", "most"):
+        for name in ("agreed", "due", "least", "most"):
             setattr(self, name, getattr(self, name) + price.total_minor)
 
     def _followed(self, order: Order, record: Record) -> None:
@@ -80,7 +88,7 @@ class Reckoning:
         elif move.source is Bucket.LOST:
             self.free[number] += units
         elif move.target is Bucket.LOST:
-            self._unless_free(number, units)
+            self._gone(number, units)  # what turned up is in another parcel: none is lost twice
         elif move.source is Bucket.RETURN_RECEIVED and move.target in _KEPT:
             self._unless_free(number, units)
             return True
@@ -100,7 +108,8 @@ class Reckoning:
         """Return what units of a line are worth with their fees, when the value of some was given back already."""
         price = order.facts.prices.line(number)
         return sum(
-            units_value(whole, price.quantity, already, units) for whole in (price.payable_minor, price.fee_minor)
+            first_units(whole, price.quantity, already + units) - first_units(whole, price.quantity, already)
+            for whole in (price.payable_minor, price.fee_minor)
         )
 
     def _shipping(self, order: Order, record: Record) -> int:
@@ -108,8 +117,11 @@ class Reckoning:
         back = 0
         if any(event.type == "order.amendment_failed" for event in record.events):
             latest = max(order.facts.line(line.number).amendment for line in self.lines)
-            came = [line.number for line in self.lines if order.facts.line(line.number).amendment == latest]
-            back = min(self.shipping_left, sum(order.facts.prices.line(number).shipping_minor for number in came))
+            came = [
+                order.facts.prices.line(x.number) for x in self.lines if order.facts.line(x.number).amendment == latest
+            ]
+            back = min(self.shipping_left, sum(price.shipping_minor for price in came))
+            self.agreed -= sum(price.total_minor for price in came)
         if all(self.worthless[line.number] >= line.ordered for line in self.lines):
             back = self.shipping_left
         self.shipping_left -= back

@@ -29,6 +29,7 @@ from orderkit.domain.refunds import ShippingPolicy, TenderOrder
 from orderkit.domain.shipment import Scan
 from orderkit.ports.carriers import Booked, BookParcel, CancelParcel, CarrierAnswer, CarrierCapabilities, TrackParcel
 from orderkit.ports.payments import Refused, Unknown
+from orderkit.ports.settings import Settings
 from orderkit.ports.store import Commit, CommitAnswer
 from orderkit.testing.sim.bank import Entry
 from orderkit.testing.sim.chance import Dice
@@ -188,6 +189,7 @@ def opened(seed: int) -> World:
         bus=None,
         notifications=None,
         policies=policies,
+        settings=Settings(answer_within=timedelta(0)),  # whoever is at work here has died, or waits for this very call
         rules=Rules(partial=dice.one_of(("refuse", "refuse", "cancel", "backorder")), line_split=dice.chance(0.8)),
         handling=Handling(grace=timedelta(minutes=dice.one_of((30, 30, 600)))),
     )

@@ -156,13 +156,15 @@ def _cancel_units(order: Order, now: datetime) -> Action:
 
 
 def _amendments(order: Order, now: datetime) -> list[Action]:
-    """The three parts of an order that can be amended, each by itself."""
+    """The three parts of an order that can be amended, each by itself; lines that cost something need a tender more."""
     until = amending.amendable_until(order)
-    return [
+    found = [
         Action(name="amend", subject=part, allowed=refusal is None, code=code, reason=reason, until=until)
         for part, refusal in amending.why_not_by_part(order, now).items()
         for code, reason in [refusal or (None, None)]
     ]
+    more = _tried(order, "amend", lambda: _offered(order), subject="lines", until=until)
+    return [more if action.subject == "lines" and action.allowed and not more.allowed else action for action in found]
 
 
 def _returns(order: Order, now: datetime) -> list[Action]:

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from orderkit.domain import payment as payments
 from orderkit.domain.cancelling import stock_released, units_cancelled
 from orderkit.domain.events import Decision, Event, decided
+from orderkit.domain.expiring import finding_noted
 from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
-from orderkit.domain.owing import uncovered_minor
+from orderkit.domain.owing import shortfall_minor, stuck, uncovered_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import only_tried, relieved
@@ -71,11 +72,12 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     data = {"payment": payment.id, "operation": operation.id, "kind": operation.kind.value, "reason": reason}
     decision = _with_payment(order, after, known=operation).told(Event("payment.refused", data))
     run = _waiting_run(order, operation)
+    found = f"{operation.kind.value}_failed:{operation.id}"
     if run is not None:
-        return decision.then(_compensated(decision.order, run, reason, now))
+        decision = decision.then(_compensated(decision.order, run, reason, now))
+        return decision.then(_counted_on(decision.order, found))
     if operation.kind in NEW_MONEY and only_tried(decision.order, after):
         return decision.then(settled(decision.order, now))  # what it was asked for may not be due any more
-    found = f"{operation.kind.value}_failed:{operation.id}"
     decision = decision.then(_refund_stepped(decision.order, operation))
     noted = decided(
         decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found)
@@ -151,6 +153,12 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
     decision = decision.then(following)
     decision = decision.then(decided(decision.order, sagas=without_run(decision.order, back)))
     return decision.then(settled(decision.order, now))
+
+
+def _counted_on(order: Order, finding: str) -> Decision:
+    """Note what is missing after a sequence was undone: its money was counted on for other goods, when their authorization was given anew."""
+    said = order.state != "confirmed" or stuck(order) or not shortfall_minor(order)
+    return decided(order) if said else finding_noted(order, finding)
 
 
 def _lines_dropped(order: Order, now: datetime, reason: str) -> Decision:

@@ -96,13 +96,12 @@ def captures(
 def _paid_out(order: Order, now: datetime) -> Decision:
     """Ask for the refunds that make the surplus vanish; call a refund done when nothing of it was ever taken."""
     granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")]
-    surplus = _surplus(order, granted)
-    if surplus <= 0:
+    rest = _surplus(order, granted)
+    if rest <= 0:
         return _released(order, granted)
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
-    rest = min(surplus, sum(p.refundable_minor for p in order.payments))
     for refund, amount in _shares(order, granted, rest):
         balances, rule = _balances(payments.values()), order.facts.policies.refund.tender_order
         for payment_id, part in spread(amount, balances, rule, order.currency):
@@ -164,11 +163,15 @@ def _outstanding(order: Order, refund: Refund) -> int:
 
 
 def _surplus(order: Order, granted: Sequence[Refund]) -> int:
-    """What the shop has beyond what it may keep; refunds that wait are not kept from the customer for the sake of goods that wait."""
+    """What the shop has beyond what it may keep; refunds that wait are not kept from the customer for the sake of goods that wait.
+
+    It is never more than the shop has: what is cancelled of goods that wait may be more than was taken for others of them.
+    """
     surplus = order.paid_minor - wanted_minor(order)
     if not granted:
         return surplus
-    return max(surplus, min(sum(_outstanding(order, refund) for refund in granted), surplus + _to_come(order)))
+    wanted = sum(_outstanding(order, refund) for refund in granted)
+    return max(surplus, min(wanted, surplus + _to_come(order), order.paid_minor))
 
 
 def _shares(order: Order, granted: Sequence[Refund], total_minor: int) -> list[tuple[Refund | None, int]]:
