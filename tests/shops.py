@@ -31,13 +31,14 @@ HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip
 class Bank:
     """A provider with a book of its own: what really moved, by key. `say` chooses what it answers; the book says what happened.
 
-    While it is `silent` it answers no questions. Its authorizations hold for `expires_after`.
+    While it is `silent` it answers no questions; of what is not in its book it says what it `denies`. Its authorizations hold for `expires_after`.
     """
 
     say: Callable[[MoveMoney], str] = lambda _: "yes"
     moved: dict[str, MoveMoney] = attrs.Factory(dict)
     calls: list[MoveMoney] = attrs.Factory(list)
     silent: bool = False
+    denies: str = "not_found"
     expires_after: timedelta | None = None
     capabilities: PaymentCapabilities = attrs.Factory(
         lambda: PaymentCapabilities(tenders=frozenset({"card", "gift_card"}))
@@ -59,7 +60,7 @@ class Bank:
         """Tell what is in the book."""
         if self.silent:
             return Unknown("no answer")
-        return self._confirmed(asked.key) if asked.key in self.moved else Refused("not_found")
+        return self._confirmed(asked.key) if asked.key in self.moved else Refused(self.denies)
 
     def _confirmed(self, key: str) -> Confirmed:
         move = self.moved[key]

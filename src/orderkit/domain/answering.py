@@ -80,7 +80,7 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
         return decision.then(settled(decision.order, now))  # what it was asked for may not be due any more
     decision = decision.then(_refund_stepped(decision.order, operation))
     noted = decided(
-        decision.order, Event("order.needs_attention", {"finding": found}), findings=(*order.findings, found)
+        decision.order, Event("order.needs_attention", {"finding": found}), findings=(*decision.order.findings, found)
     )
     if operation.kind in TAKING and not uncovered_minor(noted.order, hoped=False):
         return decision.then(settled(decision.order, now))  # nobody misses it

@@ -9,7 +9,7 @@ from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
-from orderkit.domain.owing import shortfall_minor
+from orderkit.domain.owing import shortfall_minor, stuck, uncovered_minor
 from orderkit.domain.payment import NEW_MONEY, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import without_run
@@ -59,11 +59,15 @@ def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decis
     after = payments.expired(payment)
     told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
     decision = decided(order, told, payments=_with(order, after))
+    lapsed = finding_noted(decision.order, f"authorization_lapsed:{payment.id}")
+    if not any(line.open for line in order.lines):  # nothing waits, so all that is due should be there
+        missed = not stuck(order) and uncovered_minor(lapsed.order, hoped=False)
+        return decision.then(lapsed) if missed else decision
     missing = min(lost_minor, shortfall_minor(decision.order))  # others may hold what this one did
-    if not missing or not any(line.open for line in order.lines):
+    if not missing:
         return decision
     if _renewals(payment) >= RENEWALS_MAX:
-        return decision.then(finding_noted(decision.order, f"authorization_lapsed:{payment.id}"))
+        return decision.then(lapsed)
     after = after.with_operation(asked(after, OperationKind.AUTHORIZE, missing, now))
     return decision.then(decided(decision.order, payments=_with(order, after)))
 

@@ -158,14 +158,17 @@ PAYMENT = Lifecycle(
         "captured": Flags(),
         "refunded": Flags(),
         "declined": Flags(),
-        "voided": Flags(final=True),
+        "voided": Flags(),
         "expired": Flags(),
     },
     transitions=(
         _row("doubt", ["pending", "in_doubt"], "in_doubt"),
-        _row("authorize", ["pending", "in_doubt", "expired", "declined"], "authorized"),
+        # A provider may say yes after all, when it had said no and others have paid meanwhile: that is booked, and given back.
+        _row("authorize", ["pending", "in_doubt", "authorized", "expired", "declined", "voided"], "authorized"),
         _row(
-            "capture", ["pending", "in_doubt", "authorized", "captured", "refunded", "declined", "expired"], "captured"
+            "capture",
+            ["pending", "in_doubt", "authorized", "captured", "refunded", "declined", "expired", "voided"],
+            "captured",
         ),
         _row("refund", ["captured", "refunded"], "refunded"),
         _row("refund_part", ["captured", "refunded"], "captured"),

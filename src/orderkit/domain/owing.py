@@ -6,7 +6,7 @@ and has not answered: whoever would ask a tender counts it as there, whoever wou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from orderkit.domain.order import Order
 from orderkit.domain.payment import TAKING, CaptureMode, OperationKind, Payment
@@ -18,9 +18,10 @@ STUCK = frozenset(
 _PAYING = (OperationKind.CHARGE, OperationKind.CAPTURE)  # what brings money, where an authorization only promises it
 
 
-def waiting_minor(order: Order) -> int:
-    """Return what the units that have not left are worth: what the parcels to come will take."""
-    return _units_minor(order, {line.number: (line.ordered - line.open, line.open) for line in order.lines})
+def waiting_minor(order: Order, among: Container[int] | None = None) -> int:
+    """Return what the units that have not left are worth, of all lines or `among` some: what the parcels to come will take."""
+    lines = [line for line in order.lines if among is None or line.number in among]
+    return _units_minor(order, {line.number: (line.ordered - line.open, line.open) for line in lines})
 
 
 def shipment_value(order: Order, lines: Mapping[int, int]) -> int:
@@ -75,7 +76,7 @@ def missing_minor(order: Order) -> int:
 
 
 def uncovered_minor(order: Order, *, hoped: bool) -> int:
-    """Return the same of a confirmed order; what is asked for and not answered yet counts as there only when it is `hoped` for."""
+    """Return what nothing covers of an order; what is asked for and not answered yet counts as there only when it is `hoped` for."""
     return max(shortfall_minor(order, hoped=hoped), unpaid_minor(order, hoped=hoped) if stuck(order) else 0)
 
 

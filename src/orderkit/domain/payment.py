@@ -156,13 +156,17 @@ def confirmed(
                 captured_minor=payment.captured_minor + amount,
             )
         case OperationKind.AUTHORIZE:
-            # what was captured before is not undone by a new authorization of the rest
+            # What was captured before is not undone by a new authorization of the rest, nor is one that still holds.
             state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "authorize")
             expires_at = None if expires_at is None else in_utc(expires_at)
-            return evolve(after, state=state, authorized_minor=payment.captured_minor + amount, expires_at=expires_at)
+            return evolve(after, state=state, authorized_minor=payment.authorized_minor + amount, expires_at=expires_at)
         case OperationKind.CAPTURE:
+            captured = payment.captured_minor + amount
             return evolve(
-                after, state=PAYMENT.step(payment.state, "capture"), captured_minor=payment.captured_minor + amount
+                after,
+                state=PAYMENT.step(payment.state, "capture"),
+                authorized_minor=max(payment.authorized_minor, captured),  # it may have been given up since
+                captured_minor=captured,
             )
         case OperationKind.VOID:
             state = payment.state if payment.captured_minor else PAYMENT.step(payment.state, "void")

@@ -1,4 +1,4 @@
-"""Money that got stuck on its way in: how much is missing, what a person who attended to the finding has asked for again, and when it is over.
+"""Money that got stuck on its way in: what is asked for again when a person attends to the finding.
 
 Goods that left are to be paid for: what is still authorized is captured, the rest is charged. For goods that wait the rest is authorized anew.
 It is asked of the tender that the finding is about, or of those that were authorized before, each up to its own amount. What the tender says
@@ -30,7 +30,7 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
 
     While something is missing that nobody is asked for, and no other finding says so, the finding stays.
 
-    Raises: `NotAllowed` (money is missing, and no tender may be asked for it).
+    Raises: `NotAllowed` (money is missing, and no tender may be asked for it, or one is being asked already).
     """
     kind, _, subject = finding.partition(":")
     if kind not in STUCK or order.state not in ("confirmed", "cancelled"):
@@ -42,8 +42,17 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
     decision = decision.then(_spread(decision.order, OperationKind.CHARGE, charged_minor, tenders, now))
     held_minor = short_minor - charged_minor
     decision = decision.then(_spread(decision.order, OperationKind.AUTHORIZE, held_minor, tenders, now))
-    if not shortfall_minor(decision.order) or stuck(order):
+    rest_minor = max(shortfall_minor(decision.order), unpaid_minor(decision.order))
+    if not rest_minor or stuck(order):
         return decision
+    if not short_minor and not decision.events:
+        raise NotAllowed(
+            f"an authorization of order {order.id} is being asked for: what left can be captured from it once it is there",
+            code="action_in_flight",
+            field="finding",
+            facts={"missing_minor": rest_minor},
+            remedy="Attend to the finding again when its answer is known.",
+        )
     if not decision.events:
         missing = Money(short_minor, order.currency)
         raise NotAllowed(

@@ -3,7 +3,7 @@
 One rule serves every command. What the shop has (captured, less refunded, less refunds under way) must come to equal what is due (the
 agreed total, less everything credited). A surplus is refunded over the tenders; an authorization that nothing needs any more is voided;
 a refund decision is sent when its operations are asked for, and done when they are confirmed, or at once when nothing was taken yet.
-While an answer is unknown its amount is held: it is neither taken for granted nor moved a second time.
+While an answer is unknown its amount is held: no refund counts on it, and it is not asked for a second time.
 
 Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out whole meanwhile, and when nothing waits any
 more, what is due and was in no shipment's share is captured, as long as an authorization is there; the rest of it is voided.
@@ -20,7 +20,7 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
-from orderkit.domain.owing import stuck, uncaptured, uncovered_minor, waiting_minor
+from orderkit.domain.owing import stuck, uncaptured, uncovered_minor, unpaid_minor, waiting_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.refunds import (
     Grading,
@@ -31,7 +31,7 @@ from orderkit.domain.refunds import (
     quote,
     spread,
 )
-from orderkit.domain.saga import dropped_lines
+from orderkit.domain.saga import dropped_lines, unpaid_lines
 from orderkit.domain.value import evolve
 
 _UNCONFIRMED = ("placed", "payment_pending", "payment_failed")
@@ -50,7 +50,7 @@ def settled(order: Order, now: datetime) -> Decision:
 def _even(order: Order) -> bool:
     """Whether the order was paid to the cent, owes nothing, holds nothing and nobody missed anything: then there is nothing to settle.
 
-    Almost every order is like that when its payment is booked, so it is seen before the three look for themselves.
+    Almost every order is like that when its payment is booked, so it is seen before the others look for themselves.
     """
     if order.refunds or order.findings or order.state == "payment_failed" or order.paid_minor != order.total_minor:
         return False
@@ -63,16 +63,9 @@ def _captured(order: Order, now: datetime) -> Decision:
     While a capture is refused and nobody has attended to it, what is due may come from another tender: nothing is captured beside it.
     """
     gone = order.state in ("confirmed", "cancelled") and not any(line.open for line in order.lines)
-    missing = order.due_minor - order.paid_minor
-    if (
-        not gone
-        or missing <= 0
-        or order.facts.policies.capture is CaptureMode.NOW
-        or _taking(order)
-        or uncaptured(order)
-    ):
+    if not gone or order.facts.policies.capture is CaptureMode.NOW or uncaptured(order):
         return decided(order)
-    return captures(order, missing, now)[0]
+    return captures(order, unpaid_minor(order), now)[0]
 
 
 def captures(
@@ -148,12 +141,16 @@ def wanted_minor(order: Order) -> int:
 
 
 def _to_come(order: Order) -> int:
-    """What will be captured with the goods that still wait, as far as it is authorized or asked for; until then the shop has no claim on it."""
+    """What will be captured with the goods that still wait, as far as it is authorized or asked for; until then the shop has no claim on it.
+
+    What is asked for added lines is for them alone: when they are given up meanwhile, nobody counts on it.
+    """
     if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
         return 0
-    waiting = waiting_minor(order)
-    coming = (payment.open_minor(kind) for payment in order.payments for kind in NEW_MONEY)
-    return min(waiting, sum(payment.capturable_minor for payment in order.payments) + sum(coming))
+    asked_for = [o for _, o in order.operations() if o.open and o.kind in NEW_MONEY]
+    added = sum(o.amount_minor for o in asked_for if o.saga is not None)
+    coming = sum(p.capturable_minor for p in order.payments) + sum(o.amount_minor for o in asked_for) - added
+    return min(waiting_minor(order), coming + min(added, waiting_minor(order, unpaid_lines(order))))
 
 
 def _outstanding(order: Order, refund: Refund) -> int:

@@ -185,6 +185,8 @@ class Plugins:
         return found
 
     def _load(self, scheme: str) -> None:
+        if not _entries(scheme):
+            _installed.cache_clear()  # it may have been installed meanwhile
         entries = _entries(scheme)
         if len({entry.value for entry in entries}) > 1 or len({_name(entry) for entry in entries}) > 1:
             claims = " and ".join(sorted(f"{_name(entry)} ({entry.value})" for entry in entries))

@@ -77,6 +77,17 @@ class Shelf:
         return self.store if url.scheme == "shelf" else None
 
 
+def test_an_adapter_that_is_installed_while_the_process_runs_is_found(install: Install) -> None:
+    """As in a notebook: the error says what to install, and then the same call works."""
+    with pytest.raises(Misconfigured):
+        Plugins().open_store("shelf:")
+    install("shelf", {"shelf": "shelf_later"})
+
+    store = Plugins().open_store("shelf:")
+
+    assert store is not None
+
+
 def test_a_url_opens_the_adapter_whose_entry_point_has_its_scheme(install: Install) -> None:
     """The adapter gets the URL, taken apart."""
     install("orderkit-shelf", {"oak": "shelf_oak"})
