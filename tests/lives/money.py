@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orderkit import CaptureMode
+from orderkit.domain.payment import NEW_MONEY
 from tests.lives.books import Books, Law
 from tests.lives.owed import (
     TAKING,
@@ -70,6 +71,17 @@ def nobody_pays_more_than_agreed(books: Books) -> Iterator[str]:
         twice = held_in_vain(books, order) + not_done(books, operations(order), "refund")
         if found.taken + found.held > most + twice:
             yield f"{order.id} costs {most}; the bank has {found.taken}, holds {found.held}, and did not do {twice}"
+
+
+def nobody_is_asked_for_what_is_off(books: Books) -> Iterator[str]:
+    """Since its payment failed, or it was cancelled, an order asks no tender for new money; what was asked before may still be answered."""
+    for order in books.changed():
+        if order.state not in ("payment_failed", "cancelled"):
+            continue
+        turned = [r for r in books.world.shop.records(order.id) if r.to_status == order.state != r.from_status]
+        late = [o for o in operations(order) if o.kind in NEW_MONEY and o.requested_at > turned[-1].stamp.at]
+        if late:
+            yield f"{order.id} is {order.state} since {turned[-1].stamp.at}, and asked for {late}"
 
 
 def totals_are_what_the_cart_says(books: Books) -> Iterator[str]:
@@ -186,6 +198,7 @@ MONEY: tuple[Law, ...] = (
     the_books_follow_the_bank,
     nobody_gets_back_more_than_he_paid,
     nobody_pays_more_than_agreed,
+    nobody_is_asked_for_what_is_off,
     totals_are_what_the_cart_says,
     due_is_what_the_units_cost,
     the_shop_keeps_no_more_than_is_due,

@@ -9,7 +9,7 @@ from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
-from orderkit.domain.owing import shortfall_minor
+from orderkit.domain.owing import shortfall_minor, stuck
 from orderkit.domain.payment import NEW_MONEY, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import without_run
@@ -50,7 +50,8 @@ def reservation_extended(order: Order, now: datetime) -> Decision:
 def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decision:
     """An authorization, or what was not captured of it, ran out: ask for it anew while goods still wait, else let it go.
 
-    Not for ever: a person says whether a customer's money is held even longer (`authorization_lapsed`), each time from then on.
+    Not for ever: a person says whether a customer's money is held even longer (`authorization_lapsed`), each time from then on. So does one
+    when nothing waits and it was to be captured all the same. An order whose payment failed misses nothing.
     """
     payment = order.payment(payment_id)
     if payment.capturable_minor <= 0 or payment.expires_at is None or payment.expires_at > now:
@@ -60,9 +61,12 @@ def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decis
     told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
     decision = decided(order, told, payments=_with(order, after))
     missing = min(lost_minor, shortfall_minor(decision.order))  # others may hold what this one did
-    if not missing or not any(line.open for line in order.lines):
+    if not missing or order.state == "payment_failed":
         return decision
-    if _renewals(payment) >= RENEWALS_MAX:
+    waits = any(line.open for line in order.lines)
+    if not waits and stuck(order):
+        return decision  # a finding says so already
+    if not waits or _renewals(payment) >= RENEWALS_MAX:
         return decision.then(finding_noted(decision.order, f"authorization_lapsed:{payment.id}"))
     after = after.with_operation(asked(after, OperationKind.AUTHORIZE, missing, now))
     return decision.then(decided(decision.order, payments=_with(order, after)))
