@@ -16,6 +16,7 @@ from tests.lives.owed import (
     agreed,
     at_rest,
     due,
+    given_anew,
     held_in_vain,
     may_keep,
     missed,
@@ -137,7 +138,8 @@ def a_refund_goes_on(books: Books) -> Iterator[str]:
 def what_is_missing_is_said(books: Books) -> Iterator[str]:
     """When nothing is under way and less was taken and promised than is due, or less was taken than what left is worth, a finding says so.
 
-    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one.
+    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one;
+    and so may what left before an authorization was given anew that holds all of it.
     """
     for order in books.changed():
         if not at_rest(order) or order.state == "payment_failed" or missed(order):
@@ -145,6 +147,8 @@ def what_is_missing_is_said(books: Books) -> Iterator[str]:
         found, wanted = sums(books, order), due(books, order)
         later = order.facts.policies.capture is CaptureMode.PER_SHIPMENT and any(line.open for line in order.lines)
         last = 3 * len(order.lines) + shipping(order) if later else 0
+        if later and given_anew(books, order):
+            last = found.promised
         if wanted > found.taken + found.promised or unpaid(books, order, found.taken) > last:
             yield f"{order.id} is due {wanted}, the bank has {found.taken}, {found.promised} are promised; it asks for {order.findings}"
 
