@@ -156,14 +156,15 @@ def what_is_missing_is_said(books: Books) -> Iterator[str]:
 def what_is_said_is_missing(books: Books) -> Iterator[str]:
     """A finding says that money is missing only as long as less was taken and is held than is due, or less was taken than what left is worth.
 
-    While an answer is awaited that may bring the money, nobody knows.
+    What is on its way back is not there any more. While an answer is awaited that may bring the money, nobody knows.
     """
     for order in books.changed():
         if not missed(order) or order.sagas or under_way(order, *TAKING):
             continue
         found, wanted = sums(books, order), due(books, order)
-        if wanted <= found.taken + found.held and unpaid(books, order, found.taken) <= 0:
-            yield f"{order.id} is due {wanted}, the bank has {found.taken} and holds {found.held}; it asks for {order.findings}"
+        taken = found.taken - not_done(books, (o for o in operations(order) if o.open), "refund")
+        if wanted <= taken + found.held and unpaid(books, order, taken) <= 0:
+            yield f"{order.id} is due {wanted}, the bank has {taken} and holds {found.held}; it asks for {order.findings}"
 
 
 def nothing_is_held_for_nothing(books: Books) -> Iterator[str]:
