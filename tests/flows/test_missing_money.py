@@ -9,6 +9,7 @@ import pytest
 
 from orderkit import InvalidInput, NotAllowed, Order, Tender
 from orderkit.domain.owing import missing_minor
+from orderkit.domain.payment import OperationKind
 from orderkit.domain.placing import PAYMENTS_MAX
 from orderkit.domain.refunds import RefundPolicy, ShippingPolicy
 from orderkit.domain.value import evolve
@@ -213,6 +214,25 @@ def test_money_that_was_counted_on_for_other_lines_is_missed_when_it_does_not_co
     assert [finding.partition(":")[0] for finding in after.findings] == ["authorize_failed"]
     assert missing_minor(after) == 400
     assert world.shop.pay(order.id, "pm_visa").findings == ()
+
+
+def test_nothing_is_held_anew_for_an_order_whose_payment_failed() -> None:
+    """The second card was declined, the bank would not void the first, and its authorization runs out: that is the end of it."""
+    world = opened({"MUG": {"berlin": 1}})
+    world.bank.expires_after = timedelta(days=7)
+    world.bank.say = lambda asked: "no" if asked.method == "pm_other" or asked.kind is OperationKind.VOID else "yes"
+    cards = [Tender(method="pm_visa", amount_minor=2000), Tender(method="pm_other")]
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), cards)
+    for _ in range(4):
+        world.clock.advance(hours=1)
+        until_idle(world)
+    world.clock.advance(days=8)
+    until_idle(world)
+
+    after = world.shop.order(order.id)
+
+    assert (after.state, after.payments[0].capturable_minor) == ("payment_failed", 0)
+    assert world.bank.total(OperationKind.AUTHORIZE) == 2000
 
 
 # ---- how many

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orderkit import CaptureMode
+from orderkit.domain.payment import NEW_MONEY
 from tests.lives.books import Books, Law
 from tests.lives.owed import (
     TAKING,
     agreed,
     at_rest,
     due,
+    given_anew,
     held_in_vain,
     may_keep,
     missed,
@@ -72,6 +74,17 @@ def nobody_pays_more_than_agreed(books: Books) -> Iterator[str]:
             yield f"{order.id} costs {most}; the bank has {found.taken}, holds {found.held}, and did not do {twice}"
 
 
+def nobody_is_asked_for_what_is_off(books: Books) -> Iterator[str]:
+    """Since its payment failed, or it was cancelled, an order asks no tender for new money; what was asked before may still be answered."""
+    for order in books.changed():
+        if order.state not in ("payment_failed", "cancelled"):
+            continue
+        turned = [r for r in books.world.shop.records(order.id) if r.to_status == order.state != r.from_status]
+        late = [o for o in operations(order) if o.kind in NEW_MONEY and o.requested_at > turned[-1].stamp.at]
+        if late:
+            yield f"{order.id} is {order.state} since {turned[-1].stamp.at}, and asked for {late}"
+
+
 def totals_are_what_the_cart_says(books: Books) -> Iterator[str]:
     """The total is units times prices, less discounts, plus shipping and fees, plus the tax that comes on top: as the buyer added it up."""
     for order in books.changed():
@@ -125,7 +138,8 @@ def a_refund_goes_on(books: Books) -> Iterator[str]:
 def what_is_missing_is_said(books: Books) -> Iterator[str]:
     """When nothing is under way and less was taken and promised than is due, or less was taken than what left is worth, a finding says so.
 
-    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one.
+    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one;
+    and so may what left before an authorization was given anew that holds all of it.
     """
     for order in books.changed():
         if not at_rest(order) or order.state == "payment_failed" or missed(order):
@@ -133,6 +147,8 @@ def what_is_missing_is_said(books: Books) -> Iterator[str]:
         found, wanted = sums(books, order), due(books, order)
         later = order.facts.policies.capture is CaptureMode.PER_SHIPMENT and any(line.open for line in order.lines)
         last = 3 * len(order.lines) + shipping(order) if later else 0
+        if later and given_anew(books, order):
+            last = found.promised
         if wanted > found.taken + found.promised or unpaid(books, order, found.taken) > last:
             yield f"{order.id} is due {wanted}, the bank has {found.taken}, {found.promised} are promised; it asks for {order.findings}"
 
@@ -140,14 +156,15 @@ def what_is_missing_is_said(books: Books) -> Iterator[str]:
 def what_is_said_is_missing(books: Books) -> Iterator[str]:
     """A finding says that money is missing only as long as less was taken and is held than is due, or less was taken than what left is worth.
 
-    While an answer is awaited that may bring the money, nobody knows.
+    What is on its way back is not there any more. While an answer is awaited that may bring the money, nobody knows.
     """
     for order in books.changed():
         if not missed(order) or order.sagas or under_way(order, *TAKING):
             continue
         found, wanted = sums(books, order), due(books, order)
-        if wanted <= found.taken + found.held and unpaid(books, order, found.taken) <= 0:
-            yield f"{order.id} is due {wanted}, the bank has {found.taken} and holds {found.held}; it asks for {order.findings}"
+        taken = found.taken - not_done(books, (o for o in operations(order) if o.open), "refund")
+        if wanted <= taken + found.held and unpaid(books, order, taken) <= 0:
+            yield f"{order.id} is due {wanted}, the bank has {taken} and holds {found.held}; it asks for {order.findings}"
 
 
 def nothing_is_held_for_nothing(books: Books) -> Iterator[str]:
@@ -186,6 +203,7 @@ MONEY: tuple[Law, ...] = (
     the_books_follow_the_bank,
     nobody_gets_back_more_than_he_paid,
     nobody_pays_more_than_agreed,
+    nobody_is_asked_for_what_is_off,
     totals_are_what_the_cart_says,
     due_is_what_the_units_cost,
     the_shop_keeps_no_more_than_is_due,

@@ -93,11 +93,17 @@ def due(books: Books, order: Order) -> int:
 
 
 def agreed(books: Books, order: Order) -> int:
-    """What the customer agreed to pay for all that was ever ordered, but for lines whose own payment was refused.
+    """What the customer ever agreed to pay for the order: its cart and every amendment.
 
-    While the answer to something that takes money is awaited those count as well: what goes back waits for it.
+    Lines whose payment was refused count as well: what another of their tenders holds is given up with the last parcel only.
     """
-    return books.world.totals[order.id] if under_way(order, *TAKING) else books.reckoned(order).agreed
+    return books.world.totals[order.id]
+
+
+def given_anew(books: Books, order: Order) -> bool:
+    """Whether the bank has authorized some tender of the order more than once."""
+    counts = [sum(o.kind.value == "authorize" and books.moved(o.id) for o in p.operations) for p in order.payments]
+    return any(count > 1 for count in counts)
 
 
 def may_keep(books: Books, order: Order) -> int:

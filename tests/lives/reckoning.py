@@ -36,12 +36,11 @@ class Reckoning:
     """One order, as far as its log was read.
 
     `worthless` are the units of each line whose value was given back; `free` ones of them the customer has all the same, or they are on their
-    way, as when a lost parcel turned up. `agreed` is what the customer has agreed to pay for all that was ordered, but for lines whose own
-    payment was refused. `due` is what a plain shop is due, and `exact` says whether it is one; `least` and `most` are what any shop is due.
+    way, as when a lost parcel turned up. `due` is what a plain shop is due, and `exact` says whether it is one; `least` and `most` are what
+    any shop is due.
     """
 
     exact: bool = False
-    agreed: int = 0
     version: int = 0
     lines: list[Line] = attrs.Factory(list)
     worthless: Counter[int] = attrs.Factory(Counter)
@@ -67,7 +66,7 @@ class Reckoning:
         self.lines.append(line)
         self.shipping += price.shipping_minor
         self.shipping_left += price.shipping_minor
-        for name in ("agreed", "due", "least", "most"):
+        for name in ("due", "least", "most"):
             setattr(self, name, getattr(self, name) + price.total_minor)
 
     def _followed(self, order: Order, record: Record) -> None:
@@ -121,7 +120,6 @@ class Reckoning:
                 order.facts.prices.line(x.number) for x in self.lines if order.facts.line(x.number).amendment == latest
             ]
             back = min(self.shipping_left, sum(price.shipping_minor for price in came))
-            self.agreed -= sum(price.total_minor for price in came)
         if all(self.worthless[line.number] >= line.ordered for line in self.lines):
             back = self.shipping_left
         self.shipping_left -= back

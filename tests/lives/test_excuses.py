@@ -65,13 +65,6 @@ def two_cards(first: int = 400) -> list[Tender]:
     return [Tender(method="pm_visa", amount_minor=first), Tender(method="pm_amex")]
 
 
-def more(world: World, order: Order, pay: str | list[Tender]) -> None:
-    """Somebody wants another mug."""
-    cart = a_cart(("MUG", 1, "10.00"))
-    world.shop.amend(order.id, add=cart, pay_with=pay)
-    world.totals[order.id] += added_up(cart)
-
-
 # ---- the lives
 
 
@@ -110,17 +103,6 @@ def an_authorization_that_was_given_anew() -> World:
     world.shop.release_hold(order.id, world.order(order.id).holds[0].id)
     world.shop.ship(order.id, order.shipments[0].id)
     world.shop.pay(order.id, "pm_new")
-    return world
-
-
-def a_refund_that_waits_for_an_answer() -> World:
-    """A mug left, and the answer about its money is awaited; another is added, for which a gift card pays a part and a card does not pay the rest."""
-    world = a_shop(LATER, 1)
-    order = placed(world, 2, backorder=True)
-    says(world, capture=NEVER, authorize=NO)
-    world.shop.ship(order.id, order.shipments[0].id)
-    world.shop.put_stock("MUG", {"berlin": 1})
-    more(world, order, [Tender(method="gift", kind="gift_card", amount_minor=400), Tender(method="pm_amex")])
     return world
 
 
@@ -186,7 +168,6 @@ NEEDS = [
     (an_authorization_that_the_bank_does_not_give_up, money.nobody_pays_more_than_agreed, "void"),
     (an_authorization_that_could_not_be_captured, money.nobody_pays_more_than_agreed, "capture"),
     (an_authorization_that_was_given_anew, money.nobody_pays_more_than_agreed, "anew"),
-    (a_refund_that_waits_for_an_answer, money.nobody_pays_more_than_agreed, "totals"),
     (a_refund_that_the_bank_does_not_pay, money.nobody_pays_more_than_agreed, "refund"),
     (a_refund_that_the_bank_does_not_pay, money.the_shop_keeps_no_more_than_is_due, "refund"),
     (a_refund_that_is_under_way, money.the_shop_keeps_no_more_than_is_due, "refund"),
@@ -204,8 +185,6 @@ def test_a_law_excuses_no_more_than_a_life_needs(
     books = Books(live())
     held = [*law(books)]
 
-    if excuse == "totals":
-        monkeypatch.setattr(money, "agreed", lambda b, order: b.reckoned(order).agreed)
     if excuse == "anew":
         monkeypatch.setattr(money, "held_in_vain", lambda *_: 0)
     for name in ("not_done", "not_heard"):

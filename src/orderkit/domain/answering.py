@@ -157,7 +157,7 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
 
 def _counted_on(order: Order, finding: str) -> Decision:
     """Note what is missing after a sequence was undone: its money was counted on for other goods, when their authorization was given anew."""
-    said = order.state != "confirmed" or stuck(order) or not shortfall_minor(order)
+    said = order.state not in ("confirmed", "cancelled") or stuck(order) or not shortfall_minor(order)
     return decided(order) if said else finding_noted(order, finding)
 
 

@@ -50,7 +50,8 @@ def reservation_extended(order: Order, now: datetime) -> Decision:
 def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decision:
     """An authorization, or what was not captured of it, ran out: ask for it anew while goods still wait, else let it go.
 
-    Not for ever: a person says whether a customer's money is held even longer (`authorization_lapsed`), each time from then on.
+    Not for ever: a person says whether a customer's money is held even longer (`authorization_lapsed`), each time from then on. So does one
+    when nothing waits and it was to be captured all the same. An order whose payment failed misses nothing.
     """
     payment = order.payment(payment_id)
     if payment.capturable_minor <= 0 or payment.expires_at is None or payment.expires_at > now:
@@ -59,6 +60,8 @@ def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decis
     after = payments.expired(payment)
     told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
     decision = decided(order, told, payments=_with(order, after))
+    if order.state == "payment_failed":  # it was to be given up anyway
+        return decision
     lapsed = finding_noted(decision.order, f"authorization_lapsed:{payment.id}")
     if not any(line.open for line in order.lines):  # nothing waits, so all that is due should be there
         missed = not stuck(order) and uncovered_minor(lapsed.order, hoped=False)
