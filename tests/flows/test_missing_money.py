@@ -82,6 +82,7 @@ def test_a_finding_goes_with_its_debt(deed: Callable[[World, Order], Order]) -> 
     gone = [e.data["findings"] for e in world.shop.timeline(order.id).entries if e.event == "order.nothing_missing"]
     assert gone == [list(order.findings)]
     assert (after.payments[0].capturable_minor, [refund.state for refund in after.refunds]) == (0, ["refunded"])
+    assert {move.kind.value for move in world.bank.moved.values()} == {"authorize", "void"}
 
 
 def test_a_finding_stays_while_a_part_of_its_debt_does() -> None:
@@ -239,7 +240,7 @@ def test_nothing_is_held_anew_for_an_order_whose_payment_failed() -> None:
 
 
 def test_an_order_is_not_placed_with_more_tenders_than_it_may_have() -> None:
-    """Fifty at most, at placement, at an amendment and by `pay`."""
+    """Fifty at most, at placement and with an amendment; `pay` has a test of its own (`test_cards_are_not_tried_without_end`)."""
     world = opened({"MUG": {"berlin": 99}})
     many = [Tender(method=f"pm_{n}", amount_minor=100) for n in range(PAYMENTS_MAX + 1)]
     with pytest.raises(InvalidInput, match="51 tenders") as placing:

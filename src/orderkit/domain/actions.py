@@ -122,13 +122,13 @@ def _pay(order: Order, now: datetime) -> Action:
         action = _tried(order, "pay", lambda: covered(order, [Tender(method="another")], now))
         return evolve(action, amount_minor=missing) if action.allowed else action
     if order.state == "payment_failed" and not any(operation.open for _, operation in order.operations()):
-        action = _tried(order, "pay", lambda: _offered(order))
+        action = _tried(order, "pay", lambda: _one_more(order))
         return evolve(action, amount_minor=missing, preview=None) if action.allowed else action
     code = "nothing_due" if order.state == "cancelled" else "action_in_flight"
     return Action(name="pay", allowed=False, code=code, reason=f"the order is {order.state}")
 
 
-def _offered(order: Order) -> Decision:
+def _one_more(order: Order) -> Decision:
     """What the order itself says to another tender; whether its goods are still there a plan says."""
     check_offers(order)
     return decided(order)
@@ -163,7 +163,7 @@ def _amendments(order: Order, now: datetime) -> list[Action]:
         for part, refusal in amending.why_not_by_part(order, now).items()
         for code, reason in [refusal or (None, None)]
     ]
-    more = _tried(order, "amend", lambda: _offered(order), subject="lines", until=until)
+    more = _tried(order, "amend", lambda: _one_more(order), subject="lines", until=until)
     return [more if action.subject == "lines" and action.allowed and not more.allowed else action for action in found]
 
 

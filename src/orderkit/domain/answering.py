@@ -54,7 +54,7 @@ def confirmed(
     }
     decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
     decision = decision.then(_refund_stepped(decision.order, operation))
-    # A capture brings nothing that was not there: what its tender refused before waits for a person.
+    # A capture brings nothing that was not there, so nothing more is asked of its tender.
     if operation.kind in NEW_MONEY:
         decision = decision.then(relieved(decision.order, after, now))
     return decision.then(_onward(decision.order, operation, now))
