@@ -81,14 +81,19 @@ def asked_of(order: Order, payment: int) -> list[tuple[str, int, str]]:
     return [(o.kind.value, o.amount_minor, o.state) for o in order.payments[payment].operations]
 
 
-def a_half_held_order() -> tuple[World, Order]:
-    """Two cards were authorized for a mug that is on hold; after a week only the first gave its authorization again."""
+def an_order_of_two_cards() -> tuple[World, Order]:
+    """Two cards are authorized for a week, 30.00 and 20.00, for a mug that is on hold."""
     world = opened({"MUG": {"berlin": 1}})
     world.bank.expires_after = timedelta(days=7)
     order = world.shop.place(
         a_cart(("MUG", 1, "50.00")), [Tender(method="pm_other", amount_minor=3000), Tender(method="pm_second")]
     )
-    world.shop.hold(order.id, reason="customer_request")
+    return world, world.shop.hold(order.id, reason="customer_request")
+
+
+def a_half_held_order() -> tuple[World, Order]:
+    """Two cards were authorized for a mug that is on hold; after a week only the first gave its authorization again."""
+    world, order = an_order_of_two_cards()
     world.bank.say = only("pm_other")
     world.clock.advance(days=8)
     until_idle(world)

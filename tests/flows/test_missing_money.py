@@ -17,6 +17,7 @@ from tests.missing import (
     LATER,
     a_half_held_order,
     a_lapsed_order,
+    an_order_of_two_cards,
     an_uncaptured_order,
     asked_of,
     only,
@@ -148,13 +149,8 @@ def test_a_renewal_that_is_refused_after_all_was_cancelled_is_nobodys_finding() 
 
 def a_renewal_in_doubt() -> tuple[World, Order]:
     """Two cards were authorized for a mug that is on hold; the first gave its authorization again, and the second's answer is lost."""
-    world = opened({"MUG": {"berlin": 1}})
-    world.bank.expires_after = timedelta(days=7)
-    order = world.shop.place(
-        a_cart(("MUG", 1, "50.00")), [Tender(method="pm_first", amount_minor=3000), Tender(method="pm_second")]
-    )
-    world.shop.hold(order.id, reason="customer_request")
-    world.bank.silent, world.bank.say = True, lambda asked: "yes" if asked.method == "pm_first" else "never"
+    world, order = an_order_of_two_cards()
+    world.bank.silent, world.bank.say = True, lambda asked: "yes" if asked.method == "pm_other" else "never"
     world.clock.advance(days=8)
     until_idle(world)
     return world, world.shop.order(order.id)

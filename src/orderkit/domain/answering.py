@@ -17,7 +17,7 @@ from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.owing import shortfall_minor, stuck, uncovered_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
-from orderkit.domain.recovering import only_tried, relieved
+from orderkit.domain.recovering import caught_up, only_tried
 from orderkit.domain.saga import dropped_lines, turned, without_run
 from orderkit.domain.settling import granted, set_off, settled
 from orderkit.domain.value import evolve
@@ -56,7 +56,7 @@ def confirmed(
     decision = decision.then(_refund_stepped(decision.order, operation))
     # A capture brings nothing that was not there, so nothing more is asked of its tender.
     if operation.kind in NEW_MONEY:
-        decision = decision.then(relieved(decision.order, after, now))
+        decision = decision.then(caught_up(decision.order, after, now))
     return decision.then(_onward(decision.order, operation, now))
 
 
@@ -79,9 +79,7 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     if operation.kind in NEW_MONEY and only_tried(decision.order, after):
         return decision.then(settled(decision.order, now))  # what it was asked for may not be due any more
     decision = decision.then(_refund_stepped(decision.order, operation))
-    noted = decided(
-        decision.order, Event("order.needs_attention", {"finding": found}), findings=(*decision.order.findings, found)
-    )
+    noted = finding_noted(decision.order, found)
     if operation.kind in TAKING and not uncovered_minor(noted.order, hoped=False):
         return decision.then(settled(decision.order, now))  # nobody misses it
     decision = decision.then(noted)

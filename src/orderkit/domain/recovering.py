@@ -87,7 +87,7 @@ def only_tried(order: Order, payment: Payment) -> bool:
     return _offered(payment) and not _was_good(payment) and bool(stuck(order))
 
 
-def relieved(order: Order, payment: Payment, now: datetime) -> Decision:
+def caught_up(order: Order, payment: Payment, now: datetime) -> Decision:
     """Capture what left without being paid from another tender that has just been authorized for it."""
     if not stuck(order) or order.state != "confirmed" or not _offered(payment):
         return decided(order)
