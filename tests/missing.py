@@ -55,9 +55,12 @@ def a_lapsed_order(store: Any = None, *, shipped: bool = False) -> tuple[World, 
     return world, world.shop.order(order.id)
 
 
-def an_uncaptured_order(store: Any = None, *, waiting: int = 0) -> tuple[World, Order]:
+def an_uncaptured_order(
+    store: Any = None, *, waiting: int = 0, holds_for: timedelta | None = None
+) -> tuple[World, Order]:
     """A mug for 50.00 left, and its capture was refused three times although the authorization holds; so many others wait."""
     world = opened({"MUG": {"berlin": 1}}, store=store)
+    world.bank.expires_after = holds_for
     cart = evolve(a_cart(), lines=()).add("MUG", 1 + waiting, "50.00", backorder=True)
     order = world.shop.place(cart, "pm_visa")
     world.bank.say = only("pm_other", "gift", void="yes")

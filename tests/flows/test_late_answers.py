@@ -155,6 +155,21 @@ def test_a_refund_does_not_count_on_money_in_doubt() -> None:
     assert (after.due_minor, after.paid_minor, after.refunded_minor, after.findings) == (10000, 10000, 0, ())
 
 
+def test_what_a_refused_amendment_holds_is_given_up_while_the_rest_waits() -> None:
+    """Of two cards for an added tee one is declined: what the other holds is given up at once, the mug's own card holds on."""
+    world = opened({"MUG": {"berlin": 1}, "TEE": {"berlin": 1}})
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
+    world.bank.say = lambda asked: "no" if asked.method == "pm_third" else "yes"
+    tenders = [Tender(method="pm_second", amount_minor=500), Tender(method="pm_third")]
+    world.shop.amend(order.id, add=a_cart(("TEE", 1, "20.00")), pay_with=tenders)
+    until_idle(world)
+
+    after = world.shop.order(order.id)
+
+    assert [payment.state for payment in after.payments] == ["authorized", "voided", "declined"]
+    assert (after.due_minor, after.payments[0].capturable_minor, after.findings) == (5000, 5000, ())
+
+
 # ---- an authorization that runs out meanwhile
 
 
@@ -200,21 +215,52 @@ def test_kept_shipping_does_not_wait_for_the_answer_about_another_card() -> None
     assert world.bank.total(*TAKEN) == 5900
 
 
-def test_what_left_unpaid_stays_a_finding_while_its_authorization_is_asked_for() -> None:
-    """Attending finds nothing to capture yet, and says so; once the renewal is there it is captured."""
+def a_renewal_in_doubt(say: str = "lost") -> tuple[World, Order]:
+    """The authorization for two mugs ran out, whether it was given anew nobody knows; one of the mugs left meanwhile."""
     world = opened({"MUG": {"berlin": 1}})
     world.bank.expires_after = timedelta(days=70)
     order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True), "pm_visa")
-    world.bank.silent, world.bank.say = True, lambda _: "lost"
+    world.bank.silent, world.bank.say = True, lambda _: say
     world.clock.advance(days=71)
     until_idle(world)
-    short = world.shop.ship(order.id, order.shipments[0].id)
+    return world, world.shop.ship(order.id, order.shipments[0].id)
+
+
+def test_what_left_unpaid_stays_a_finding_while_its_authorization_is_asked_for() -> None:
+    """Attending finds nothing to capture yet, and says so; once the renewal is there it is captured, and nobody need attend again."""
+    world, short = a_renewal_in_doubt()
     with pytest.raises(NotAllowed) as caught:
-        world.shop.attend(order.id, short.findings[0])
+        world.shop.attend(short.id, short.findings[0])
     world.bank.silent, world.bank.say = False, lambda _: "yes"
     pass_days(world, 1)
 
-    after = world.shop.attend(order.id, short.findings[0])
+    after = world.shop.order(short.id)
 
     assert (caught.value.code, caught.value.facts["missing_minor"]) == ("action_in_flight", 5000)
-    assert (after.captured_minor, after.findings) == (5000, ())
+    assert (after.captured_minor, after.payments[0].capturable_minor, after.findings) == (5000, 5000, ())
+
+
+def test_a_refused_capture_is_made_good_by_the_authorization_that_follows() -> None:
+    """The authorization whose capture was refused runs out; what the card gives anew pays for what left, and holds the rest."""
+    world, order = an_uncaptured_order(waiting=1, holds_for=timedelta(days=7))
+    world.bank.say = lambda _: "yes"
+    world.clock.advance(days=7)
+    until_idle(world)
+
+    after = world.shop.order(order.id)
+
+    assert asked_of(after, 0)[-2:] == [("authorize", 10000, "confirmed"), ("capture", 5000, "confirmed")]
+    assert (after.captured_minor, after.payments[0].capturable_minor, after.findings) == (5000, 5000, ())
+
+
+def test_no_other_card_is_asked_while_a_renewal_is_in_doubt() -> None:
+    """The renewal may have been given: then what left is captured from it, and another card would hold the same money."""
+    world, short = a_renewal_in_doubt("never")
+
+    with pytest.raises(NotAllowed) as caught:
+        world.shop.pay(short.id, "pm_other")
+    world.bank.silent, world.bank.denies = False, "declined"
+    pass_days(world, 1)
+
+    assert (caught.value.code, caught.value.facts["coming_minor"]) == ("action_in_flight", 10000)
+    assert (missing_minor(short), missing_minor(world.shop.order(short.id))) == (0, 10000)

@@ -8,9 +8,11 @@ from orderkit import CaptureMode, Order, Policies, RefundPolicy
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.refunds import ShippingPolicy
 from orderkit.domain.shipment import CarrierStatus, Scan
+from orderkit.domain.value import evolve
 from orderkit.flows import tender
 from orderkit_memory import MemoryDocuments
 from tests.invoices import amounts
+from tests.missing import until_idle
 from tests.shops import World, a_cart, a_world
 
 LATER = Policies(capture=CaptureMode.PER_SHIPMENT)
@@ -112,3 +114,66 @@ def test_a_refund_is_done_when_nothing_is_there_to_give_back() -> None:
 
     assert [refund.state for refund in waiting.refunds] == ["refunded", "refunded"]
     assert (after.captured_minor, after.refunded_minor, after.due_minor) == (800, 400, 400)
+
+
+def a_refund_sent_in_part() -> tuple[World, Order]:
+    """A mug for 100.00 came back while the capture of the tee for 40.00 is in doubt; a pen for 20.00 waits: the bank has no more to give back yet."""
+    world = a_world({"MUG": {"berlin": 1}, "TEE": {"madrid": 1}, "PEN": {"berlin": 0}}, policies=LATER)
+    cart = evolve(a_cart(), lines=()).add("MUG", 1, "100.00").add("TEE", 1, "40.00")
+    order = world.shop.place(cart.add("PEN", 1, "20.00", backorder=True), "pm_visa")
+    mug, tee = (next(s.id for s in order.shipments if dict(s.lines).get(line)) for line in (1, 2))
+    world.shop.ship(order.id, mug)
+    world.shop.deliver(order.id, mug)
+    world.bank.say = lambda asked: "lost" if asked.kind is OperationKind.CAPTURE else "yes"
+    world.bank.silent = True
+    world.shop.ship(order.id, tee)
+    back = world.shop.request_return(order.id, {1: 1}, reason="too_small").returns[0]
+    world.shop.receive_return(order.id, back.id, warehouse="berlin")
+    until_idle(world)
+    return world, world.shop.order(order.id)
+
+
+def test_the_rest_of_a_refund_goes_out_when_there_is_money_for_it() -> None:
+    """What the shop has goes back at once, the rest as soon as the tee is paid for: none is kept for the pen, which is paid when it leaves."""
+    world, part = a_refund_sent_in_part()
+    world.bank.silent, world.bank.say = False, lambda _: "yes"
+
+    after = days_pass(world, part)
+
+    assert (part.refunding_minor, [refund.state for refund in part.refunds]) == (6000, ["granted"])
+    assert (after.refunded_minor, [refund.state for refund in after.refunds]) == (10000, ["refunded"])
+    assert (after.due_minor, after.paid_minor) == (6000, 4000)
+    assert world.bank.total(OperationKind.REFUND) == 10000
+
+
+def test_a_refund_sent_in_part_is_done_when_the_rest_is_taken_less_instead() -> None:
+    """The tee is never paid for: what was sent is all that can go back, the pen takes what is left of the claim."""
+    world, part = a_refund_sent_in_part()
+    world.bank.moved.clear()
+    world.bank.silent, world.bank.denies = False, "declined"
+    refuses(world, OperationKind.CAPTURE)
+
+    after = days_pass(world, part)
+
+    assert [refund.state for refund in after.refunds] == ["refunded"]
+    assert (after.due_minor, after.paid_minor, after.refunded_minor) == (6000, 4000, 6000)
+
+
+def test_a_refund_that_needs_no_money_does_not_wait_for_another() -> None:
+    """The mug came back and one of two pens was cancelled while the capture was in doubt; the bank pays nothing back, and the pen needs nothing."""
+    world = a_world({"MUG": {"berlin": 1}, "PEN": {"berlin": 0}}, policies=LATER)
+    cart = evolve(a_cart(), lines=()).add("MUG", 1, "100.00").add("PEN", 2, "20.00", backorder=True)
+    order = world.shop.place(cart, "pm_visa")
+    world.bank.silent, world.bank.say = True, lambda asked: "lost" if asked.kind is OperationKind.CAPTURE else "yes"
+    mug = order.shipments[0].id
+    world.shop.ship(order.id, mug)
+    world.shop.deliver(order.id, mug)
+    back = world.shop.request_return(order.id, {1: 1}, reason="too_small").returns[0]
+    world.shop.receive_return(order.id, back.id, warehouse="berlin")
+    world.shop.cancel(order.id, {"PEN": 1}, reason="changed_mind")
+    world.bank.silent = False
+    refuses(world, OperationKind.REFUND)
+
+    after = days_pass(world, order)
+
+    assert [(refund.total_minor, refund.state) for refund in after.refunds] == [(10000, "failed"), (2000, "refunded")]

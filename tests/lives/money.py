@@ -16,8 +16,8 @@ from tests.lives.owed import (
     agreed,
     at_rest,
     due,
-    given_anew,
     held_in_vain,
+    holds,
     may_keep,
     missed,
     not_done,
@@ -138,8 +138,7 @@ def a_refund_goes_on(books: Books) -> Iterator[str]:
 def what_is_missing_is_said(books: Books) -> Iterator[str]:
     """When nothing is under way and less was taken and promised than is due, or less was taken than what left is worth, a finding says so.
 
-    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one;
-    and so may what left before an authorization was given anew that holds all of it.
+    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one.
     """
     for order in books.changed():
         if not at_rest(order) or order.state == "payment_failed" or missed(order):
@@ -147,8 +146,6 @@ def what_is_missing_is_said(books: Books) -> Iterator[str]:
         found, wanted = sums(books, order), due(books, order)
         later = order.facts.policies.capture is CaptureMode.PER_SHIPMENT and any(line.open for line in order.lines)
         last = 3 * len(order.lines) + shipping(order) if later else 0
-        if later and given_anew(books, order):
-            last = found.promised
         if wanted > found.taken + found.promised or unpaid(books, order, found.taken) > last:
             yield f"{order.id} is due {wanted}, the bank has {found.taken}, {found.promised} are promised; it asks for {order.findings}"
 
@@ -173,6 +170,17 @@ def nothing_is_held_for_nothing(books: Books) -> Iterator[str]:
         held = sums(books, order).held if at_rest(order) else 0
         if held and not order.findings and not any(line.open for line in order.lines):
             yield f"{order.id} is {order.state} with nothing to send, and the bank still holds {held}"
+
+
+def no_tender_is_held_in_vain(books: Books) -> Iterator[str]:
+    """When nothing is under way and no finding stands, the bank holds no tender without which it holds enough for what is due or waits."""
+    for order in books.changed():
+        if order.state != "confirmed" or order.findings or not at_rest(order):
+            continue
+        held = [amount for amount in holds(books, order).values() if amount > 0]
+        needed = max(due(books, order) - sums(books, order).taken, waiting(order))
+        if held and sum(held) - min(held) >= needed:
+            yield f"{order.id} needs {needed}, and the bank holds {held}"
 
 
 def cards_pay_for_what_left(books: Books) -> Iterator[str]:
@@ -211,5 +219,6 @@ MONEY: tuple[Law, ...] = (
     what_is_missing_is_said,
     what_is_said_is_missing,
     nothing_is_held_for_nothing,
+    no_tender_is_held_in_vain,
     cards_pay_for_what_left,
 )

@@ -47,11 +47,17 @@ def sums(books: Books, order: Order) -> Sums:
     return found
 
 
+def holds(books: Books, order: Order) -> dict[str, int]:
+    """What the bank holds of each tender of the order."""
+    accounts = [a for a in books.world.bank.accounts.values() if a.order_id == order.id]
+    return {account.payment: account.open_at(books.world.now) for account in accounts}
+
+
 def held_in_vain(books: Books, order: Order) -> int:
     """What the bank holds of tenders that it was to give up, or that another tender was given for.
 
-    Another is given for one that did not pay when goods left: its capture was refused, or its authorization had run out and was given anew.
-    That one holds on while goods wait, or an answer is awaited, by no more than the others gave.
+    Another is given for one that did not pay when goods left, since its capture was refused. That one holds on while goods wait, or an answer is
+    awaited, by no more than the others gave.
     """
     others = {
         e.data["payment"] for r in books.world.shop.records(order.id) for e in r.events if e.type == "payment.added"
@@ -65,8 +71,7 @@ def held_in_vain(books: Books, order: Order) -> int:
         if payment.id in others:
             gave += account.captured - account.refunded + held
         total += (in_vain := min(held, not_done(books, payment.operations, "void")))
-        anew = [o for o in payment.operations if o.kind.value == "authorize" and books.moved(o.id)][1:]
-        if anew or not_done(books, payment.operations, "capture"):
+        if not_done(books, payment.operations, "capture"):
             instead += held - in_vain
     return total + min(instead, gave)
 
@@ -98,12 +103,6 @@ def agreed(books: Books, order: Order) -> int:
     Lines whose payment was refused count as well: what another of their tenders holds is given up with the last parcel only.
     """
     return books.world.totals[order.id]
-
-
-def given_anew(books: Books, order: Order) -> bool:
-    """Whether the bank has authorized some tender of the order more than once."""
-    counts = [sum(o.kind.value == "authorize" and books.moved(o.id) for o in p.operations) for p in order.payments]
-    return any(count > 1 for count in counts)
 
 
 def may_keep(books: Books, order: Order) -> int:

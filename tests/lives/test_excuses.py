@@ -15,7 +15,7 @@ from orderkit import CaptureMode, Order, Tender
 from orderkit.domain.value import evolve
 from orderkit.ports.payments import MoveMoney
 from tests.lives import money, owed
-from tests.lives.bank import LOST, NEVER, NO, SILENT, YES
+from tests.lives.bank import LOST, NEVER, NO, YES
 from tests.lives.books import Books
 from tests.lives.carts import added_up
 from tests.lives.shop import World, opened
@@ -74,7 +74,6 @@ def an_authorization_that_the_bank_does_not_give_up() -> World:
     says(world, authorize__pm_amex=NO, void=NO)
     order = placed(world, pay=two_cards())
     days_pass(world)
-    says(world)
     world.shop.pay(order.id, "pm_new")
     return world
 
@@ -87,21 +86,6 @@ def an_authorization_that_could_not_be_captured() -> World:
     world.shop.ship(order.id, order.shipments[0].id)
     days_pass(world)
     says(world)
-    world.shop.pay(order.id, "pm_new")
-    return world
-
-
-def an_authorization_that_was_given_anew() -> World:
-    """A mug left after its authorization had run out, whose renewal is done and not answered; another card pays for it."""
-    world = a_shop(LATER)
-    order = placed(world)
-    world.shop.hold(order.id, reason="customer_request")
-    says(world, authorize=LOST)
-    world.bank.temper = SILENT
-    world.clock.advance(days=8)
-    world.shop.sweep()
-    world.shop.release_hold(order.id, world.order(order.id).holds[0].id)
-    world.shop.ship(order.id, order.shipments[0].id)
     world.shop.pay(order.id, "pm_new")
     return world
 
@@ -167,7 +151,6 @@ def a_payment_that_is_being_made() -> World:
 NEEDS = [
     (an_authorization_that_the_bank_does_not_give_up, money.nobody_pays_more_than_agreed, "void"),
     (an_authorization_that_could_not_be_captured, money.nobody_pays_more_than_agreed, "capture"),
-    (an_authorization_that_was_given_anew, money.nobody_pays_more_than_agreed, "anew"),
     (a_refund_that_the_bank_does_not_pay, money.nobody_pays_more_than_agreed, "refund"),
     (a_refund_that_the_bank_does_not_pay, money.the_shop_keeps_no_more_than_is_due, "refund"),
     (a_refund_that_is_under_way, money.the_shop_keeps_no_more_than_is_due, "refund"),
@@ -185,8 +168,6 @@ def test_a_law_excuses_no_more_than_a_life_needs(
     books = Books(live())
     held = [*law(books)]
 
-    if excuse == "anew":
-        monkeypatch.setattr(money, "held_in_vain", lambda *_: 0)
     for name in ("not_done", "not_heard"):
         whole = getattr(owed, name)
         for module in (owed, money):

@@ -54,8 +54,8 @@ def confirmed(
     }
     decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
     decision = decision.then(_refund_stepped(decision.order, operation))
-    # A capture brings nothing that was not there, so nothing more is asked of its tender.
-    if operation.kind in NEW_MONEY:
+    # A capture brings nothing that was not there, and what a sequence asked for pays for its own goods: nothing more is asked of their tenders.
+    if operation.kind in NEW_MONEY and operation.saga is None:
         decision = decision.then(caught_up(decision.order, after, now))
     return decision.then(_onward(decision.order, operation, now))
 
@@ -233,12 +233,10 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
     if operation.refund is None:
         return decided(order)
     refund = order.refund(operation.refund)
-    sent = [o for _, o in order.operations() if o.refund == refund.id]
-    last = max(o.requested_at for o in sent)  # a refund that failed may have been sent again
-    states = {o.state for o in sent if o.requested_at == last}
+    states = {o.state for _, o in order.operations() if o.refund == refund.id and o.state != "refused"}
     trigger = (
         "fail"
-        if "refused" in states
+        if order.operation(operation.id)[1].state == "refused"
         else "doubt"
         if "unknown" in states
         else "confirm"

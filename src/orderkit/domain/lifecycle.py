@@ -193,7 +193,7 @@ REFUND = Lifecycle(
         _row("release", ["granted", "failed"], "refunded"),
         _row("doubt", ["sent", "in_doubt"], "in_doubt"),
         _row("confirm", ["sent", "in_doubt"], "refunded"),
-        _row("fail", ["sent", "in_doubt"], "failed"),
+        _row("fail", ["granted", "sent", "in_doubt"], "failed"),
     ),
 )
 

@@ -77,7 +77,18 @@ def missing_minor(order: Order) -> int:
 
 def uncovered_minor(order: Order, *, hoped: bool) -> int:
     """Return what nothing covers of an order; what is asked for and not answered yet counts as there only when it is `hoped` for."""
-    return max(shortfall_minor(order, hoped=hoped), unpaid_minor(order, hoped=hoped) if stuck(order) else 0)
+    unpaid = unpaid_minor(order, hoped=hoped) if stuck(order) else 0
+    if hoped:  # what is being authorized beyond what waits is captured for what left, once it is there
+        unpaid -= spare_minor(order, hoped=True) - spare_minor(order)
+    return max(shortfall_minor(order, hoped=hoped), unpaid)
+
+
+def spare_minor(order: Order, *, hoped: bool = False) -> int:
+    """Return what is authorized, or is asked for and `hoped` for, beyond what the goods that wait will take: what left is captured from it."""
+    held = sum(payment.capturable_minor for payment in order.payments)
+    if hoped:
+        held += sum(_asked_minor(payment, (OperationKind.AUTHORIZE,)) for payment in order.payments)
+    return max(0, held - waiting_minor(order))
 
 
 def shortfall_minor(order: Order, *, hoped: bool = True) -> int:

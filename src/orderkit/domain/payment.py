@@ -30,6 +30,7 @@ class OperationKind(StrEnum):
 
 NEW_MONEY = (OperationKind.CHARGE, OperationKind.AUTHORIZE)  # what is asked of a tender that has not promised it yet
 TAKING = (*NEW_MONEY, OperationKind.CAPTURE)
+_TAKEN_OFF = (OperationKind.CAPTURE, OperationKind.VOID)  # what makes an authorization less
 
 
 class CaptureMode(StrEnum):
@@ -102,10 +103,11 @@ class Payment(Value, kw_only=True):
 
     @property
     def capturable_minor(self) -> int:
-        """What may still be captured of the authorization, captures in flight counted as done."""
+        """What may still be captured of the authorization; what is being captured or given up is not there any more."""
         if self.state not in ("authorized", "captured", "refunded"):
             return 0
-        return self.authorized_minor - self.captured_minor - self.open_minor(OperationKind.CAPTURE)
+        taken = sum([o.amount_minor for o in self.operations if o.state in OPEN and o.kind in _TAKEN_OFF])
+        return self.authorized_minor - self.captured_minor - taken
 
     @property
     def refundable_minor(self) -> int:

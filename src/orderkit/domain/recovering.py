@@ -16,7 +16,7 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
-from orderkit.domain.owing import STUCK, shortfall_minor, stuck, unpaid_minor
+from orderkit.domain.owing import STUCK, shortfall_minor, spare_minor, stuck, unpaid_minor
 from orderkit.domain.payment import NEW_MONEY, OperationKind, Payment, requested
 from orderkit.domain.settling import asked, captures
 from orderkit.domain.value import evolve
@@ -47,11 +47,11 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
         return decision
     if not short_minor and not decision.events:
         raise NotAllowed(
-            f"an authorization of order {order.id} is being asked for: what left can be captured from it once it is there",
+            f"an authorization of order {order.id} is being asked for: what left is captured from it once it is there",
             code="action_in_flight",
             field="finding",
             facts={"missing_minor": rest_minor},
-            remedy="Attend to the finding again when its answer is known.",
+            remedy="Wait for its answer; attend to the finding again if it still stands then.",
         )
     if not decision.events:
         missing = Money(short_minor, order.currency)
@@ -88,10 +88,10 @@ def only_tried(order: Order, payment: Payment) -> bool:
 
 
 def caught_up(order: Order, payment: Payment, now: datetime) -> Decision:
-    """Capture what left without being paid from another tender that has just been authorized for it."""
-    if not stuck(order) or order.state != "confirmed" or not _offered(payment):
+    """Capture what left without being paid from a tender that has just been authorized for it: another one, or the same one anew."""
+    if not stuck(order) or order.state != "confirmed":
         return decided(order)
-    return captures(order, unpaid_minor(order), now, only=payment.id)[0]
+    return captures(order, min(unpaid_minor(order), spare_minor(order)), now, only=payment.id)[0]
 
 
 def _offered(payment: Payment) -> bool:

@@ -1,8 +1,8 @@
 """Money follows the goods: from what is due and what was taken, which operations are missing.
 
 One rule serves every command. What the shop has (captured, less refunded, less refunds under way) must come to equal what is due (the
-agreed total, less everything credited). A surplus is refunded over the tenders; an authorization that nothing needs any more is voided;
-a refund decision is sent when its operations are asked for, and done when they are confirmed, or at once when nothing was taken yet.
+agreed total, less everything credited). A surplus is refunded over the tenders; an authorization without which the others are enough is voided;
+a refund decision is sent when all of it is asked for, and done when that is confirmed, or at once when nothing was taken yet.
 While an answer is unknown its amount is held: no refund counts on it, and it is not asked for a second time.
 
 Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out whole meanwhile, and when nothing waits any
@@ -43,8 +43,8 @@ def settled(order: Order, now: datetime) -> Decision:
         return decided(order)
     decision = _captured(order, now)
     decision = decision.then(_paid_out(decision.order, now))
-    decision = decision.then(_voided(decision.order, now))
-    return decision.then(_unstuck(decision.order))
+    decision = decision.then(_unstuck(decision.order))
+    return decision.then(_voided(decision.order, now))
 
 
 def _even(order: Order) -> bool:
@@ -104,14 +104,10 @@ def _paid_out(order: Order, now: datetime) -> Decision:
             events.append(
                 Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund})
             )
-        if refund:
+        if refund and amount == _outstanding(order, refund):  # else its rest waits for the money, or for needing none
             refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, "send"))
-    return decided(
-        order,
-        *events,
-        payments=tuple(payments[p.id] for p in order.payments),
-        refunds=tuple(refunds[r.id] for r in order.refunds),
-    )
+    decision = decided(order, *events, payments=tuple(payments.values()), refunds=tuple(refunds.values()))
+    return decision.then(_released(decision.order, [r for r in refunds.values() if REFUND.allows(r.state, "release")]))
 
 
 def _released(order: Order, granted: Sequence[Refund]) -> Decision:
@@ -154,7 +150,7 @@ def _to_come(order: Order) -> int:
 
 
 def _outstanding(order: Order, refund: Refund) -> int:
-    """What of a refund neither went back nor is on its way."""
+    """Return what of a refund neither went back nor is on its way."""
     sent = (o for _, o in order.operations() if o.refund == refund.id and o.state != "refused")
     return refund.total_minor - sum(operation.amount_minor for operation in sent)
 
@@ -187,23 +183,6 @@ def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
     return [TenderBalance(p.id, p.kind, p.refundable_minor) for p in payments if p.refundable_minor > 0]
 
 
-def _voided(order: Order, now: datetime) -> Decision:
-    """Give up authorizations that nothing on the order needs any more."""
-    held = [p for p in order.payments if p.capturable_minor > 0 and not p.open_minor(OperationKind.VOID)]
-    if not held or order.paid_minor < wanted_minor(order) or _to_come(order) or _taking(order):
-        return decided(order)
-    payments = tuple(
-        requested(p, asked(p, OperationKind.VOID, p.capturable_minor, now), order.currency) if p in held else p
-        for p in order.payments
-    )
-    events = [
-        Event("authorization.void_requested", {"payment": new.id, "operation": new.operations[-1].id})
-        for old, new in zip(order.payments, payments, strict=True)
-        if old is not new
-    ]
-    return decided(order, *events, payments=payments) if events else decided(order)
-
-
 def _unstuck(order: Order) -> Decision:
     """Take the findings about missing money off once nothing is missing: another tender brought it, or it is not due any more."""
     found = stuck(order)
@@ -211,6 +190,38 @@ def _unstuck(order: Order) -> Decision:
         return decided(order)
     told = Event("order.nothing_missing", {"findings": list(found)})
     return decided(order, told, findings=tuple([other for other in order.findings if other not in found]))
+
+
+def _voided(order: Order, now: datetime) -> Decision:
+    """Give up the authorizations that nothing on the order needs any more."""
+    held = [payment for payment in order.payments if payment.capturable_minor > 0]
+    if not held or _taking(order):
+        return decided(order)
+    payments, events = {payment.id: payment for payment in order.payments}, []
+    for payment in _spare(order, held, now):
+        operation = asked(payment, OperationKind.VOID, payment.capturable_minor, now)
+        payments[payment.id] = requested(payment, operation, order.currency)
+        events.append(Event("authorization.void_requested", {"payment": payment.id, "operation": operation.id}))
+    return decided(order, *events, payments=tuple(payments.values())) if events else decided(order)
+
+
+def _spare(order: Order, held: Sequence[Payment], now: datetime) -> Sequence[Payment]:
+    """Return the authorizations without which the others are enough for what may still be captured; the latest, as captures begin with the first.
+
+    While money is stuck nobody knows which of them are good, and all are kept. One that has run out is no good any more.
+    """
+    claim = wanted_minor(order) - order.paid_minor
+    if claim <= 0 and not _to_come(order):
+        return held
+    if stuck(order) or order.state != "confirmed":
+        return []
+    good = [payment for payment in held if payment.expires_at is None or payment.expires_at > now]
+    left, spare = sum(payment.capturable_minor for payment in good) - max(claim, waiting_minor(order)), []
+    for payment in reversed(good):
+        if payment.capturable_minor <= left:
+            left -= payment.capturable_minor
+            spare.append(payment)
+    return spare
 
 
 def _taking(order: Order) -> bool:
