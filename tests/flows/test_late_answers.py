@@ -19,7 +19,7 @@ from tests.shops import World, a_cart
 TAKEN = (OperationKind.CHARGE, OperationKind.CAPTURE)
 
 
-def happened_after_all(world: World, order: Order, operation_id: str) -> Order:
+def told_after_all(world: World, order: Order, operation_id: str) -> None:
     """The provider had refused the operation, and now it tells that it was done; its book says so too."""
     payment, operation = order.operation(operation_id)
     world.bank.moved[operation.key] = MoveMoney(
@@ -33,7 +33,6 @@ def happened_after_all(world: World, order: Order, operation_id: str) -> Order:
         order_id=order.id,
         at=world.clock.now(),
     )
-    world.bank.say = lambda _: "yes"
     told = Message(
         source="psp",
         id=f"late:{operation.key}",
@@ -43,6 +42,12 @@ def happened_after_all(world: World, order: Order, operation_id: str) -> Order:
         data={},
     )
     world.shop.receive_message(told)
+
+
+def happened_after_all(world: World, order: Order, operation_id: str) -> Order:
+    """It is told that the refused operation was done, then days pass in which the provider does all that it is asked for."""
+    world.bank.say = lambda _: "yes"
+    told_after_all(world, order, operation_id)
     pass_days(world, 3)
     return world.shop.order(order.id)
 
@@ -264,3 +269,30 @@ def test_no_other_card_is_asked_while_a_renewal_is_in_doubt() -> None:
 
     assert (caught.value.code, caught.value.facts["coming_minor"]) == ("action_in_flight", 10000)
     assert (missing_minor(short), missing_minor(world.shop.order(short.id))) == (0, 10000)
+
+
+def test_a_renewal_pays_for_all_that_left_while_an_amendment_is_in_doubt() -> None:
+    """What an added tee costs is its own card's business: nothing of the renewal is kept for it."""
+    world, short = a_renewal_in_doubt()
+    world.shop.put_stock("TEE", {"madrid": 1})
+    world.shop.amend(short.id, add=a_cart(("TEE", 1, "20.00")), pay_with="pm_second")
+    world.bank.silent, world.bank.say = False, lambda _: "yes"
+    pass_days(world, 1)
+
+    after = world.shop.order(short.id)
+
+    assert (after.captured_minor, after.findings) == (5000, ())
+    assert [payment.capturable_minor for payment in after.payments] == [5000, 2000]
+
+
+def test_what_an_amendment_asks_for_does_not_cover_what_left() -> None:
+    """While the answer for an added tee is awaited, all of what left unpaid is missing, and another card may pay it."""
+    world, order = an_uncaptured_order(waiting=1)
+    world.shop.put_stock("TEE", {"berlin": 1})
+    world.bank.silent, world.bank.say = True, lambda asked: "lost" if asked.method == "pm_second" else "yes"
+
+    amended = world.shop.amend(order.id, add=a_cart(("TEE", 1, "20.00")), pay_with="pm_second")
+    paid = world.shop.pay(order.id, "pm_other")
+
+    assert (missing_minor(order), missing_minor(amended)) == (5000, 5000)
+    assert (paid.captured_minor, paid.findings) == (5000, ())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orderkit import CaptureMode, Order, Policies, RefundPolicy
+from orderkit import CaptureMode, Order, Policies, RefundPolicy, Tender
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.refunds import ShippingPolicy
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.value import evolve
 from orderkit.flows import tender
 from orderkit_memory import MemoryDocuments
+from tests.flows.test_late_answers import told_after_all
 from tests.invoices import amounts
 from tests.missing import until_idle
 from tests.shops import World, a_cart, a_world
@@ -116,21 +117,21 @@ def test_a_refund_is_done_when_nothing_is_there_to_give_back() -> None:
     assert (after.captured_minor, after.refunded_minor, after.due_minor) == (800, 400, 400)
 
 
-def a_refund_sent_in_part() -> tuple[World, Order]:
-    """A mug for 100.00 came back while the capture of the tee for 40.00 is in doubt; a pen for 20.00 waits: the bank has no more to give back yet."""
+def a_refund_sent_in_part(
+    pay: str | list[Tender] = "pm_visa", *, refund: str = "yes", pen: str = "20.00"
+) -> tuple[World, Order]:
+    """A mug for 100.00 came back while the capture of the tee for 40.00 is in doubt; a pen waits: the bank has no more to give back yet."""
     world = a_world({"MUG": {"berlin": 1}, "TEE": {"madrid": 1}, "PEN": {"berlin": 0}}, policies=LATER)
     cart = evolve(a_cart(), lines=()).add("MUG", 1, "100.00").add("TEE", 1, "40.00")
-    order = world.shop.place(cart.add("PEN", 1, "20.00", backorder=True), "pm_visa")
+    order = world.shop.place(cart.add("PEN", 1, pen, backorder=True), pay)
     mug, tee = (next(s.id for s in order.shipments if dict(s.lines).get(line)) for line in (1, 2))
     world.shop.ship(order.id, mug)
     world.shop.deliver(order.id, mug)
-    world.bank.say = lambda asked: "lost" if asked.kind is OperationKind.CAPTURE else "yes"
+    world.bank.say = lambda asked: {OperationKind.CAPTURE: "lost", OperationKind.REFUND: refund}.get(asked.kind, "yes")
     world.bank.silent = True
     world.shop.ship(order.id, tee)
     back = world.shop.request_return(order.id, {1: 1}, reason="too_small").returns[0]
-    world.shop.receive_return(order.id, back.id, warehouse="berlin")
-    until_idle(world)
-    return world, world.shop.order(order.id)
+    return world, world.shop.receive_return(order.id, back.id, warehouse="berlin")
 
 
 def test_the_rest_of_a_refund_goes_out_when_there_is_money_for_it() -> None:
@@ -177,3 +178,77 @@ def test_a_refund_that_needs_no_money_does_not_wait_for_another() -> None:
     after = days_pass(world, order)
 
     assert [(refund.total_minor, refund.state) for refund in after.refunds] == [(10000, "failed"), (2000, "refunded")]
+
+
+def test_the_end_of_a_refund_tells_what_went_back() -> None:
+    """60.00 of 100.00 went back, the rest is set off: it is completed, so the customer hears of it, and the amount is what he got."""
+    world, part = a_refund_sent_in_part()
+    world.bank.moved = {key: move for key, move in world.bank.moved.items() if move.amount_minor != 4000}
+    world.bank.silent, world.bank.denies = False, "declined"
+    refuses(world, OperationKind.CAPTURE)
+
+    days_pass(world, part)
+
+    ends = [
+        e
+        for r in world.shop.records(part.id)
+        for e in r.events
+        if e.type.startswith("refund.") and "total_minor" in e.data
+    ]
+    assert [(end.type, end.data["total_minor"], end.data["paid_minor"]) for end in ends] == [
+        ("refund.completed", 10000, 6000)
+    ]
+
+
+def a_part_refused(pay: list[Tender], pen: str = "20.00") -> tuple[World, Order]:
+    """The bank refuses three times what may go back of the refund, while the capture of another card stays in doubt."""
+    world, part = a_refund_sent_in_part(pay, refund="no", pen=pen)
+    for _ in range(4):
+        world.clock.advance(hours=1)
+        until_idle(world)
+    return world, world.shop.order(part.id)
+
+
+def test_a_refund_of_which_a_part_was_refused_goes_on() -> None:
+    """The part is refused three times and attended to: it is granted again, is not failed any more, and goes out."""
+    world, part = a_part_refused([Tender(method="pm_mug", amount_minor=10000), Tender(method="pm_rest")])
+    (found,) = [finding for finding in part.findings if finding.startswith("refund_failed")]
+    world.bank.say = lambda asked: "never" if asked.kind is OperationKind.REFUND else "yes"
+
+    again = world.shop.attend(part.id, found)
+    world.bank.silent, world.bank.say = False, lambda _: "yes"
+    after = days_pass(world, again)
+
+    assert (part.refunds[0].state, again.refunds[0].state) == ("failed", "granted")
+    assert (after.refunds[0].state, after.refunded_minor, after.findings) == ("refunded", 10000, ())
+
+
+def test_what_was_refused_of_a_refund_is_nobodys_concern_once_it_is_done() -> None:
+    """The next answer sends the part again, nobody attends: when all of it has gone back the finding is off."""
+    world, part = a_part_refused([Tender(method="pm_mug", amount_minor=10000), Tender(method="pm_rest")])
+    world.bank.silent, world.bank.say = False, lambda _: "yes"
+
+    after = days_pass(world, part)
+
+    assert any(finding.startswith("refund_failed") for finding in part.findings)
+    assert (after.refunds[0].state, after.refunded_minor, after.findings) == ("refunded", 10000, ())
+
+
+def test_a_part_that_was_refunded_after_all_counts() -> None:
+    """It was refused, sent again, and the first is done after all: more went back than that refund is, and the next one goes out all the same."""
+    tenders = [Tender(method="gift", kind="gift_card", amount_minor=6000), Tender(method="pm_mug", amount_minor=10000)]
+    world, part = a_part_refused([*tenders, Tender(method="pm_rest")], pen="60.00")
+    first = next(operation.id for _, operation in part.operations() if operation.kind is OperationKind.REFUND)
+    world.bank.say = lambda asked: "lost" if asked.kind is OperationKind.CAPTURE else "yes"
+    world.shop.attend(part.id, next(finding for finding in part.findings if finding.startswith("refund_failed")))
+    until_idle(world)
+
+    world.bank.silent = False
+    told_after_all(world, world.shop.order(part.id), first)
+    world.bank.silent = True
+    world.shop.cancel(part.id, {"PEN": 1}, reason="changed_mind")
+    world.bank.silent, world.bank.say = False, lambda _: "yes"
+    after = days_pass(world, part)
+
+    assert [refund.state for refund in after.refunds] == ["refunded", "refunded"]
+    assert (after.due_minor, after.paid_minor, after.findings) == (4000, 4000, ())

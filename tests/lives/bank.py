@@ -19,6 +19,7 @@ from orderkit.testing.sim.chance import Dice
 
 YES, NO, LOST, NEVER, LATE, BREAKS = "yes", "no", "lost", "never", "late", "breaks"
 KIND, SILENT = "kind", "silent"
+EMPTY = "pm_empty"  # a card that nobody ever gets anything from
 
 # What each temper answers, as lots to draw from. A refund that fails and a capture that falls short are tempers of their own.
 TEMPERS: Mapping[str, tuple[str, ...]] = {
@@ -113,6 +114,8 @@ class HostileBank(Bank):
     def _how(self, asked: MoveMoney) -> str:
         if asked.key in self.pending:
             return LATE
+        if asked.method == EMPTY:
+            return NO
         if asked.method in self.blocked and asked.payment in self.accounts and asked.kind in TAKING:
             return NO
         only = _ONLY.get(self.temper)

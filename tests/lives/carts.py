@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from orderkit import Cart, Tender
 from orderkit.domain.money import to_text
+from orderkit.domain.value import evolve
 from orderkit.testing.sim.chance import Dice
+from tests.lives.bank import EMPTY
 from tests.lives.shop import SKUS
 from tests.shops import HOME
 
@@ -46,6 +48,13 @@ def tenders(dice: Dice, total_minor: int) -> str | list[Tender]:
     gift, card = Tender(method="gift", kind="gift_card", amount_minor=part), Tender(method="pm_visa")
     third = Tender(method="pm_amex", amount_minor=dice.between(1, total_minor - part - 1))
     return [gift, card] if dice.chance(0.6) else [third, gift, card]
+
+
+def or_no_money(dice: Dice, offered: str | list[Tender]) -> str | list[Tender]:
+    """Put an empty card in the place of the last tender, once in a while: what the others gave for it goes back."""
+    if not dice.chance(0.15):
+        return offered
+    return EMPTY if isinstance(offered, str) else [*offered[:-1], evolve(offered[-1], method=EMPTY)]
 
 
 def _many(dice: Dice, total_minor: int) -> list[Tender]:

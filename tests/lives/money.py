@@ -25,10 +25,13 @@ from tests.lives.owed import (
     operations,
     shipping,
     sums,
+    tenders_of_refused_lines,
     under_way,
     unpaid,
     waiting,
 )
+
+REFUND_ENDS = ("refund.completed", "refund.released")
 
 
 def the_bank_is_asked_for_what_can_be(books: Books) -> Iterator[str]:
@@ -172,15 +175,16 @@ def nothing_is_held_for_nothing(books: Books) -> Iterator[str]:
             yield f"{order.id} is {order.state} with nothing to send, and the bank still holds {held}"
 
 
-def no_tender_is_held_in_vain(books: Books) -> Iterator[str]:
-    """When nothing is under way and no finding stands, the bank holds no tender without which it holds enough for what is due or waits."""
+def nothing_is_held_for_lines_that_were_refused(books: Books) -> Iterator[str]:
+    """When nothing is under way and no finding stands, no tender of a refused amendment is held, unless the others hold too little without it."""
     for order in books.changed():
         if order.state != "confirmed" or order.findings or not at_rest(order):
             continue
-        held = [amount for amount in holds(books, order).values() if amount > 0]
+        held, refused = holds(books, order), tenders_of_refused_lines(order)
         needed = max(due(books, order) - sums(books, order).taken, waiting(order))
-        if held and sum(held) - min(held) >= needed:
-            yield f"{order.id} needs {needed}, and the bank holds {held}"
+        spare = sum(held.values()) - needed
+        if vain := [name for name in refused if 0 < held.get(name, 0) <= spare]:
+            yield f"{order.id} needs {needed}, the bank holds {held}: of {vain} in vain"
 
 
 def cards_pay_for_what_left(books: Books) -> Iterator[str]:
@@ -191,7 +195,8 @@ def cards_pay_for_what_left(books: Books) -> Iterator[str]:
     for order in books.changed():
         cards = all(payment.kind == "card" for payment in order.payments)
         kind = any(refund.kind == "goodwill" for refund in order.refunds)
-        off = any(e.type == "refund.released" for r in books.world.shop.records(order.id) for e in r.events)
+        ends = (e for r in books.world.shop.records(order.id) for e in r.events if e.type in REFUND_ENDS)
+        off = any(e.data.get("paid_minor", 0) < e.data["total_minor"] for e in ends)
         if (
             order.facts.policies.capture is CaptureMode.NOW
             or not cards
@@ -219,6 +224,6 @@ MONEY: tuple[Law, ...] = (
     what_is_missing_is_said,
     what_is_said_is_missing,
     nothing_is_held_for_nothing,
-    no_tender_is_held_in_vain,
+    nothing_is_held_for_lines_that_were_refused,
     cards_pay_for_what_left,
 )

@@ -22,7 +22,7 @@ from orderkit.domain.value import evolve
 from orderkit.ports.carriers import Booked
 from orderkit.testing.sim.chance import Dice
 from tests.lives.calls import Call
-from tests.lives.carts import a_cart, tenders
+from tests.lives.carts import a_cart, or_no_money, tenders
 from tests.lives.owed import missed
 from tests.lives.reckoning import plain
 from tests.lives.shop import PLACES, SKUS, World
@@ -119,7 +119,9 @@ def add_lines(world: World, dice: Dice, order: Order) -> Call | None:
     if _not_amendable(world, dice, order, "lines"):
         return None
     cart = a_cart(dice, lines=2, tax_included=order.facts.prices.tax_included)
-    return Call("amend", (order.id,), {"add": cart, "pay_with": tenders(dice, cart.prices().total_minor)})
+    return Call(
+        "amend", (order.id,), {"add": cart, "pay_with": or_no_money(dice, tenders(dice, cart.prices().total_minor))}
+    )
 
 
 def hold(world: World, dice: Dice, order: Order) -> Call | None:

@@ -53,6 +53,15 @@ def holds(books: Books, order: Order) -> dict[str, int]:
     return {account.payment: account.open_at(books.world.now) for account in accounts}
 
 
+def tenders_of_refused_lines(order: Order) -> set[str]:
+    """The tenders that were offered with an amendment, one of which was refused."""
+    offers: dict[str, list[tuple[str, str]]] = {}
+    for payment, operation in order.operations():
+        if operation.saga is not None and "/amendment/" in operation.saga:
+            offers.setdefault(operation.saga, []).append((payment.id, operation.state))
+    return {name for offer in offers.values() if any(state == "refused" for _, state in offer) for name, _ in offer}
+
+
 def held_in_vain(books: Books, order: Order) -> int:
     """What the bank holds of tenders that it was to give up, or that another tender was given for.
 
@@ -100,7 +109,7 @@ def due(books: Books, order: Order) -> int:
 def agreed(books: Books, order: Order) -> int:
     """What the customer ever agreed to pay for the order: its cart and every amendment.
 
-    Lines whose payment was refused count as well: what another of their tenders holds is given up with the last parcel only.
+    Lines whose payment was refused count as well: what their other tenders hold may have been counted on for the rest, and stays then.
     """
     return books.world.totals[order.id]
 

@@ -9,9 +9,10 @@ orders.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from itertools import chain
 from json import dumps
 from typing import Any, Protocol
 
@@ -24,13 +25,14 @@ from orderkit_sql.documents import Documents
 from orderkit_sql.schema import full_name
 
 Row = tuple[Any, ...]
+Part = tuple[str, Sequence[Any]]  # a piece of SQL, and its parameters or its rows
 
 
 @attrs.frozen
 class Change:
     """Rows of one table that are written: new ones, or with `keys` those that are there; `adds` says that numbers are added to what is there.
 
-    Each row has the values of `names` first, then those of `keys`.
+    Without names they are those that go. Each row has the values of `names` first, then those of `keys`.
     """
 
     table: Table
@@ -60,8 +62,11 @@ class Backend(Protocol):
     def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:
         """Return the parameters of `row_set`."""
 
-    def write(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Write all changes. No row of a table may be in two of them."""
+    def parts(self, changes: Iterable[Change]) -> list[Part]:
+        """Return what is sent to write the changes: it can be made before a lock is taken."""
+
+    def write(self, connection: Connection, parts: Sequence[Part]) -> None:
+        """Write all parts. No row of a table may be in two of them."""
 
     def among(self, column: str, values: Sequence[str]) -> str:
         """Return SQL that holds for rows whose column is in a list of texts."""
@@ -97,13 +102,18 @@ class Sqlite:
         """Return the parameters of many rows."""
         return (_json(rows),)
 
-    def write(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Write one change after the other."""
-        for change in changes:
-            if change.rows:
-                connection.exec_driver_sql(
-                    _write_each(change.table, change.names, change.keys, adds=change.adds), list(change.rows)
-                )
+    def parts(self, changes: Iterable[Change]) -> list[Part]:
+        """Return a statement and its rows for each change."""
+        return [
+            (_write_each(change.table, change.names, change.keys, adds=change.adds), change.rows)
+            for change in changes
+            if change.rows
+        ]
+
+    def write(self, connection: Connection, parts: Sequence[Part]) -> None:
+        """Write one part after the other."""
+        for statement, rows in parts:
+            connection.exec_driver_sql(statement, list(rows))
 
     def among(self, column: str, values: Sequence[str]) -> str:  # noqa: ARG002  (one text or many, it is a list)
         """Return SQL for membership in a list of texts."""
@@ -144,16 +154,19 @@ class Postgres:
             _array(_type(table, name), values) for name, values in zip(names, zip(*rows, strict=True), strict=True)
         )
 
-    def write(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Write all changes by one statement."""
-        parts: list[str] = []
-        parameters: Row = ()
-        for change in changes:
-            if change.rows:
-                parts.append(self._part(change))
-                parameters += self.row_parameters(change.table, change.names + change.keys, change.rows)
+    def parts(self, changes: Iterable[Change]) -> list[Part]:
+        """Return a part of the statement and its parameters for each change."""
+        return [
+            (self._part(change), self.row_parameters(change.table, change.names + change.keys, change.rows))
+            for change in changes
+            if change.rows
+        ]
+
+    def write(self, connection: Connection, parts: Sequence[Part]) -> None:
+        """Write all parts by one statement."""
         if parts:
-            connection.exec_driver_sql(_all_at_once(tuple(parts)), parameters)
+            texts, parameters = zip(*parts, strict=True)
+            connection.exec_driver_sql(_all_at_once(texts), tuple(chain.from_iterable(parameters)))
 
     def _part(self, change: Change) -> str:
         part = _write_set(change.table, change.names, change.keys, adds=change.adds)
@@ -210,7 +223,8 @@ def _write_each(table: Table, names: tuple[str, ...], keys: tuple[str, ...], *, 
     if not keys:
         return f"INSERT INTO {full_name(table)} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
     values = ", ".join(f"{name} = {name} + ?" if adds else f"{name} = ?" for name in names)
-    return f"UPDATE {full_name(table)} SET {values} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
+    change = f"UPDATE {full_name(table)} SET {values}" if names else f"DELETE FROM {full_name(table)}"
+    return f"{change} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
 
 
 # ---- SQL of PostgreSQL
@@ -228,8 +242,13 @@ def _write_set(table: Table, names: tuple[str, ...], keys: tuple[str, ...], *, a
     if not keys:
         return f"INSERT INTO {full_name(table)} ({', '.join(names)}) SELECT * FROM {_arrays(table, names)}"
     values = ", ".join(f"{name} = t.{name} + v.{name}" if adds else f"{name} = v.{name}" for name in names)
+    change, source = (
+        (f"UPDATE {full_name(table)} AS t SET {values}", "FROM")
+        if names
+        else (f"DELETE FROM {full_name(table)} AS t", "USING")
+    )
     rows = " AND ".join(f"t.{key} = v.{key}" for key in keys)
-    return f"UPDATE {full_name(table)} AS t SET {values} FROM {_arrays(table, names + keys)} WHERE {rows}"
+    return f"{change} {source} {_arrays(table, names + keys)} WHERE {rows}"
 
 
 @lru_cache(maxsize=1_024)  # the text stays the same for a month, so that drivers and servers recognize it

@@ -35,7 +35,7 @@ WORKING = ("lease_until", "attempts", "parked", "error")
 def stored_rows(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
     """Return the rows of a page of orders, with the columns that are compared; one statement for each table."""
     found: dict[str, Stored] = {id_: {} for id_ in ids}
-    for change in _written(database, connection, ()):
+    for change in _written(database, ()):
         table, names = change.table, _compared(change.table, change.names)
         key = "order_id" if "number" in change.names else "id"
         number = "number" if "number" in change.names else "0"
@@ -44,9 +44,7 @@ def stored_rows(database: Database, connection: Connection, ids: Sequence[str]) 
     return found
 
 
-def differing(
-    database: Database, connection: Connection, order: Order, last: Record, stored: Stored
-) -> Iterator[Finding]:
+def differing(database: Database, order: Order, last: Record, stored: Stored) -> Iterator[Finding]:
     """Yield each column, and each row, that is not as it would be written for the order after its last record."""
     task = due(order)
     commit = Commit(
@@ -56,7 +54,7 @@ def differing(
         due_at=task.at if task else None,
         due_for=task.kind.value if task else None,
     )
-    for change in _written(database, connection, (commit,)):
+    for change in _written(database, (commit,)):
         rows, name = dict(stored.get(change.table, {})), database.name(change.table)
         compared = _compared(change.table, change.names)
         for row in change.rows:
@@ -96,14 +94,14 @@ def _put_off(column: str, stored: Any, written: Any, backend: Backend) -> bool:
         return False
 
 
-def _written(database: Database, connection: Connection, commits: Sequence[Commit]) -> list[Change]:
+def _written(database: Database, commits: Sequence[Commit]) -> list[Change]:
     """Return the rows that would be written for new orders that are as these are; without orders only which tables and columns."""
     backend = database.backend
     rows = [
         order_changes(commit, backend, lease_until=None, log_head=b"") + order_identity(commit.after, backend)
         for commit in commits
     ]
-    parts = [change for change in part_changes(database, connection, commits) if not change.keys]
+    parts = [change for change in part_changes(database, commits) if not change.keys]
     return [Change(database.tables.orders, ORDER_NEW, rows), *parts]
 
 

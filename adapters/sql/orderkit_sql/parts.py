@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from orderkit.ports.store import Commit
 from orderkit_sql.backend import Backend, Change, Row
@@ -31,19 +31,22 @@ class _Numbered(Protocol):
     id: str
 
 
-def part_changes(database: Database, connection: Connection, commits: Sequence[Commit]) -> Iterator[Change]:
-    """Yield how the lines, payments, shipments and returns change that the commits changed; those that are gone are deleted at once."""
+def part_changes(database: Database, commits: Sequence[Commit]) -> Iterator[Change]:
+    """Yield how the lines, payments, shipments and returns change that the commits changed.
+
+    The domain never takes one away; the stored order is what was committed all the same.
+    """
     tables = database.tables
-    yield from _line_changes(database, connection, commits)
+    yield from _line_changes(database, commits)
     for name, table, columns, write in (
         ("payments", tables.payments, PAYMENT_CHANGES, payment_changes),
         ("shipments", tables.shipments, SHIPMENT_CHANGES, shipment_changes),
         ("returns", tables.returns, RETURN_CHANGES, return_changes),
     ):
-        yield from _numbered_changes(database, connection, commits, name, table, columns, write)
+        yield from _numbered_changes(database, commits, name, table, columns, write)
 
 
-def _line_changes(database: Database, connection: Connection, commits: Sequence[Commit]) -> Iterator[Change]:
+def _line_changes(database: Database, commits: Sequence[Commit]) -> Iterator[Change]:
     new: list[Row] = []
     changed: dict[
         tuple[str, ...], list[Row]
@@ -66,15 +69,14 @@ def _line_changes(database: Database, connection: Connection, commits: Sequence[
                     changed.setdefault(tuple(BUCKETS[n] for n in moved), []).append(row)
             gone += [(order_id, number) for number in known]
     table = database.tables.order_lines
-    _delete(database, connection, table, gone)
     yield Change(table, LINE_NEW, new)
     for names, rows in sorted(changed.items()):  # in one order, so that the statement has few forms
         yield Change(table, names, rows, keys=LINE_KEY)
+    yield Change(table, (), gone, keys=LINE_KEY)
 
 
 def _numbered_changes(
     database: Database,
-    connection: Connection,
     commits: Sequence[Commit],
     name: str,
     table: Table,
@@ -98,17 +100,6 @@ def _numbered_changes(
             elif part is not known[number]:
                 changed.append((*write(part, backend), order_id, number))
         gone += [(order_id, number) for number in range(len(parts), len(known))]
-    _delete(database, connection, table, gone)
     yield Change(table, columns + LINE_KEY, new)
     yield Change(table, columns, changed, keys=LINE_KEY)
-
-
-def _delete(database: Database, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    """Delete parts that the order no longer has. The domain never takes one away; the stored order is what was committed all the same."""
-    if rows:
-        backend = database.backend
-        connection.exec_driver_sql(
-            f"DELETE FROM {database.name(table)} AS t WHERE EXISTS (SELECT 1 FROM {backend.row_set(table, LINE_KEY)}"
-            f" WHERE t.order_id = v.order_id AND t.number = v.number){backend.near('t.order_id', [row[0] for row in rows])}",
-            backend.row_parameters(table, LINE_KEY, rows),
-        )
+    yield Change(table, (), gone, keys=LINE_KEY)

@@ -243,7 +243,7 @@ def _held_against_the_log(
         if getattr(told, name) != value:
             yield Finding(order.id, order.version, f"the log tells another {name} than the stored order has")
     yield from _agreed(told, records)
-    yield from differing(database, connection, told, records[-1], rows)
+    yield from differing(database, told, records[-1], rows)
 
 
 def _agreed(told: Order, records: Sequence[Record]) -> Iterator[Finding]:

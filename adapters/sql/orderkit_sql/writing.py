@@ -25,7 +25,7 @@ from orderkit.ports.store import (
     OutOfStock,
     VersionConflict,
 )
-from orderkit_sql.backend import Change, Row
+from orderkit_sql.backend import Change, Part, Row
 from orderkit_sql.codec import CHAIN_START, chained, encode
 from orderkit_sql.database import Database
 from orderkit_sql.failures import Attempts
@@ -114,6 +114,8 @@ def _commit_wave(
     database: Database, connection: Connection, commits: list[Commit], before: Attempts, keys: Keys
 ) -> list[CommitAnswer]:
     stored = _locked_orders(database, connection, [c.after.id for c in commits if before.done or c.before is not None])
+    # Made as if all were accepted, before the shelves are locked: what everybody wants stays locked for as short as can be.
+    likely = _parts(database, [(commit, stored.get(commit.after.id)) for commit in commits])
     shelves = _locked_places(database, connection, commits)
     written = _written_before(database, connection, commits) if before.unsure else set()
     answers: list[CommitAnswer] = []
@@ -133,10 +135,17 @@ def _commit_wave(
     if not before.done:
         _look_behind(database, connection, commits, answers)
     if accepted:
-        changes = [*_order_changes(database, accepted), *part_changes(database, connection, [c for c, _ in accepted])]
-        database.backend.write(connection, [*changes, shelf_changes(database, shelves)])
+        parts = likely if len(accepted) == len(commits) else _parts(database, accepted)
+        parts += database.backend.parts([shelf_changes(database, shelves)])
+        database.backend.write(connection, parts)
         add_shelves(database, connection, shelves)
     return answers
+
+
+def _parts(database: Database, accepted: Sequence[tuple[Commit, Stored | None]]) -> list[Part]:
+    """Return what is written of the orders, their parts and the log."""
+    changes = [*_order_changes(database, accepted), *part_changes(database, [commit for commit, _ in accepted])]
+    return database.backend.parts(changes)
 
 
 def _refusal(commit: Commit, stored: Stored | None, keys: Keys, shelves: Shelves) -> CommitAnswer | None:

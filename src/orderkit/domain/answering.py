@@ -12,6 +12,7 @@ from orderkit.domain import payment as payments
 from orderkit.domain.cancelling import stock_released, units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.expiring import finding_noted
+from orderkit.domain.granting import granted
 from orderkit.domain.lifecycle import OPERATION, ORDER, REFUND
 from orderkit.domain.order import Order, SagaRun
 from orderkit.domain.owing import shortfall_minor, stuck, uncovered_minor
@@ -19,7 +20,7 @@ from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind,
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import caught_up, only_tried
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import granted, set_off, settled
+from orderkit.domain.settling import ended, given_back, set_off, settled
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -139,6 +140,7 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
     decision = _unsent_closed(order, run, now)
     if run.name == "amendment":
         following = _lines_dropped(evolve(decision.order, sagas=(*without_run(order, run), back)), now, reason)
+        following = following.then(given_back(following.order, back, now))
     elif order.state == "cancelled":
         following = decided(decision.order)
     else:
@@ -245,10 +247,7 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
     )
     if trigger is None or not REFUND.allows(refund.state, trigger):
         return decided(order)
+    if trigger == "confirm":
+        return ended(order, [refund], trigger)
     after = evolve(refund, state=REFUND.step(refund.state, trigger))
-    events = (
-        (Event("refund.completed", {"refund": refund.id, "total_minor": refund.total_minor}),)
-        if trigger == "confirm"
-        else ()
-    )
-    return decided(order, *events, refunds=tuple(after if r.id == refund.id else r for r in order.refunds))
+    return decided(order, refunds=tuple(after if r.id == refund.id else r for r in order.refunds))

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.granting import granted
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
 from orderkit.domain.quantities import Bucket, Move, counted
-from orderkit.domain.settling import granted, settled
+from orderkit.domain.settling import settled
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.given import check_time
+from orderkit.domain.granting import granted
 from orderkit.domain.lifecycle import HOLD, ORDER
 from orderkit.domain.money import Money
 from orderkit.domain.order import Hold, Order
 from orderkit.domain.owing import STUCK, uncovered_minor
 from orderkit.domain.recovering import asked_again, hurried
-from orderkit.domain.settling import granted, settled
+from orderkit.domain.settling import settled
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 

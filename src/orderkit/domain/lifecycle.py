@@ -190,6 +190,7 @@ REFUND = Lifecycle(
     },
     transitions=(
         _row("send", ["granted", "failed"], "sent"),
+        _row("send_part", ["granted", "failed"], "granted"),
         _row("release", ["granted", "failed"], "refunded"),
         _row("doubt", ["sent", "in_doubt"], "in_doubt"),
         _row("confirm", ["sent", "in_doubt"], "refunded"),

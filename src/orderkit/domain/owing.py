@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping, Sequence
 from orderkit.domain.order import Order
 from orderkit.domain.payment import TAKING, CaptureMode, OperationKind, Payment
 from orderkit.domain.pricing import units_value
+from orderkit.domain.saga import unpaid_lines
 
 STUCK = frozenset(
     {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short"}
@@ -84,11 +85,16 @@ def uncovered_minor(order: Order, *, hoped: bool) -> int:
 
 
 def spare_minor(order: Order, *, hoped: bool = False) -> int:
-    """Return what is authorized, or is asked for and `hoped` for, beyond what the goods that wait will take: what left is captured from it."""
-    held = sum(payment.capturable_minor for payment in order.payments)
+    """Return what is authorized, or asked for and `hoped` for, beyond what the goods that wait will take: what left is captured from it.
+
+    An amendment that is not paid yet stands apart, with its lines and its tenders.
+    """
+    running = {run.id for run in order.sagas}
+    free = [payment for payment in order.payments if not any(o.saga in running for o in payment.operations)]
+    held = sum(payment.capturable_minor for payment in free)
     if hoped:
-        held += sum(_asked_minor(payment, (OperationKind.AUTHORIZE,)) for payment in order.payments)
-    return max(0, held - waiting_minor(order))
+        held += sum(_asked_minor(payment, (OperationKind.AUTHORIZE,)) for payment in free)
+    return max(0, held - waiting_minor(order) + waiting_minor(order, unpaid_lines(order)))
 
 
 def shortfall_minor(order: Order, *, hoped: bool = True) -> int:

@@ -107,7 +107,7 @@ class Payment(Value, kw_only=True):
         if self.state not in ("authorized", "captured", "refunded"):
             return 0
         taken = sum([o.amount_minor for o in self.operations if o.state in OPEN and o.kind in _TAKEN_OFF])
-        return self.authorized_minor - self.captured_minor - taken
+        return max(0, self.authorized_minor - self.captured_minor - taken)  # a bank may have done both
 
     @property
     def refundable_minor(self) -> int:

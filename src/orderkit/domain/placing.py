@@ -13,6 +13,7 @@ from datetime import datetime
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.answering import order_confirmed
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.granting import granted
 from orderkit.domain.lifecycle import ORDER, REFUND
 from orderkit.domain.money import Money
 from orderkit.domain.order import LINES_MAX, Facts, Order
@@ -20,7 +21,7 @@ from orderkit.domain.payment import CaptureMode, OperationKind, Payment, Tender
 from orderkit.domain.promise import Handling, check_wish, handling_of, promised
 from orderkit.domain.quantities import Bucket, Line, Move
 from orderkit.domain.saga import PLACEMENT, started
-from orderkit.domain.settling import asked, granted, release_told
+from orderkit.domain.settling import asked, told_end
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
@@ -224,7 +225,7 @@ def _out_of_stock(order: Order, plan: Plan, now: datetime) -> Decision:
         _placed_event(order),
         Event("order.out_of_stock", {"short": short}),
         Event("order.cancelled", {"reason": "out_of_stock"}),
-        release_told(done),
+        told_end(done, 0),
         moves=moves,
         state=ORDER.step(order.state, "cancel"),
         reason="out_of_stock:" + ",".join(sorted({s.sku for s in plan.short})),

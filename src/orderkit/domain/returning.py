@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, StockMove, decided
+from orderkit.domain.granting import granted
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.order import Order, Refund
 from orderkit.domain.quantities import Bucket, Line, Move, counted
@@ -25,7 +26,7 @@ from orderkit.domain.returns import (
     Return,
     ReturnItem,
 )
-from orderkit.domain.settling import granted, settled
+from orderkit.domain.settling import settled
 from orderkit.domain.value import Value, evolve
 from orderkit.errors import InvalidInput, NotAllowed
 

@@ -1,40 +1,28 @@
 """Money follows the goods: from what is due and what was taken, which operations are missing.
 
 One rule serves every command. What the shop has (captured, less refunded, less refunds under way) must come to equal what is due (the
-agreed total, less everything credited). A surplus is refunded over the tenders; an authorization without which the others are enough is voided;
-a refund decision is sent when all of it is asked for, and done when that is confirmed, or at once when nothing was taken yet.
+agreed total, less everything credited). A surplus is refunded over the tenders; an authorization that nothing needs any more is voided;
+a refund decision is sent when all of it is asked for, and done when that is confirmed, or when what is left of it needs no money: it was never
+taken, or is taken less instead.
 While an answer is unknown its amount is held: no refund counts on it, and it is not asked for a second time.
 
 Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out whole meanwhile, and when nothing waits any
 more, what is due and was in no shipment's share is captured, as long as an authorization is there; the rest of it is voided.
-
-What is due follows the policy of the order, with two exceptions: an order that is given up before it was confirmed owes nothing, and the lines
-of a refused amendment take all that came with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
-from orderkit.domain.order import Order, Refund
+from orderkit.domain.order import Order, Refund, SagaRun
 from orderkit.domain.owing import stuck, uncaptured, uncovered_minor, unpaid_minor, waiting_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
-from orderkit.domain.refunds import (
-    Grading,
-    RefundComponent,
-    RefundPolicy,
-    ShippingPolicy,
-    TenderBalance,
-    quote,
-    spread,
-)
-from orderkit.domain.saga import dropped_lines, unpaid_lines
+from orderkit.domain.refunds import TenderBalance, spread
+from orderkit.domain.saga import unpaid_lines
 from orderkit.domain.value import evolve
-
-_UNCONFIRMED = ("placed", "payment_pending", "payment_failed")
 
 
 def settled(order: Order, now: datetime) -> Decision:
@@ -43,8 +31,8 @@ def settled(order: Order, now: datetime) -> Decision:
         return decided(order)
     decision = _captured(order, now)
     decision = decision.then(_paid_out(decision.order, now))
-    decision = decision.then(_unstuck(decision.order))
-    return decision.then(_voided(decision.order, now))
+    decision = decision.then(_voided(decision.order, now))
+    return decision.then(_unstuck(decision.order))
 
 
 def _even(order: Order) -> bool:
@@ -104,31 +92,46 @@ def _paid_out(order: Order, now: datetime) -> Decision:
             events.append(
                 Event("refund.requested", {"operation": operation.id, "amount_minor": part, "refund": operation.refund})
             )
-        if refund and amount == _outstanding(order, refund):  # else its rest waits for the money, or for needing none
-            refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, "send"))
+        if refund:
+            trigger = "send" if amount == _outstanding(order, refund) else "send_part"
+            refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, trigger))
     decision = decided(order, *events, payments=tuple(payments.values()), refunds=tuple(refunds.values()))
     return decision.then(_released(decision.order, [r for r in refunds.values() if REFUND.allows(r.state, "release")]))
 
 
 def _released(order: Order, granted: Sequence[Refund]) -> Decision:
-    """Call refunds done that need no money: none was taken for what they give back, or less is taken instead of it."""
+    """End refunds whose rest needs no money: none was taken for what they give back, or less is taken instead of it."""
     under_way = {operation.refund for _, operation in order.operations() if operation.open}
-    released = {r.id: evolve(r, state=REFUND.step(r.state, "release")) for r in granted if r.id not in under_way}
-    if not released or _taking(order):
-        return decided(order)
-    told = [release_told(refund) for refund in released.values()]
-    return decided(order, *told, refunds=tuple(released.get(refund.id, refund) for refund in order.refunds))
+    released = [refund for refund in granted if refund.id not in under_way]
+    return decided(order) if not released or _taking(order) else ended(order, released, "release")
 
 
 def set_off(order: Order) -> Decision:
-    """Call the refunds done that need no money, after a bank refused to take what they waited for; nothing is asked of anybody."""
+    """End the refunds whose rest needs no money, after a bank refused to take what they waited for; nothing is asked of anybody."""
     granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "release")]
     return decided(order) if _surplus(order, granted) > 0 else _released(order, granted)
 
 
-def release_told(refund: Refund) -> Event:
-    """Tell that a refund is done without money: what it gives back was never taken."""
-    return Event("refund.released", {"refund": refund.id, "total_minor": refund.total_minor})
+def ended(order: Order, refunds: Sequence[Refund], trigger: str) -> Decision:
+    """End refunds, and tell what went back of each. That an operation of theirs was refused on the way is nobody's concern any more."""
+    after = {refund.id: evolve(refund, state=REFUND.step(refund.state, trigger)) for refund in refunds}
+    mine = [operation for _, operation in order.operations() if operation.refund in after]
+    paid = {name: sum(o.amount_minor for o in mine if o.refund == name and o.state == "confirmed") for name in after}
+    moot = {f"refund_failed:{operation.id}" for operation in mine}
+    return decided(
+        order,
+        *[told_end(refund, paid[refund.id]) for refund in refunds],
+        refunds=tuple([after.get(refund.id, refund) for refund in order.refunds]),
+        findings=tuple([finding for finding in order.findings if finding not in moot]),
+    )
+
+
+def told_end(refund: Refund, paid_minor: int) -> Event:
+    """Tell that a refund is done, and what went back of it: the rest was never taken, or is taken less instead."""
+    data = {"refund": refund.id, "total_minor": refund.total_minor}
+    return (
+        Event("refund.completed", data | {"paid_minor": paid_minor}) if paid_minor else Event("refund.released", data)
+    )
 
 
 def wanted_minor(order: Order) -> int:
@@ -150,9 +153,9 @@ def _to_come(order: Order) -> int:
 
 
 def _outstanding(order: Order, refund: Refund) -> int:
-    """Return what of a refund neither went back nor is on its way."""
+    """Return what of a refund neither went back nor is on its way; what a bank did after it had refused counts too, so it may be more than all."""
     sent = (o for _, o in order.operations() if o.refund == refund.id and o.state != "refused")
-    return refund.total_minor - sum(operation.amount_minor for operation in sent)
+    return max(0, refund.total_minor - sum(operation.amount_minor for operation in sent))
 
 
 def _surplus(order: Order, granted: Sequence[Refund]) -> int:
@@ -183,6 +186,40 @@ def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
     return [TenderBalance(p.id, p.kind, p.refundable_minor) for p in payments if p.refundable_minor > 0]
 
 
+def _voided(order: Order, now: datetime) -> Decision:
+    """Give up all authorizations when nothing on the order needs any of them any more."""
+    held = [payment for payment in order.payments if payment.capturable_minor > 0]
+    if not held or order.paid_minor < wanted_minor(order) or _to_come(order) or _taking(order):
+        return decided(order)
+    return _given_up(order, held, now)
+
+
+def given_back(order: Order, run: SagaRun, now: datetime) -> Decision:
+    """Give up what is held for a sequence that is undone, as far as the others hold enough without it; the rest may have been counted on.
+
+    While money is stuck nobody knows who holds enough, and one that has run out holds nothing.
+    """
+    good = [p for p in order.payments if p.capturable_minor > 0 and (p.expires_at is None or p.expires_at > now)]
+    spare = sum(payment.capturable_minor for payment in good)
+    spare -= max(waiting_minor(order), wanted_minor(order) - order.paid_minor)
+    given_up = []
+    for payment in good:
+        of_run = any(operation.saga == run.id for operation in payment.operations)
+        if of_run and payment.capturable_minor <= spare and not stuck(order):
+            spare -= payment.capturable_minor
+            given_up.append(payment)
+    return _given_up(order, given_up, now)
+
+
+def _given_up(order: Order, held: Sequence[Payment], now: datetime) -> Decision:
+    payments, events = {payment.id: payment for payment in order.payments}, []
+    for payment in held:
+        operation = asked(payment, OperationKind.VOID, payment.capturable_minor, now)
+        payments[payment.id] = requested(payment, operation, order.currency)
+        events.append(Event("authorization.void_requested", {"payment": payment.id, "operation": operation.id}))
+    return decided(order, *events, payments=tuple(payments.values())) if events else decided(order)
+
+
 def _unstuck(order: Order) -> Decision:
     """Take the findings about missing money off once nothing is missing: another tender brought it, or it is not due any more."""
     found = stuck(order)
@@ -190,38 +227,6 @@ def _unstuck(order: Order) -> Decision:
         return decided(order)
     told = Event("order.nothing_missing", {"findings": list(found)})
     return decided(order, told, findings=tuple([other for other in order.findings if other not in found]))
-
-
-def _voided(order: Order, now: datetime) -> Decision:
-    """Give up the authorizations that nothing on the order needs any more."""
-    held = [payment for payment in order.payments if payment.capturable_minor > 0]
-    if not held or _taking(order):
-        return decided(order)
-    payments, events = {payment.id: payment for payment in order.payments}, []
-    for payment in _spare(order, held, now):
-        operation = asked(payment, OperationKind.VOID, payment.capturable_minor, now)
-        payments[payment.id] = requested(payment, operation, order.currency)
-        events.append(Event("authorization.void_requested", {"payment": payment.id, "operation": operation.id}))
-    return decided(order, *events, payments=tuple(payments.values())) if events else decided(order)
-
-
-def _spare(order: Order, held: Sequence[Payment], now: datetime) -> Sequence[Payment]:
-    """Return the authorizations without which the others are enough for what may still be captured; the latest, as captures begin with the first.
-
-    While money is stuck nobody knows which of them are good, and all are kept. One that has run out is no good any more.
-    """
-    claim = wanted_minor(order) - order.paid_minor
-    if claim <= 0 and not _to_come(order):
-        return held
-    if stuck(order) or order.state != "confirmed":
-        return []
-    good = [payment for payment in held if payment.expires_at is None or payment.expires_at > now]
-    left, spare = sum(payment.capturable_minor for payment in good) - max(claim, waiting_minor(order)), []
-    for payment in reversed(good):
-        if payment.capturable_minor <= left:
-            left -= payment.capturable_minor
-            spare.append(payment)
-    return spare
 
 
 def _taking(order: Order) -> bool:
@@ -248,110 +253,3 @@ def asked(
         refund=refund,
         shipment=shipment,
     )
-
-
-def granted(
-    order: Order,
-    kind: str,
-    reason: str,
-    now: datetime,
-    *,
-    units: Mapping[int, int],
-    grades: Mapping[int, Grading] | None = None,
-    goodwill_minor: int = 0,
-    deduction_minor: int = 0,
-    return_id: str | None = None,
-) -> Refund:
-    """Return the refund decision for these units: the value of each, exactly, under the order's own policy.
-
-    `grades` gives basis points of value by line for what came back less than whole; `deduction_minor` is kept besides, as agreed with the
-    customer. What was given back before for good will is not given twice. The preview of a refund is this same call.
-    """
-    components = _quoted(order, kind, units, grades, goodwill_minor, return_id)
-    components = _less(components, "deduction", deduction_minor)
-    components = _less(components, "given_before", max(0, _counted(components) - order.due_minor))
-    return Refund(
-        id=f"{order.id}-F{len(order.refunds) + 1}",
-        kind=kind,
-        reason=reason,
-        granted_at=now,
-        total_minor=_counted(components),
-        units=tuple(sorted(units.items())),
-        components=components,
-        return_id=return_id,
-    )
-
-
-def _less(components: tuple[RefundComponent, ...], kind: str, amount_minor: int) -> tuple[RefundComponent, ...]:
-    kept = min(amount_minor, _counted(components))
-    return (*components, RefundComponent(kind=kind, amount_minor=-kept)) if kept else components
-
-
-def _counted(components: tuple[RefundComponent, ...]) -> int:
-    return sum(part.amount_minor for part in components if not part.informational)
-
-
-def _quoted(
-    order: Order,
-    kind: str,
-    units: Mapping[int, int],
-    grades: Mapping[int, Grading] | None,
-    goodwill_minor: int,
-    return_id: str | None,
-) -> tuple[RefundComponent, ...]:
-    already = _credited(order)
-    gone = all(already.get(line.number, 0) + units.get(line.number, 0) >= line.ordered for line in order.lines)
-    earlier = [(refund, part) for refund in order.refunds for part in refund.components]
-    components = quote(
-        order.facts.prices,
-        {number: (already.get(number, 0), count) for number, count in units.items()},
-        _policy(order, kind, everything_gone=gone),
-        grades=grades,
-        everything_gone=gone,
-        shipping_already_refunded_minor=sum(part.amount_minor for _, part in earlier if part.kind == "shipping"),
-        goodwill_minor=goodwill_minor,
-        label_already_charged_minor=-sum(
-            p.amount_minor for r, p in earlier if p.kind == "label_cost" and r.return_id == return_id
-        ),
-    ).components
-    return components + _dropped_shipping(order, units, components)
-
-
-def _policy(order: Order, kind: str, *, everything_gone: bool) -> RefundPolicy:
-    """Return what this refund gives back besides the goods."""
-    policy = order.facts.policies.refund
-    if kind not in ("cancellation", "lost"):
-        return policy
-    all_with_the_last = everything_gone and policy.cancellation_shipping is ShippingPolicy.FULL_ON_FULL_RETURN
-    if dropped_lines(order) and not all_with_the_last:
-        return RefundPolicy(shipping=ShippingPolicy.NONE)  # exactly what came with the lines, see `_dropped_shipping`
-    if everything_gone and order.state in _UNCONFIRMED:
-        return RefundPolicy(shipping=ShippingPolicy.FULL)  # nothing is kept of an order that never came to be
-    return policy.for_cancellation()
-
-
-def _dropped_shipping(
-    order: Order, units: Mapping[int, int], quoted: Sequence[RefundComponent]
-) -> tuple[RefundComponent, ...]:
-    """Return what is left of the shipping that came with the lines of a refused amendment: nobody ever agreed to pay it without them."""
-    given = [part for refund in order.refunds for part in refund.components if part.kind == "shipping"]
-    given += [part for part in quoted if part.kind == "shipping"]
-    left = order.facts.prices.shipping_minor - sum(part.amount_minor for part in given)
-    components = []
-    for number in sorted(dropped_lines(order)):
-        share = order.facts.prices.line(number).shipping_minor
-        share = min(left, share - sum(part.amount_minor for part in given if part.line == number))
-        if share > 0:
-            left -= share
-            quantity = units.get(number, 0)
-            components.append(RefundComponent(kind="shipping", amount_minor=share, line=number, quantity=quantity))
-    return tuple(components)
-
-
-def _credited(order: Order) -> dict[int, int]:
-    """Units by line whose value was given back before."""
-    counts: dict[int, int] = {}
-    for refund in order.refunds:
-        for number, count in refund.units:
-            counts[number] = counts.get(number, 0) + count
-    return counts

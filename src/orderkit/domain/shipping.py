@@ -13,6 +13,7 @@ from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import shrunk
 from orderkit.domain.events import Decision, Event, StockMove, decided
 from orderkit.domain.given import check_texts, check_time
+from orderkit.domain.granting import granted
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
 from orderkit.domain.owing import shipment_value
@@ -21,7 +22,7 @@ from orderkit.domain.placing import reserved
 from orderkit.domain.promise import Handling
 from orderkit.domain.quantities import Bucket, Move
 from orderkit.domain.saga import unpaid_lines
-from orderkit.domain.settling import captures, granted, settled
+from orderkit.domain.settling import captures, settled
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment, folded
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
