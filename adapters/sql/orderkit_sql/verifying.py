@@ -175,7 +175,7 @@ def _checked(order_id: str, found: _Found, database: Database, connection: Conne
         if found.head != chain.head:
             yield Finding(order_id, order.version, "the order's row names another end of the log")
         if chain.intact:
-            yield from _held_against_the_log(order, chain.records, found.rows, database, connection)
+            yield from _held_against_the_log(order, chain.records, found.rows, database)
     else:
         yield _without_a_log(order, len(chain.records))
 
@@ -231,7 +231,7 @@ def _followed(chain: _Chain, expected: int, row: Sequence[Any], database: Databa
 
 
 def _held_against_the_log(
-    order: Order, records: Sequence[Record], rows: Stored, database: Database, connection: Connection
+    order: Order, records: Sequence[Record], rows: Stored, database: Database
 ) -> Iterator[Finding]:
     """Hold the order, its document and its rows against what the log tells: the order that it tells is the one whose rows there should be."""
     try:
