@@ -47,7 +47,7 @@ def verify_log(
         rows = _each(ids, lambda some: stored_rows(database, connection, some))
         for order_id in ids:
             found = _Found(orders.get(order_id), heads.get(order_id), logs.get(order_id, ()), rows.get(order_id, {}))
-            yield from _checked(order_id, found, database, connection)
+            yield from _checked(order_id, found, database)
         after, count = ids[-1], count + len(ids)
         looked(count)
 
@@ -158,7 +158,7 @@ class _Found:
     rows: Stored | Exception
 
 
-def _checked(order_id: str, found: _Found, database: Database, connection: Connection) -> Iterator[Finding]:
+def _checked(order_id: str, found: _Found, database: Database) -> Iterator[Finding]:
     chain, order = _Chain(), found.order
     yield from _read(chain, order_id, found.log, database)
     if not chain.readable:
