@@ -75,7 +75,7 @@ def captures(
 
 
 def _paid_out(order: Order, now: datetime) -> Decision:
-    """Ask for the refunds that make the surplus vanish; call a refund done when nothing of it was ever taken."""
+    """Ask for the refunds that make the surplus vanish, as far as there is money for them, and end those that need none."""
     granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")]
     rest = _surplus(order, granted)
     if rest <= 0:
@@ -153,7 +153,7 @@ def _to_come(order: Order) -> int:
 
 
 def _outstanding(order: Order, refund: Refund) -> int:
-    """Return what of a refund neither went back nor is on its way; what a bank did after it had refused counts too, so it may be more than all."""
+    """Return what of a refund neither went back nor is on its way: nothing, also when a bank did after all what was sent again meanwhile."""
     sent = (o for _, o in order.operations() if o.refund == refund.id and o.state != "refused")
     return max(0, refund.total_minor - sum(operation.amount_minor for operation in sent))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orderkit.domain.events import replayed
+from orderkit.domain.events import decided, replayed
 from orderkit.domain.order import LINES_MAX
 from orderkit.domain.value import evolve
 from orderkit.ports.store import (
@@ -75,6 +75,17 @@ class CommitCases(StoreCase):
     def test_an_order_that_is_not_there_has_no_log(self, store: Store) -> None:
         """Asking for the log of an unknown order is no error."""
         assert store.read_records(ReadRecords("order-9")) == ()
+
+    def test_parts_that_are_gone_are_gone(self, store: Store) -> None:
+        """The stored order is what was committed, also where that has fewer lines and shipments; a refused commit takes nothing away."""
+        shelved(store, {("MUG", "berlin"): 5, ("TEE", "berlin"): 5})
+        one, two = (a_commit(name, {"MUG": 1, "TEE": 1}) for name in ("order-1", "order-2"))
+        noted = next_commit(one.after)
+        stored(store, one, noted, two)
+        late, taken = (next_commit(o, decided(o, lines=o.lines[:1], shipments=())) for o in (one.after, two.after))
+
+        assert store.commit_many([late, taken]) == [VersionConflict(2), Committed(2)]
+        assert store.load_many(["order-1", "order-2"]) == [noted.after, taken.after]
 
     def test_the_largest_order_is_stored(self, store: Store) -> None:
         """An order of as many lines as the domain allows is one commit like any other."""
