@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import orderkit
 from orderkit import Address, CaptureMode, Cart, Order, Policies, Settings, Shop, VirtualClock
 from orderkit.cli.main import root
 from orderkit_fakepsp import FakeCard
 from orderkit_sql import migrate
+from tests.runner import Runner
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 CART = Cart(customer="anna", ship_to=HOME, currency="EUR").add("MUG", 2, "10.00")
@@ -58,7 +59,7 @@ class Desk:
 
     def run(self, *arguments: str, status: int = 0) -> Result:
         """Run a command about the order."""
-        done = CliRunner().invoke(root, ["order", *arguments, "--store", self.store])
+        done = Runner().invoke(root, ["order", *arguments, "--store", self.store])
         assert done.exit_code == status, (done.output, done.exception)
         return done
 

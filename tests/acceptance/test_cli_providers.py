@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import orderkit
 from orderkit import Address, Cart, Order, OrderQuery
@@ -25,6 +25,7 @@ from orderkit.ports.store import TakeOutbox
 from orderkit_fakepsp.book import Book
 from orderkit_sql import migrate
 from tests.architecture.tree import ROOT
+from tests.runner import Runner
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 CART = Cart(customer="anna", ship_to=HOME, currency="EUR").add("MUG", 1, "12.50")
@@ -44,7 +45,7 @@ def bank(tmp_path: Path) -> str:
 
 def command(*arguments: str, status: int = 0) -> Result:
     """Run a command, and hold its exit status."""
-    done = CliRunner().invoke(root, arguments)
+    done = Runner().invoke(root, arguments)
     assert done.exit_code == status, (done.output, done.exception)
     return done
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import orderkit
 from orderkit import Address, Cart, Order
@@ -14,6 +14,7 @@ from orderkit.cli.ordering import STAFF
 from orderkit.flows import returning
 from orderkit.flows.kit import Caller
 from orderkit_sql import migrate
+from tests.runner import Runner
 
 HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
 CART = Cart(customer="anna", ship_to=HOME, currency="EUR").add("MUG", 2, "10.00").add("TV", 1, "900.00")
@@ -54,7 +55,7 @@ class Desk:
         """Return a mug, and receive it."""
         asked = ("order", "return", self.order_id, "--units", "MUG=1", "--reason", "r", "--receive-at", "berlin")
         ports = ("--store", self.store, "--payments", self.bank)
-        done = CliRunner().invoke(root, [*asked, "--yes", "--key", key, *ports, *more])
+        done = Runner().invoke(root, [*asked, "--yes", "--key", key, *ports, *more])
         assert done.exit_code == status, (done.output, done.exception)
         return done
 

@@ -6,18 +6,19 @@ import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from orderkit.cli.main import root
 from orderkit.testing.sim import campaigns
 from orderkit.testing.sim.running import run
 from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.storage import Storage
+from tests.runner import Runner
 
 
 def simulate(*arguments: str) -> Result:
     """Run the command in one process."""
-    return CliRunner().invoke(root, ["simulate", "--quiet", "--jobs", "1", *arguments])
+    return Runner().invoke(root, ["simulate", "--quiet", "--jobs", "1", *arguments])
 
 
 def said(result: Result) -> Any:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 import orderkit
 from orderkit import Address, Cart, InvalidInput
 from orderkit.cli.arguments import Command, units
 from orderkit.cli.main import root
+from tests.runner import Runner
 
 NO_TEXT = "\udcff"  # how a byte that is no UTF-8 arrives
 HOME = Address(street="Invalidenstr. 1", city="Berlin", zip="10115", country="DE")
@@ -23,7 +23,7 @@ STORE = ("--store", "sqlite:///:memory:")
 def test_what_is_no_number_of_units_is_told(command: str, number: str) -> None:
     """Digits of another script are none, nor are more of them than a shelf has units."""
     asked = ("order", command, "x", "--reason", "r", "--yes", "--units", f"MUG={number}", *STORE)
-    done = CliRunner().invoke(root, asked)
+    done = Runner().invoke(root, asked)
 
     assert done.exit_code == 2
     assert "is not SKU=UNITS\n  code invalid_quantity, field --units" in done.stderr
@@ -45,7 +45,7 @@ def test_no_units_beside_some_are_told() -> None:
 def test_a_shelf_that_is_imagined_twice_is_told() -> None:
     """It holds one number or the other: which of them is meant is not guessed."""
     asked = ("allocate", "explain", "x", "--what-if", "berlin:MUG=1", "--what-if", "berlin:MUG=2", *STORE)
-    done = CliRunner().invoke(root, asked)
+    done = Runner().invoke(root, asked)
 
     assert done.exit_code == 2, done.exception
     assert "'berlin:MUG' is named twice\n  code invalid_input, field --what-if" in done.stderr
@@ -78,7 +78,7 @@ def test_a_shelf_that_is_imagined_twice_is_told() -> None:
 )
 def test_what_is_no_text_is_told(command: tuple[str, ...], field: str) -> None:
     """Before a store is opened: it could neither be looked for nor be stored."""
-    done = CliRunner().invoke(root, command)
+    done = Runner().invoke(root, command)
 
     assert done.exit_code == 2, done.exception
     assert f"code invalid_input, field {field}, outcome not_applied" in done.stderr
@@ -89,7 +89,7 @@ def test_what_is_no_text_is_told(command: tuple[str, ...], field: str) -> None:
 @pytest.mark.parametrize("option", ["--placed-from", "--placed-until"])
 def test_what_is_no_time_is_told(option: str, time: str) -> None:
     """Nor is what lies before the first or after the last year in UTC."""
-    done = CliRunner().invoke(root, ["order", "list", option, time, *STORE])
+    done = Runner().invoke(root, ["order", "list", option, time, *STORE])
 
     assert done.exit_code == 2, done.exception
     assert (
@@ -108,7 +108,7 @@ def test_what_is_no_number_on_an_imagined_shelf_is_told(number: str, tmp_path: P
         order_id = shop.place(cart, "pm_visa").id
 
     asked = ("allocate", "explain", order_id, "--what-if", f"berlin:MUG={number}", "--store", store)
-    done = CliRunner().invoke(root, asked)
+    done = Runner().invoke(root, asked)
 
     assert done.exit_code == 2, done.exception
     assert "is not WAREHOUSE:SKU=UNITS\n  code invalid_input, field --what-if" in done.stderr
