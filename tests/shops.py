@@ -31,7 +31,8 @@ HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip
 class Bank:
     """A provider with a book of its own: what really moved, by key. `say` chooses what it answers; the book says what happened.
 
-    While it is `silent` it answers no questions; of what is not in its book it says what it `denies`. Its authorizations hold for `expires_after`.
+    While it is `silent` it answers no questions; of what is not in its book it says what it `denies`. Its authorizations hold for `expires_after`,
+    those of some methods as long as `lasts` says.
     """
 
     say: Callable[[MoveMoney], str] = lambda _: "yes"
@@ -40,6 +41,7 @@ class Bank:
     silent: bool = False
     denies: str = "not_found"
     expires_after: timedelta | None = None
+    lasts: dict[str, timedelta] = attrs.Factory(dict)
     capabilities: PaymentCapabilities = attrs.Factory(
         lambda: PaymentCapabilities(tenders=frozenset({"card", "gift_card"}))
     )
@@ -64,7 +66,7 @@ class Bank:
 
     def _confirmed(self, key: str) -> Confirmed:
         move = self.moved[key]
-        expires = move.kind is OperationKind.AUTHORIZE and self.expires_after
+        expires = move.kind is OperationKind.AUTHORIZE and self.lasts.get(move.method, self.expires_after)
         return Confirmed(f"ref:{key}", move.at + expires if expires else None)
 
     def total(self, *kinds: OperationKind) -> int:

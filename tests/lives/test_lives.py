@@ -62,7 +62,7 @@ def _nothing(order: Order, *_: object) -> Decision:
 # What is broken, how, the first seed that is known to find it, and by which law.
 FAULTS = [
     ("settling._voided", _nothing, 1, "nothing_is_held_for_nothing"),
-    ("answering.given_back", _nothing, 156, "nothing_is_held_for_lines_that_were_refused"),
+    ("settling._in_vain", lambda *_: [], 156, "nothing_is_held_for_lines_that_were_refused"),
     ("settling._released", _nothing, 1, "a_refund_goes_on"),
     ("settling._unstuck", _nothing, 32, "what_is_said_is_missing"),
     ("holding.asked_again", _nothing, 34, "what_is_missing_is_said"),

@@ -20,7 +20,7 @@ from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind,
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import caught_up, only_tried
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import ended, given_back, set_off, settled
+from orderkit.domain.settling import ended, set_off, settled
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -140,7 +140,6 @@ def _compensated(order: Order, run: SagaRun, reason: str, now: datetime) -> Deci
     decision = _unsent_closed(order, run, now)
     if run.name == "amendment":
         following = _lines_dropped(evolve(decision.order, sagas=(*without_run(order, run), back)), now, reason)
-        following = following.then(given_back(following.order, back, now))
     elif order.state == "cancelled":
         following = decided(decision.order)
     else:

@@ -173,7 +173,7 @@ PAYMENT = Lifecycle(
         _row("refund", ["captured", "refunded"], "refunded"),
         _row("refund_part", ["captured", "refunded"], "captured"),
         _row("decline", ["pending", "in_doubt", "expired"], "declined"),
-        _row("void", ["authorized", "expired", "pending", "in_doubt"], "voided"),
+        _row("void", ["authorized", "expired", "pending", "in_doubt", "declined", "voided"], "voided"),
         _row("expire", "authorized", "expired"),
     ),
 )

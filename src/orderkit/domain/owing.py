@@ -79,7 +79,7 @@ def missing_minor(order: Order) -> int:
 def uncovered_minor(order: Order, *, hoped: bool) -> int:
     """Return what nothing covers of an order; what is asked for and not answered yet counts as there only when it is `hoped` for."""
     unpaid = unpaid_minor(order, hoped=hoped) if stuck(order) else 0
-    if hoped:  # what is being authorized beyond what waits is captured for what left, once it is there
+    if hoped:  # what is being authorized beyond what waits is captured for what left, once it is there (`recovering`)
         unpaid -= spare_minor(order, hoped=True) - spare_minor(order)
     return max(shortfall_minor(order, hoped=hoped), unpaid)
 
@@ -87,11 +87,11 @@ def uncovered_minor(order: Order, *, hoped: bool) -> int:
 def spare_minor(order: Order, *, hoped: bool = False) -> int:
     """Return what is authorized, or asked for and `hoped` for, beyond what the goods that wait will take: what left is captured from it.
 
-    An amendment that is not paid yet stands apart, with its lines and its tenders.
+    An amendment that is not paid yet stands apart, with its lines and its tenders. What a tender holds that refused a capture covers nothing.
     """
     running = {run.id for run in order.sagas}
     free = [payment for payment in order.payments if not any(o.saga in running for o in payment.operations)]
-    held = sum(payment.capturable_minor for payment in free)
+    held = sum(payment.capturable_minor for payment in free if not payment.refuses)
     if hoped:
         held += sum(_asked_minor(payment, (OperationKind.AUTHORIZE,)) for payment in free)
     return max(0, held - waiting_minor(order) + waiting_minor(order, unpaid_lines(order)))

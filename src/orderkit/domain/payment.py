@@ -110,6 +110,16 @@ class Payment(Value, kw_only=True):
         return max(0, self.authorized_minor - self.captured_minor - taken)  # a bank may have done both
 
     @property
+    def refuses(self) -> bool:
+        """Whether a capture was refused for good since it last gave or promised anything: nobody counts on what it still holds."""
+        for operation in reversed(self.operations):
+            if operation.kind is OperationKind.CAPTURE and operation.state == "refused":
+                return True
+            if operation.kind in TAKING and operation.state == "confirmed":
+                return False
+        return False
+
+    @property
     def refundable_minor(self) -> int:
         """What may still be refunded of the captures, refunds in flight counted as done."""
         return self.captured_minor - self.refunded_minor - self.open_minor(OperationKind.REFUND)

@@ -1,13 +1,13 @@
 """Money follows the goods: from what is due and what was taken, which operations are missing.
 
 One rule serves every command. What the shop has (captured, less refunded, less refunds under way) must come to equal what is due (the
-agreed total, less everything credited). A surplus is refunded over the tenders; an authorization that nothing needs any more is voided;
-a refund decision is sent when all of it is asked for, and done when that is confirmed, or when what is left of it needs no money: it was never
-taken, or is taken less instead.
-While an answer is unknown its amount is held: no refund counts on it, and it is not asked for a second time.
+agreed total, less everything credited). A surplus is refunded over the tenders; what is authorized is voided when nothing needs any of it, or
+what it was for was undone. A refund decision is sent when all of it is asked for, and done when that is confirmed, or when what is left of it
+needs no money: it was never taken, or is taken less instead. While an answer is unknown its amount is held: no refund counts on it, and it is
+not asked for a second time.
 
-Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out whole meanwhile, and when nothing waits any
-more, what is due and was in no shipment's share is captured, as long as an authorization is there; the rest of it is voided.
+Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out meanwhile as far as there is money. When nothing
+waits any more, what is due and was in no shipment's share is captured, as long as an authorization is there; the rest of it is voided.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
-from orderkit.domain.order import Order, Refund, SagaRun
+from orderkit.domain.order import Order, Refund
 from orderkit.domain.owing import stuck, uncaptured, uncovered_minor, unpaid_minor, waiting_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.refunds import TenderBalance, spread
@@ -142,13 +142,14 @@ def wanted_minor(order: Order) -> int:
 def _to_come(order: Order) -> int:
     """What will be captured with the goods that still wait, as far as it is authorized or asked for; until then the shop has no claim on it.
 
-    What is asked for added lines is for them alone: when they are given up meanwhile, nobody counts on it.
+    What is asked for added lines is for them alone: when they are given up meanwhile, nobody counts on it. Nor on a tender that refused a capture.
     """
     if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
         return 0
     asked_for = [o for _, o in order.operations() if o.open and o.kind in NEW_MONEY]
     added = sum(o.amount_minor for o in asked_for if o.saga is not None)
-    coming = sum(p.capturable_minor for p in order.payments) + sum(o.amount_minor for o in asked_for) - added
+    held = sum(payment.capturable_minor for payment in order.payments if not payment.refuses)
+    coming = held + sum(o.amount_minor for o in asked_for) - added
     return min(waiting_minor(order), coming + min(added, waiting_minor(order, unpaid_lines(order))))
 
 
@@ -187,28 +188,40 @@ def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
 
 
 def _voided(order: Order, now: datetime) -> Decision:
-    """Give up all authorizations when nothing on the order needs any of them any more."""
+    """Give up all authorizations when nothing needs any of them, else those that were given for a sequence that was undone."""
     held = [payment for payment in order.payments if payment.capturable_minor > 0]
-    if not held or order.paid_minor < wanted_minor(order) or _to_come(order) or _taking(order):
+    if not held:
         return decided(order)
-    return _given_up(order, held, now)
+    if order.paid_minor < wanted_minor(order) or _to_come(order):
+        return _given_up(order, _in_vain(order, held, now), now)
+    return decided(order) if _taking(order) else _given_up(order, held, now)
 
 
-def given_back(order: Order, run: SagaRun, now: datetime) -> Decision:
-    """Give up what is held for a sequence that is undone, as far as the others hold enough without it; the rest may have been counted on.
+def _in_vain(order: Order, held: Sequence[Payment], now: datetime) -> list[Payment]:
+    """Return who holds money for a sequence that was undone, as far as the others hold enough: the rest may have been counted on.
 
-    While money is stuck nobody knows who holds enough, and one that has run out holds nothing.
+    While money is stuck nobody knows who holds enough; what has run out, or refused a capture, holds nothing. What a bank has refused to give up
+    waits for a person.
     """
-    good = [p for p in order.payments if p.capturable_minor > 0 and (p.expires_at is None or p.expires_at > now)]
+    undone = _undone(order)
+    if not undone or stuck(order) or order.state != "confirmed":
+        return []
+    good = [p for p in held if not p.refuses and (p.expires_at is None or p.expires_at > now)]
     spare = sum(payment.capturable_minor for payment in good)
     spare -= max(waiting_minor(order), wanted_minor(order) - order.paid_minor)
-    given_up = []
+    found = []
     for payment in good:
-        of_run = any(operation.saga == run.id for operation in payment.operations)
-        if of_run and payment.capturable_minor <= spare and not stuck(order):
+        kept = any(f"void_failed:{operation.id}" in order.findings for operation in payment.operations)
+        if payment.operations[0].saga in undone and payment.capturable_minor <= spare and not kept:
             spare -= payment.capturable_minor
-            given_up.append(payment)
-    return _given_up(order, given_up, now)
+            found.append(payment)
+    return found
+
+
+def _undone(order: Order) -> set[str]:
+    """Return the ids of the runs that have ended because a tender of theirs was refused."""
+    running = {run.id for run in order.sagas}
+    return {o.saga for _, o in order.operations() if o.saga and o.kind in NEW_MONEY and o.state == "refused"} - running
 
 
 def _given_up(order: Order, held: Sequence[Payment], now: datetime) -> Decision:
