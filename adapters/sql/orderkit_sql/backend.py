@@ -25,7 +25,7 @@ from orderkit_sql.documents import Documents
 from orderkit_sql.schema import full_name
 
 Row = tuple[Any, ...]
-Part = tuple[str, Sequence[Any]]  # a piece of SQL, and its parameters or its rows
+Piece = tuple[str, Sequence[Any]]  # a piece of SQL, and its parameters or its rows
 
 
 @attrs.frozen
@@ -62,11 +62,11 @@ class Backend(Protocol):
     def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:
         """Return the parameters of `row_set`."""
 
-    def parts(self, changes: Iterable[Change]) -> list[Part]:
+    def pieces(self, changes: Iterable[Change]) -> list[Piece]:
         """Return what is sent to write the changes: it can be made before a lock is taken."""
 
-    def write(self, connection: Connection, parts: Sequence[Part]) -> None:
-        """Write all parts. No row of a table may be in two of them."""
+    def write(self, connection: Connection, pieces: Sequence[Piece]) -> None:
+        """Write all pieces. No row of a table may be in two of them."""
 
     def among(self, column: str, values: Sequence[str]) -> str:
         """Return SQL that holds for rows whose column is in a list of texts."""
@@ -102,7 +102,7 @@ class Sqlite:
         """Return the parameters of many rows."""
         return (_json(rows),)
 
-    def parts(self, changes: Iterable[Change]) -> list[Part]:
+    def pieces(self, changes: Iterable[Change]) -> list[Piece]:
         """Return a statement and its rows for each change."""
         return [
             (_write_each(change.table, change.names, change.keys, adds=change.adds), change.rows)
@@ -110,9 +110,9 @@ class Sqlite:
             if change.rows
         ]
 
-    def write(self, connection: Connection, parts: Sequence[Part]) -> None:
-        """Write one part after the other."""
-        for statement, rows in parts:
+    def write(self, connection: Connection, pieces: Sequence[Piece]) -> None:
+        """Write one piece after the other."""
+        for statement, rows in pieces:
             connection.exec_driver_sql(statement, list(rows))
 
     def among(self, column: str, values: Sequence[str]) -> str:  # noqa: ARG002  (one text or many, it is a list)
@@ -154,7 +154,7 @@ class Postgres:
             _array(_type(table, name), values) for name, values in zip(names, zip(*rows, strict=True), strict=True)
         )
 
-    def parts(self, changes: Iterable[Change]) -> list[Part]:
+    def pieces(self, changes: Iterable[Change]) -> list[Piece]:
         """Return a part of the statement and its parameters for each change."""
         return [
             (self._part(change), self.row_parameters(change.table, change.names + change.keys, change.rows))
@@ -162,10 +162,10 @@ class Postgres:
             if change.rows
         ]
 
-    def write(self, connection: Connection, parts: Sequence[Part]) -> None:
-        """Write all parts by one statement."""
-        if parts:
-            texts, parameters = zip(*parts, strict=True)
+    def write(self, connection: Connection, pieces: Sequence[Piece]) -> None:
+        """Write all pieces by one statement."""
+        if pieces:
+            texts, parameters = zip(*pieces, strict=True)
             connection.exec_driver_sql(_all_at_once(texts), tuple(chain.from_iterable(parameters)))
 
     def _part(self, change: Change) -> str:

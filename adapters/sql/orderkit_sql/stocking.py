@@ -118,7 +118,7 @@ def put_stock_many(database: Database, connection: Connection, puts: Sequence[Pu
     shelves = locked_shelves(database, connection, {(r.sku, r.warehouse) for r in asked if r.id in new})
     applied: dict[str, StockReceipt] = {}
     answers = [_put(put, shelves, known, applied) for put in puts]
-    database.backend.write(connection, database.backend.parts([shelf_changes(database, shelves)]))
+    database.backend.write(connection, database.backend.pieces([shelf_changes(database, shelves)]))
     add_shelves(database, connection, shelves)
     if stale := sorted(name for name in new if applied.get(name) != first[name]):
         # The first of these was refused: nothing is kept of it, or what a later one said that was applied.

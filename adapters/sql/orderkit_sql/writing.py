@@ -25,7 +25,7 @@ from orderkit.ports.store import (
     OutOfStock,
     VersionConflict,
 )
-from orderkit_sql.backend import Change, Part, Row
+from orderkit_sql.backend import Change, Piece, Row
 from orderkit_sql.codec import CHAIN_START, chained, encode
 from orderkit_sql.database import Database
 from orderkit_sql.failures import Attempts
@@ -115,7 +115,7 @@ def _commit_wave(
 ) -> list[CommitAnswer]:
     stored = _locked_orders(database, connection, [c.after.id for c in commits if before.done or c.before is not None])
     # Made as if all were accepted, before the shelves are locked: what everybody wants stays locked for as short as can be.
-    likely = _parts(database, [(commit, stored.get(commit.after.id)) for commit in commits])
+    likely = _pieces(database, [(commit, stored.get(commit.after.id)) for commit in commits])
     shelves = _locked_places(database, connection, commits)
     written = _written_before(database, connection, commits) if before.unsure else set()
     answers: list[CommitAnswer] = []
@@ -135,17 +135,17 @@ def _commit_wave(
     if not before.done:
         _look_behind(database, connection, commits, answers)
     if accepted:
-        parts = likely if len(accepted) == len(commits) else _parts(database, accepted)
-        parts += database.backend.parts([shelf_changes(database, shelves)])
-        database.backend.write(connection, parts)
+        pieces = likely if len(accepted) == len(commits) else _pieces(database, accepted)
+        pieces += database.backend.pieces([shelf_changes(database, shelves)])
+        database.backend.write(connection, pieces)
         add_shelves(database, connection, shelves)
     return answers
 
 
-def _parts(database: Database, accepted: Sequence[tuple[Commit, Stored | None]]) -> list[Part]:
+def _pieces(database: Database, accepted: Sequence[tuple[Commit, Stored | None]]) -> list[Piece]:
     """Return what is written of the orders, their parts and the log."""
     changes = [*_order_changes(database, accepted), *part_changes(database, [commit for commit, _ in accepted])]
-    return database.backend.parts(changes)
+    return database.backend.pieces(changes)
 
 
 def _refusal(commit: Commit, stored: Stored | None, keys: Keys, shelves: Shelves) -> CommitAnswer | None:
