@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from orderkit import Order, Tender
+import pytest
+
+from orderkit import NotAllowed, Order, Tender
 from orderkit.domain.owing import missing_minor
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.value import evolve
@@ -102,3 +104,29 @@ def test_a_second_void_after_a_late_yes_parks_nothing() -> None:
     after = world.shop.order(order.id)
 
     assert (after.payments[0].state, after.payments[0].capturable_minor, after.findings) == ("voided", 0, ())
+
+
+def test_a_lapse_is_not_attended_to_while_the_order_is_being_paid_for() -> None:
+    """One of two cards ran out, and gave no other authorization, before the other's answer was known: only then can it be asked again."""
+    world = opened({"MUG": {"berlin": 1}})
+    world.bank.lasts, world.bank.silent = {"pm_first": timedelta(minutes=10)}, True
+    world.bank.say = lambda asked: "lost" if asked.method == "pm_second" else "yes"
+    order = world.shop.place(
+        a_cart(("MUG", 1, "50.00")), [Tender(method="pm_first", amount_minor=3000), Tender(method="pm_second")]
+    )
+    world.bank.say = lambda _: "no"
+    world.clock.advance(minutes=11)
+    until_idle(world)
+    pending = world.shop.order(order.id)
+    with pytest.raises(NotAllowed) as refused:
+        world.shop.attend(order.id, pending.findings[0])
+    world.bank.silent = False
+    pass_days(world, 1)
+    after = world.shop.order(order.id)
+
+    assert (pending.state, refused.value.code, refused.value.field) == (
+        "payment_pending",
+        "action_in_flight",
+        "finding",
+    )
+    assert (after.state, after.findings, missing_minor(after)) == ("confirmed", pending.findings, 3000)

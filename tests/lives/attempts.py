@@ -159,7 +159,7 @@ def _gates(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[s
 
 
 def _findings(call: Call, before: Photograph, outcome: Outcome) -> Iterator[tuple[str, str]]:
-    """A person can attend to every finding that an order has; only money that no tender may be asked for keeps it there."""
+    """A person can attend to every finding that an order has; only money that no tender may be asked for, or not yet, keeps it there."""
     old = before.order(call.args[0]) if call.args else None
     if call.verb != "attend" or outcome.error is None or old is None or call.args[1] not in old.findings:
         return

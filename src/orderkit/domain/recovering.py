@@ -33,9 +33,17 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
     Raises: `NotAllowed` (money is missing, and no tender may be asked for it, or one is being asked already).
     """
     kind, _, subject = finding.partition(":")
+    short_minor = shortfall_minor(order)
+    if kind in STUCK and order.state in ("placed", "payment_pending") and short_minor:
+        raise NotAllowed(
+            f"order {order.id} is being paid for: what it misses is asked for again when that has ended",
+            code="action_in_flight",
+            field="finding",
+            facts={"state": order.state, "missing_minor": short_minor},
+            remedy="Attend to the finding again once the order is confirmed.",
+        )
     if kind not in STUCK or order.state not in ("confirmed", "cancelled"):
         return decided(order)
-    short_minor = shortfall_minor(order)
     decision, left_minor = captures(order, unpaid_minor(order), now)
     charged_minor = min(left_minor, short_minor)
     tenders = _tenders(decision.order, subject) if order.state == "confirmed" else []
