@@ -53,6 +53,12 @@ def holds(books: Books, order: Order) -> dict[str, int]:
     return {account.payment: account.open_at(books.world.now) for account in accounts}
 
 
+def held_against_will(books: Books, order: Order) -> int:
+    """What the bank holds and, as the order says, has refused to give up."""
+    refused = {p.id for p, o in order.operations() if f"void_failed:{o.id}" in order.findings}
+    return sum(held for name, held in holds(books, order).items() if name in refused)
+
+
 def tenders_of_refused_lines(order: Order) -> set[str]:
     """The tenders that were offered with an amendment, one of which was refused."""
     offers: dict[str, list[tuple[str, str]]] = {}

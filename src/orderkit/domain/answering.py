@@ -20,7 +20,7 @@ from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind,
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import caught_up, only_tried
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import ended, set_off, settled
+from orderkit.domain.settling import ended, owed_back, set_off, settled
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -43,7 +43,8 @@ def confirmed(
     payment, operation = order.operation(operation_id)
     if operation.state == "confirmed":
         return decided(order)
-    if operation.state == "refused":  # said no, and then the money moved after all: book it, then settle gives it back
+    after_all = operation.state == "refused"  # said no, and then the money moved: book it, then settle gives it back
+    if after_all:
         operation = evolve(operation, state="unknown")
         payment = payment.with_operation(operation)
     after = payments.confirmed(payment, operation, at=now, reference=reference, expires_at=expires_at)
@@ -54,6 +55,10 @@ def confirmed(
         "currency": order.currency,
     }
     decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
+    if after_all and operation.kind is OperationKind.REFUND:
+        decision = decision.then(_resend_closed(decision.order, operation, now))
+        if shortfall_minor(decision.order) > shortfall_minor(order):
+            decision = decision.then(finding_noted(decision.order, f"over_refunded:{operation.id}"))
     decision = decision.then(_refund_stepped(decision.order, operation))
     # A capture brings nothing that was not there, and what a sequence asked for pays for its own goods: nothing more is asked of their tenders.
     if operation.kind in NEW_MONEY and operation.saga is None:
@@ -80,6 +85,8 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     if operation.kind in NEW_MONEY and only_tried(decision.order, after):
         return decision.then(settled(decision.order, now))  # what it was asked for may not be due any more
     decision = decision.then(_refund_stepped(decision.order, operation))
+    if operation.kind is OperationKind.REFUND and not owed_back(decision.order, operation):
+        return decision.then(settled(decision.order, now))  # it went back another way
     noted = finding_noted(decision.order, found)
     if operation.kind in TAKING and not uncovered_minor(noted.order, hoped=False):
         return decision.then(settled(decision.order, now))  # nobody misses it
@@ -227,6 +234,16 @@ def _next_attempt(operation: Operation, now: datetime, reason: str) -> Operation
         next_at=now + pause if pause else None,
         reason=reason,
     )
+
+
+def _resend_closed(order: Order, done: Operation, now: datetime) -> Decision:
+    """Close what was to send again what went back after all, as long as it waits for its next attempt: settle sends what is still missing."""
+    kept = {payment.id: payment for payment in order.payments}
+    for payment, operation in order.operations():
+        waits = operation.state == "pending" and operation.next_at is not None and operation.next_at > now
+        if waits and operation.kind is OperationKind.REFUND and operation.refund == done.refund:
+            kept[payment.id] = payments.refused(kept[payment.id], operation, at=now, reason="not_needed")
+    return decided(order, payments=tuple(kept.values()))
 
 
 def _refund_stepped(order: Order, operation: Operation) -> Decision:

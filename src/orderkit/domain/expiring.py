@@ -9,7 +9,7 @@ from orderkit.domain.agenda import PARKED
 from orderkit.domain.cancelling import units_cancelled
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.order import Order
-from orderkit.domain.owing import shortfall_minor, stuck, uncovered_minor
+from orderkit.domain.owing import kept, shortfall_minor, stuck, uncovered_minor
 from orderkit.domain.payment import NEW_MONEY, OperationKind, Payment
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import without_run
@@ -51,7 +51,8 @@ def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decis
     """An authorization, or what was not captured of it, ran out: ask for it anew while goods still wait, else let it go.
 
     Not for ever: a person says whether a customer's money is held even longer (`authorization_lapsed`), each time from then on. So does one
-    when nothing waits and it was to be captured all the same. An order whose payment failed misses nothing.
+    when nothing waits and it was to be captured all the same. An order whose payment failed misses nothing. What a bank had refused to give up
+    is gone at last, and was counted on by nobody.
     """
     payment = order.payment(payment_id)
     if payment.capturable_minor <= 0 or payment.expires_at is None or payment.expires_at > now:
@@ -59,8 +60,10 @@ def authorization_expired(order: Order, payment_id: str, now: datetime) -> Decis
     lost_minor = payment.authorized_minor - payment.captured_minor
     after = payments.expired(payment)
     told = Event("authorization.expired", {"payment": payment.id, "amount_minor": lost_minor})
-    decision = decided(order, told, payments=_with(order, after))
-    if order.state == "payment_failed":  # it was to be given up anyway
+    gone = kept(order, payment)
+    findings = tuple(found for found in order.findings if found not in gone)
+    decision = decided(order, told, payments=_with(order, after), findings=findings)
+    if order.state == "payment_failed" or gone:  # it was to be given up anyway
         return decision
     lapsed = finding_noted(decision.order, f"authorization_lapsed:{payment.id}")
     if not any(line.open for line in order.lines):  # nothing waits, so all that is due should be there

@@ -14,8 +14,8 @@ from orderkit.domain.pricing import units_value
 from orderkit.domain.saga import unpaid_lines
 
 STUCK = frozenset(
-    {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short"}
-)  # findings of money that did not come
+    {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short", "over_refunded"}
+)  # findings of money that did not come, or went back twice
 _PAYING = (OperationKind.CHARGE, OperationKind.CAPTURE)  # what brings money, where an authorization only promises it
 
 
@@ -84,23 +84,35 @@ def uncovered_minor(order: Order, *, hoped: bool) -> int:
     return max(shortfall_minor(order, hoped=hoped), unpaid)
 
 
+def reliable_minor(order: Order, payment: Payment) -> int:
+    """Return what of a tender's authorization is counted on: nothing where it refused a capture, or its bank refused to give it up."""
+    return 0 if payment.refuses or kept(order, payment) else payment.capturable_minor
+
+
+def kept(order: Order, payment: Payment) -> tuple[str, ...]:
+    """Return the findings that say that a bank refused to give up what it holds of a tender: it is there, but for nothing."""
+    found = [f"void_failed:{operation.id}" for operation in payment.operations] if order.findings else []
+    return tuple([finding for finding in found if finding in order.findings])
+
+
 def spare_minor(order: Order, *, hoped: bool = False) -> int:
     """Return what is authorized, or asked for and `hoped` for, beyond what the goods that wait will take: what left is captured from it.
 
-    An amendment that is not paid yet stands apart, with its lines and its tenders. What a tender holds that refused a capture covers nothing.
+    An amendment that is not paid yet stands apart, with its lines and its tenders.
     """
     running = {run.id for run in order.sagas}
     free = [payment for payment in order.payments if not any(o.saga in running for o in payment.operations)]
-    held = sum(payment.capturable_minor for payment in free if not payment.refuses)
+    held = sum(reliable_minor(order, payment) for payment in free)
     if hoped:
         held += sum(_asked_minor(payment, (OperationKind.AUTHORIZE,)) for payment in free)
     return max(0, held - waiting_minor(order) + waiting_minor(order, unpaid_lines(order)))
 
 
 def shortfall_minor(order: Order, *, hoped: bool = True) -> int:
-    """Return what is due and neither paid, nor authorized, nor asked for."""
+    """Return what is due and neither paid, nor authorized, nor asked for. What a bank refused to give up is not counted on."""
     kinds = TAKING if hoped else (OperationKind.CAPTURE,)
-    covered = sum(payment.capturable_minor + _asked_minor(payment, kinds) for payment in order.payments)
+    covered = sum(_asked_minor(payment, kinds) for payment in order.payments)
+    covered += sum(payment.capturable_minor for payment in order.payments if not kept(order, payment))
     return max(0, order.due_minor - order.paid_minor - covered)
 
 

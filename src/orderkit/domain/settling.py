@@ -18,7 +18,7 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
-from orderkit.domain.owing import stuck, uncaptured, uncovered_minor, unpaid_minor, waiting_minor
+from orderkit.domain.owing import reliable_minor, stuck, uncaptured, uncovered_minor, unpaid_minor, waiting_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.refunds import TenderBalance, spread
 from orderkit.domain.saga import unpaid_lines
@@ -32,6 +32,7 @@ def settled(order: Order, now: datetime) -> Decision:
     decision = _captured(order, now)
     decision = decision.then(_paid_out(decision.order, now))
     decision = decision.then(_voided(decision.order, now))
+    decision = decision.then(_unowed(decision.order))
     return decision.then(_unstuck(decision.order))
 
 
@@ -60,18 +61,19 @@ def captures(
     order: Order, wanted_minor: int, now: datetime, *, shipment: str | None = None, only: str | None = None
 ) -> tuple[Decision, int]:
     """Ask for an amount of the tenders that are authorized, in turn, or of one `only`; the answer says what none of them covers."""
-    asked_of, events = [], []
-    for payment in order.payments:
+    payments, events = {payment.id: payment for payment in order.payments}, []
+    for payment in sorted(
+        order.payments, key=lambda payment: payment.refuses
+    ):  # those that refused one before come last
         if (part := min(wanted_minor, payment.capturable_minor)) <= 0 or only not in (None, payment.id):
-            asked_of.append(payment)
             continue
         operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment)
-        asked_of.append(requested(payment, operation, order.currency))
+        payments[payment.id] = requested(payment, operation, order.currency)
         events.append(
             Event("capture.requested", {"operation": operation.id, "amount_minor": part, "shipment": shipment})
         )
         wanted_minor -= part
-    return decided(order, *events, payments=tuple(asked_of)), wanted_minor
+    return decided(order, *events, payments=tuple(payments.values())), wanted_minor
 
 
 def _paid_out(order: Order, now: datetime) -> Decision:
@@ -134,6 +136,13 @@ def told_end(refund: Refund, paid_minor: int) -> Event:
     )
 
 
+def owed_back(order: Order, refused: Operation) -> bool:
+    """Whether what a refused operation was to pay back is still owed to the customer: it may have gone back another way."""
+    if refused.refund is None:
+        return _surplus(order, ()) > 0
+    return _outstanding(order, order.refund(refused.refund)) > 0
+
+
 def wanted_minor(order: Order) -> int:
     """What the shop should have of the customer's money: what is due, and nothing of an order whose payment failed."""
     return 0 if order.state == "payment_failed" else order.due_minor
@@ -142,13 +151,13 @@ def wanted_minor(order: Order) -> int:
 def _to_come(order: Order) -> int:
     """What will be captured with the goods that still wait, as far as it is authorized or asked for; until then the shop has no claim on it.
 
-    What is asked for added lines is for them alone: when they are given up meanwhile, nobody counts on it. Nor on a tender that refused a capture.
+    What is asked for added lines is for them alone: when they are given up meanwhile, nobody counts on it.
     """
     if order.state != "confirmed" or order.facts.policies.capture is CaptureMode.NOW:
         return 0
     asked_for = [o for _, o in order.operations() if o.open and o.kind in NEW_MONEY]
     added = sum(o.amount_minor for o in asked_for if o.saga is not None)
-    held = sum(payment.capturable_minor for payment in order.payments if not payment.refuses)
+    held = sum(reliable_minor(order, payment) for payment in order.payments)
     coming = held + sum(o.amount_minor for o in asked_for) - added
     return min(waiting_minor(order), coming + min(added, waiting_minor(order, unpaid_lines(order))))
 
@@ -206,13 +215,12 @@ def _in_vain(order: Order, held: Sequence[Payment], now: datetime) -> list[Payme
     undone = _undone(order)
     if not undone or stuck(order) or order.state != "confirmed":
         return []
-    good = [p for p in held if not p.refuses and (p.expires_at is None or p.expires_at > now)]
+    good = [p for p in held if reliable_minor(order, p) and (p.expires_at is None or p.expires_at > now)]
     spare = sum(payment.capturable_minor for payment in good)
     spare -= max(waiting_minor(order), wanted_minor(order) - order.paid_minor)
     found = []
     for payment in good:
-        kept = any(f"void_failed:{operation.id}" in order.findings for operation in payment.operations)
-        if payment.operations[0].saga in undone and payment.capturable_minor <= spare and not kept:
+        if payment.operations[0].saga in undone and payment.capturable_minor <= spare:
             spare -= payment.capturable_minor
             found.append(payment)
     return found
@@ -240,6 +248,17 @@ def _unstuck(order: Order) -> Decision:
         return decided(order)
     told = Event("order.nothing_missing", {"findings": list(found)})
     return decided(order, told, findings=tuple([other for other in order.findings if other not in found]))
+
+
+def _unowed(order: Order) -> Decision:
+    """Take the findings off about money paid too much that did not go back, once it has, or is not too much any more.
+
+    Those about a refund that was decided go with it (`ended`).
+    """
+    nobodys = {f"refund_failed:{o.id}" for _, o in order.operations() if o.refund is None} if order.findings else set()
+    if nobodys.isdisjoint(order.findings) or _surplus(order, ()) > 0 or order.refunding_minor:
+        return decided(order)
+    return decided(order, findings=tuple([found for found in order.findings if found not in nobodys]))
 
 
 def _taking(order: Order) -> bool:

@@ -27,6 +27,7 @@ REFUSED = (
     "authorize_failed",
     "authorization_lapsed",
     "charge_failed",
+    "over_refunded",
 )
 
 
