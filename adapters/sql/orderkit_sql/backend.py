@@ -9,7 +9,7 @@ orders.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from itertools import chain
@@ -21,6 +21,7 @@ from sqlalchemy import BigInteger, Boolean, Connection, Integer, LargeBinary, Ta
 
 from orderkit.domain.given import storable
 from orderkit_sql import partitioning
+from orderkit_sql.direct import rows_of
 from orderkit_sql.documents import Documents
 from orderkit_sql.schema import full_name
 
@@ -32,13 +33,15 @@ Piece = tuple[str, Sequence[Any]]  # a piece of SQL, and its parameters or its r
 class Change:
     """Rows of one table that are written: new ones, or with `keys` those that are there; `adds` says that numbers are added to what is there.
 
-    Without names they are those that go. Each row has the values of `names` first, then those of `keys`.
+    Without names they are those that go. Each row has the values of `names` first, then those of `kept` and of `keys`: what a row that is there
+    keeps is given all the same, and not written, so that the row is whole. Any value that the table takes will do for it.
     """
 
     table: Table
     names: tuple[str, ...]
     rows: Sequence[Row]
     keys: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     adds: bool = False
 
 
@@ -67,6 +70,9 @@ class Backend(Protocol):
 
     def write(self, connection: Connection, pieces: Sequence[Piece]) -> None:
         """Write all pieces. No row of a table may be in two of them."""
+
+    def locking(self, table: Table, columns: str, ids: Sequence[str]) -> Piece:
+        """Return a question for rows by their ids, which locks them in the order of the ids: they are sorted."""
 
     def among(self, column: str, values: Sequence[str]) -> str:
         """Return SQL that holds for rows whose column is in a list of texts."""
@@ -105,7 +111,7 @@ class Sqlite:
     def pieces(self, changes: Iterable[Change]) -> list[Piece]:
         """Return a statement and its rows for each change."""
         return [
-            (_write_each(change.table, change.names, change.keys, adds=change.adds), change.rows)
+            (_write_each(change.table, change.names, change.keys, adds=change.adds), _without_kept(change))
             for change in changes
             if change.rows
         ]
@@ -114,6 +120,10 @@ class Sqlite:
         """Write one piece after the other."""
         for statement, rows in pieces:
             connection.exec_driver_sql(statement, list(rows))
+
+    def locking(self, table: Table, columns: str, ids: Sequence[str]) -> Piece:
+        """Return a question for rows by their ids; whoever writes has the lock of all."""
+        return f"SELECT {columns} FROM {full_name(table)} WHERE {self.among('id', ids)}", self.texts(ids)
 
     def among(self, column: str, values: Sequence[str]) -> str:  # noqa: ARG002  (one text or many, it is a list)
         """Return SQL for membership in a list of texts."""
@@ -150,14 +160,16 @@ class Postgres:
 
     def row_parameters(self, table: Table, names: Sequence[str], rows: Sequence[Row]) -> Row:
         """Return the parameters of many rows."""
-        return tuple(
-            _array(_type(table, name), values) for name, values in zip(names, zip(*rows, strict=True), strict=True)
-        )
+        writers = _writers(table, tuple(names))
+        return tuple([write(values) for write, values in zip(writers, zip(*rows, strict=True), strict=True)])
 
     def pieces(self, changes: Iterable[Change]) -> list[Piece]:
         """Return a part of the statement and its parameters for each change."""
         return [
-            (self._part(change), self.row_parameters(change.table, change.names + change.keys, change.rows))
+            (
+                self._part(change),
+                self.row_parameters(change.table, change.names + change.kept + change.keys, change.rows),
+            )
             for change in changes
             if change.rows
         ]
@@ -166,13 +178,26 @@ class Postgres:
         """Write all pieces by one statement."""
         if pieces:
             texts, parameters = zip(*pieces, strict=True)
-            connection.exec_driver_sql(_all_at_once(texts), tuple(chain.from_iterable(parameters)))
+            rows_of(connection, _all_at_once(texts), tuple(chain.from_iterable(parameters)))
 
     def _part(self, change: Change) -> str:
-        part = _write_set(change.table, change.names, change.keys, adds=change.adds)
-        if change.keys and "by" in change.table.info:
+        if not change.keys or (change.names and not change.adds):
+            return _put_set(change.table, change.names, change.kept, change.keys)
+        part = _join_set(change.table, change.names, change.keys)
+        if "by" in change.table.info:
             part += self.near(f"t.{change.keys[0]}", [row[len(change.names)] for row in change.rows])
         return part
+
+    def locking(self, table: Table, columns: str, ids: Sequence[str]) -> Piece:
+        """Return a question for rows by their ids. Each is looked up by itself: the server cannot come to read a whole month for them."""
+        name, near = full_name(table), self.near("id", ids)
+        if len(ids) == 1:
+            return f"SELECT {columns} FROM {name} WHERE id = %s{near} FOR UPDATE", self.texts(ids)
+        one = f"SELECT {columns} FROM {name} WHERE id = v.id{near} FOR UPDATE"
+        rows = [(order_id,) for order_id in sorted(_storable(ids))]
+        return f"SELECT o.* FROM {self.row_set(table, ('id',))}, LATERAL ({one}) AS o", self.row_parameters(
+            table, ("id",), rows
+        )
 
     def among(self, column: str, values: Sequence[str]) -> str:
         """Return SQL for membership in a list of texts. A list is planned for anew each time; for one text the server keeps its plan."""
@@ -181,7 +206,7 @@ class Postgres:
     def texts(self, values: Sequence[str]) -> Row:
         """Return the list's parameter."""
         kept = _storable(values)
-        return (kept[0] if len(kept) == 1 else _array("text", kept),)
+        return (kept[0] if len(kept) == 1 else _texts(kept),)
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:
         """Return the bounds of the orders' months."""
@@ -227,6 +252,13 @@ def _write_each(table: Table, names: tuple[str, ...], keys: tuple[str, ...], *, 
     return f"{change} WHERE {' AND '.join(f'{key} = ?' for key in keys)}"
 
 
+def _without_kept(change: Change) -> Sequence[Row]:
+    if not change.kept:
+        return change.rows
+    first, after = len(change.names), len(change.names) + len(change.kept)
+    return [row[:first] + row[after:] for row in change.rows]
+
+
 # ---- SQL of PostgreSQL
 
 
@@ -238,10 +270,23 @@ def _arrays(table: Table, names: tuple[str, ...]) -> str:
 
 
 @cache
-def _write_set(table: Table, names: tuple[str, ...], keys: tuple[str, ...], *, adds: bool) -> str:
-    if not keys:
-        return f"INSERT INTO {full_name(table)} ({', '.join(names)}) SELECT * FROM {_arrays(table, names)}"
-    values = ", ".join(f"{name} = t.{name} + v.{name}" if adds else f"{name} = v.{name}" for name in names)
+def _put_set(table: Table, names: tuple[str, ...], kept: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    """Return what puts rows: new ones, or in the place of those with these keys.
+
+    No UPDATE with a join, though the rows are there: its plan is chosen by what the server knows of the table, and kept. Of a month that has just
+    begun it knows nothing, and then it reads all of the month for each commit, or goes through all rows of the commit for each row of the month.
+    This way it looks up each row by its key, whatever it knows.
+    """
+    columns = names + kept + keys
+    put = f"INSERT INTO {full_name(table)} ({', '.join(columns)}) SELECT * FROM {_arrays(table, columns)}"
+    values = ", ".join(f"{name} = excluded.{name}" for name in names)
+    return f"{put} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {values}" if keys else put
+
+
+@cache
+def _join_set(table: Table, names: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    """Return what adds to rows, or takes them away."""
+    values = ", ".join(f"{name} = t.{name} + v.{name}" for name in names)
     change, source = (
         (f"UPDATE {full_name(table)} AS t SET {values}", "FROM")
         if names
@@ -272,20 +317,23 @@ def _type(table: Table, name: str) -> str:
     return "timestamptz" if hasattr(kind, "timezone") else "text"
 
 
-def _array(kind: str, values: Sequence[Any]) -> str | Documents:
-    """Write values as the text of an array, in the database's own notation; bytes go as they are."""
-    if kind == "bytea":
-        return Documents(values)
-    if kind in ("integer", "bigint", "boolean"):
-        # Most columns of new orders hold one number: nothing was shipped or returned yet.
-        alike = values.count(values[0]) == len(values)
-        return "{" + ",".join([str(values[0])] * len(values) if alike else map(str, values)) + "}"
-    if kind == "timestamptz":
-        return "{" + ",".join(["NULL" if at is None else f'"{_written(at.astimezone(UTC))}"' for at in values]) + "}"
-    return _text_array(values)
+@cache
+def _writers(table: Table, names: tuple[str, ...]) -> tuple[Callable[[Sequence[Any]], str | Documents], ...]:
+    """Return what writes each column's values as the text of an array, in the database's own notation; bytes go as they are."""
+    return tuple(_WRITERS.get(_type(table, name), _texts) for name in names)
 
 
-def _text_array(values: Sequence[str | None]) -> str:
+def _numbers(values: Sequence[int | bool]) -> str:
+    """Write numbers as an array. Most columns of new orders hold one number: nothing was shipped or returned yet."""
+    alike = values.count(values[0]) == len(values)
+    return "{" + ",".join([str(values[0])] * len(values) if alike else map(str, values)) + "}"
+
+
+def _times(values: Sequence[datetime | None]) -> str:
+    return "{" + ",".join(["NULL" if at is None else f'"{_written(at.astimezone(UTC))}"' for at in values]) + "}"
+
+
+def _texts(values: Sequence[str | None]) -> str:
     """Write texts as an array. Whether any needs care is seen in all of them at once: hardly ever one does."""
     if None not in values:
         joined = '","'.join(values)  # type: ignore[arg-type]  # just seen
@@ -296,3 +344,12 @@ def _text_array(values: Sequence[str | None]) -> str:
 
 def _quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+_WRITERS: Mapping[str, Callable[[Sequence[Any]], str | Documents]] = {
+    "bytea": Documents,
+    "integer": _numbers,
+    "bigint": _numbers,
+    "boolean": _numbers,
+    "timestamptz": _times,
+}

@@ -11,6 +11,7 @@ from orderkit.ports.store import Commit
 from orderkit_sql.backend import Backend, Change, Row
 from orderkit_sql.database import Database
 from orderkit_sql.rows import (
+    LINE_KEPT,
     LINE_KEY,
     LINE_NEW,
     PAYMENT_CHANGES,
@@ -23,7 +24,6 @@ from orderkit_sql.rows import (
 )
 from orderkit_sql.schema import BUCKETS
 
-_NUMBERS = range(len(BUCKETS))
 _Write = Callable[[Any, Backend], Row]
 
 
@@ -48,9 +48,7 @@ def part_changes(database: Database, commits: Sequence[Commit]) -> Iterator[Chan
 
 def _line_changes(database: Database, commits: Sequence[Commit]) -> Iterator[Change]:
     new: list[Row] = []
-    changed: dict[
-        tuple[str, ...], list[Row]
-    ] = {}  # by the buckets that changed: most lines of a batch change in the same few
+    changed: list[Row] = []
     gone: list[Row] = []
     for commit in commits:
         lines, order_id = commit.after.lines, commit.after.id
@@ -63,15 +61,11 @@ def _line_changes(database: Database, commits: Sequence[Commit]) -> Iterator[Cha
                 if old is None:
                     new.append(line_row(order_id, line))
                 elif old is not line and old.buckets != line.buckets:
-                    here, there = old.buckets, line.buckets
-                    moved = [n for n in _NUMBERS if here[n] != there[n]]
-                    row = (*(there[n] for n in moved), order_id, line.number)
-                    changed.setdefault(tuple(BUCKETS[n] for n in moved), []).append(row)
+                    changed.append(line_row(order_id, line))
             gone += [(order_id, number) for number in known]
     table = database.tables.order_lines
     yield Change(table, LINE_NEW, new)
-    for names, rows in sorted(changed.items()):  # in one order, so that the statement has few forms
-        yield Change(table, names, rows, keys=LINE_KEY)
+    yield Change(table, BUCKETS, changed, keys=LINE_KEY, kept=LINE_KEPT)
     yield Change(table, (), gone, keys=LINE_KEY)
 
 

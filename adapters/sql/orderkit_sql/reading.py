@@ -15,6 +15,7 @@ from orderkit.ports.store import DuplicateKey, FindKey, ReadRecords
 from orderkit_sql import writing
 from orderkit_sql.codec import decode_record
 from orderkit_sql.database import Database
+from orderkit_sql.direct import rows_of
 from orderkit_sql.rows import LINE_LOADED, ORDER_LOADED, PAYMENT_LOADED, loaded_order
 
 _Rows = Mapping[str, Sequence[Sequence[Any]]]
@@ -85,7 +86,7 @@ def selected(
     """Return these columns of the rows of some orders."""
     backend = database.backend
     statement = f"SELECT {', '.join(names)} FROM {database.name(table)} WHERE {backend.among(key, ids)}{backend.near(key, ids)}{order}"
-    return connection.exec_driver_sql(statement, backend.texts(ids)).fetchall()
+    return rows_of(connection, statement, backend.texts(ids))
 
 
 def find_keys(database: Database, connection: Connection, keys: Sequence[FindKey]) -> list[DuplicateKey | None]:
@@ -102,5 +103,5 @@ def read_records(database: Database, connection: Connection, asked: ReadRecords)
     ids = [asked.order_id]
     where = backend.among("order_id", ids) + backend.near("order_id", ids)
     statement = f"SELECT body FROM {database.name(database.tables.records)} WHERE {where} ORDER BY version"
-    rows = connection.exec_driver_sql(statement, backend.texts(ids))
+    rows = rows_of(connection, statement, backend.texts(ids))
     return tuple(decode_record(row[0]) for row in rows)

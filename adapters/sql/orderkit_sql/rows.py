@@ -52,9 +52,12 @@ ORDER_CHANGES = (
     "log_head",
     "state",
 )
-ORDER_NEW = (*ORDER_CHANGES, "id", "customer", "currency", "placed_at", "document")
+ORDER_KEPT = ("customer", "currency", "placed_at", "document")
+ORDER_NEW = (*ORDER_CHANGES, *ORDER_KEPT, "id")
 LINE_KEY = ("order_id", "number")
-LINE_NEW = ("order_id", "number", "sku", "ordered", *BUCKETS)
+LINE_KEPT = ("sku", "ordered")
+LINE_NEW = (*BUCKETS, *LINE_KEPT, *LINE_KEY)
+LINE_LOADED = ("order_id", "number", "sku", "ordered", *BUCKETS)
 PAYMENT_CHANGES = (
     "id",
     "kind",
@@ -92,7 +95,6 @@ RECORD_NEW = (
 )
 
 ORDER_LOADED = ("id", "version", "lifecycle", "return_count", "placed_at", "updated_at", "state", "document")
-LINE_LOADED = LINE_NEW
 PAYMENT_LOADED = ("order_id", *PAYMENT_CHANGES)
 SUMMARY = (
     "id",
@@ -142,15 +144,15 @@ def order_changes(commit: Commit, backend: Backend, *, lease_until: Any, log_hea
     )
 
 
-def order_identity(order: Order, backend: Backend) -> Row:
-    """Return the values of `ORDER_NEW` that never change, and the document."""
+def order_identity(order: Order, backend: Backend, document: bytes = b"") -> Row:
+    """Return the values of `ORDER_KEPT` and the id; an order that is there keeps its document, so none is made for it."""
     facts = order.facts
-    return order.id, facts.customer, facts.currency, backend.moment(order.placed_at), encode(facts)
+    return facts.customer, facts.currency, backend.moment(order.placed_at), document, order.id
 
 
 def line_row(order_id: str, line: Line) -> Row:
     """Return the values of `LINE_NEW`."""
-    return (order_id, line.number, line.sku, line.ordered, *line.buckets)
+    return (*line.buckets, line.sku, line.ordered, order_id, line.number)
 
 
 def payment_changes(payment: Payment, backend: Backend) -> Row:

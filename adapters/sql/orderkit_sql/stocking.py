@@ -14,6 +14,7 @@ from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
 from orderkit_sql.backend import Change, Row
 from orderkit_sql.database import Database
+from orderkit_sql.direct import rows_of
 
 Place = tuple[str, str]
 _PLACE = ("sku", "warehouse")
@@ -77,7 +78,7 @@ def locked_shelves(database: Database, connection: Connection, places: Iterable[
         f"SELECT s.sku, s.warehouse, s.on_hand, s.reserved FROM {backend.row_set(table, _PLACE)}"
         f" JOIN {database.name(table)} AS s ON s.sku = v.sku AND s.warehouse = v.warehouse ORDER BY s.sku, s.warehouse {lock}"
     )
-    found = connection.exec_driver_sql(statement, backend.row_parameters(table, _PLACE, rows))
+    found = rows_of(connection, statement, backend.row_parameters(table, _PLACE, rows))
     return Shelves({(row[0], row[1]): Shelf(row[2], row[3], stored=True) for row in found})
 
 
@@ -198,8 +199,7 @@ def read_supply_many(
             f"SELECT s.sku, s.warehouse, s.on_hand - s.reserved FROM {backend.row_set(table, _PLACE[:1])}"
             f" JOIN {database.name(table)} AS s ON s.sku = v.sku ORDER BY s.sku, s.warehouse"
         )
-        found = connection.exec_driver_sql(statement, backend.row_parameters(table, _PLACE[:1], skus))
-        for sku, warehouse, units in found.fetchall():
+        for sku, warehouse, units in rows_of(connection, statement, backend.row_parameters(table, _PLACE[:1], skus)):
             by_sku[sku][sku, warehouse] = units
     return [{place: units for sku in question.skus for place, units in by_sku[sku].items()} for question in asked]
 

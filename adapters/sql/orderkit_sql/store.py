@@ -24,6 +24,7 @@ from orderkit.ports.audit import Finding, Head
 from orderkit.ports.store import StoreCapabilities
 from orderkit_sql import reading, verifying
 from orderkit_sql.database import Database
+from orderkit_sql.direct import directly
 from orderkit_sql.engines import READS, Address, address_of, make_engine, prepared
 from orderkit_sql.failures import Attempts, as_error
 from orderkit_sql.joining import Host, host_connection
@@ -44,7 +45,7 @@ class SqlStore(SqlMethods):
             )
         self.database = database
         self.capabilities = capabilities(database.backend.name, durable=durable)
-        self._engine = engine
+        engine = self._engine = directly(engine)
         sqlite = engine.dialect.name == "sqlite"
         self._single = engine.execution_options(**({READS: True} if sqlite else {"isolation_level": "AUTOCOMMIT"}))
         self._snapshot = engine.execution_options(

@@ -28,10 +28,12 @@ from orderkit.ports.store import (
 from orderkit_sql.backend import Change, Piece, Row
 from orderkit_sql.codec import CHAIN_START, chained, encode
 from orderkit_sql.database import Database
+from orderkit_sql.direct import rows_of
 from orderkit_sql.failures import Attempts
 from orderkit_sql.parts import part_changes
 from orderkit_sql.rows import (
     ORDER_CHANGES,
+    ORDER_KEPT,
     ORDER_NEW,
     RECORD_NEW,
     order_changes,
@@ -211,7 +213,9 @@ def _insert_keys(database: Database, connection: Connection, rows: list[Row]) ->
         f"INSERT INTO {database.name(table)} ({names}) SELECT {names} FROM {backend.row_set(table, _KEY)} WHERE true"
         " ON CONFLICT (principal, operation, key) DO NOTHING RETURNING principal, operation, key"
     )
-    return [tuple(row) for row in connection.exec_driver_sql(statement, backend.row_parameters(table, _KEY, rows))]
+    return [
+        (row[0], row[1], row[2]) for row in rows_of(connection, statement, backend.row_parameters(table, _KEY, rows))
+    ]
 
 
 def find_keys(database: Database, connection: Connection, scopes: Sequence[Scope]) -> dict[Scope, DuplicateKey]:
@@ -224,7 +228,7 @@ def find_keys(database: Database, connection: Connection, scopes: Sequence[Scope
         f" FROM {backend.row_set(table, _KEY[:3])} JOIN {database.name(table)} AS k"
         " ON k.principal = v.principal AND k.operation = v.operation AND k.key = v.key"
     )
-    found = connection.exec_driver_sql(statement, backend.row_parameters(table, _KEY[:3], scopes))
+    found = rows_of(connection, statement, backend.row_parameters(table, _KEY[:3], scopes))
     return {(row[0], row[1], row[2]): DuplicateKey(row[3], row[4]) for row in found}
 
 
@@ -258,14 +262,9 @@ def _locked_orders(database: Database, connection: Connection, ids: Sequence[str
     if not ids:
         return {}
     backend = database.backend
-    statement = (
-        f"SELECT id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"
-        f" FROM {database.name(database.tables.orders)} WHERE {backend.among('id', ids)}{backend.near('id', ids)} ORDER BY id {backend.for_update}"
-    )
-    return {
-        row[0]: Stored(row[1], row[2], row[3], row[4], bool(row[5]))
-        for row in connection.exec_driver_sql(statement, backend.texts(ids))
-    }
+    columns = f"id, version, log_head, lease_token, lease_until, lease_until >= {backend.clock}"
+    found = rows_of(connection, *backend.locking(database.tables.orders, columns, ids))
+    return {row[0]: Stored(row[1], row[2], row[3], row[4], bool(row[5])) for row in found}
 
 
 def _look_behind(
@@ -283,7 +282,7 @@ def _look_behind(
         f"SELECT id, version FROM {database.name(database.tables.orders)}"
         f" WHERE {backend.among('id', ids)}{backend.near('id', ids)}"
     )
-    found = dict(map(tuple, connection.exec_driver_sql(statement, backend.texts(ids))))
+    found = dict(map(tuple, rows_of(connection, statement, backend.texts(ids))))
     for n in short:
         if (version := found.get(commits[n].after.id)) is not None:
             answers[n] = VersionConflict(version)
@@ -298,7 +297,8 @@ def _written_before(database: Database, connection: Connection, commits: Sequenc
         f" ON r.order_id = v.order_id AND r.version = v.version{backend.near('r.order_id', [c.after.id for c in commits])}"
     )
     rows = [(commit.after.id, commit.record.version) for commit in commits]
-    bodies = dict(map(tuple, connection.exec_driver_sql(statement, backend.row_parameters(table, names, rows))))
+    parameters = backend.row_parameters(table, names, rows)
+    bodies = dict(map(tuple, rows_of(connection, statement, parameters)))
     return {commit.after.id for commit in commits if bodies.get(commit.after.id) == encode(commit.record)}
 
 
@@ -320,20 +320,20 @@ def _order_changes(database: Database, accepted: Sequence[tuple[Commit, Stored |
             lease_until = None
         values = order_changes(commit, backend, lease_until=lease_until, log_head=record[-1])
         if before is None:
-            new.append(values + order_identity(after, backend))
+            new.append(values + order_identity(after, backend, encode(after.facts)))
             new_texts.append((search_text(after), after.id))
             continue
         other_facts = before.facts is not after.facts and before.facts != after.facts
         if other_facts:
-            amended.append((*values, encode(after.facts), after.id))
+            amended.append(values + order_identity(after, backend, encode(after.facts)))
         else:
-            changed.append((*values, after.id))
+            changed.append(values + order_identity(after, backend))
         if other_facts or tracking_numbers(before) != tracking_numbers(after):
             texts.append((search_text(after), after.id))
     return [
         Change(tables.orders, ORDER_NEW, new),
-        Change(tables.orders, ORDER_CHANGES, changed, keys=("id",)),
-        Change(tables.orders, (*ORDER_CHANGES, "document"), amended, keys=("id",)),
+        Change(tables.orders, ORDER_CHANGES, changed, keys=("id",), kept=ORDER_KEPT),
+        Change(tables.orders, ORDER_CHANGES + ORDER_KEPT, amended, keys=("id",)),
         Change(tables.texts, ("text", "order_id"), new_texts),
         Change(tables.texts, ("text",), texts, keys=("order_id",)),
         Change(tables.records, RECORD_NEW, records),

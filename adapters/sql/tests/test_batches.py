@@ -86,16 +86,29 @@ def test_in_a_batch_of_256_each_bad_order_is_alone_with_its_error(store: SqlStor
     assert [level.reserved for level in store.read_stock(ReadStock())] == [SIZE - 2]
 
 
-def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore) -> None:
+def statements_of(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
+    """Return a list that is filled with what the store sends: by way of SQLAlchemy, or straight to psycopg."""
+    sent: list[tuple[str, Any]] = []
+    event.listen(store._engine, "before_cursor_execute", lambda *said: sent.append((said[2], said[3])))
+    if store.database.backend.name == "postgresql":
+        import psycopg  # noqa: PLC0415  (only where PostgreSQL is)
+
+        execute = psycopg.RawCursor.execute
+
+        def listen(cursor: Any, query: bytes, parameters: Any, **options: Any) -> Any:
+            sent.append((query.decode(), parameters))
+            return execute(cursor, query, parameters, **options)
+
+        monkeypatch.setattr(psycopg.RawCursor, "execute", listen)
+    return sent
+
+
+def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """256 orders of the same mug change its row by one statement with one row in it."""
-    written: list[Any] = []
-
-    def listen(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        if re.search(r"UPDATE \S*stock ", statement):
-            written.append(parameters[-5:])  # what a commit writes may be one statement; its shelves come last
-
-    event.listen(store._engine, "before_cursor_execute", listen)
+    sent = statements_of(store, monkeypatch)
     answers = store.commit_many(a_batch())
+    # What a commit writes may be one statement; its shelves come last.
+    written = [parameters[-5:] for statement, parameters in sent if re.search(r"UPDATE \S*stock ", statement)]
 
     assert answers == [Committed(1)] * SIZE
     assert len(written) == 1
@@ -104,12 +117,11 @@ def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore) -> None:
 
 
 @pytest.mark.postgres
-def test_a_batch_takes_three_statements(postgres_database: str) -> None:
+def test_a_batch_takes_three_statements(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is a way to the server and back: the keys, the shelves under their locks, and everything that is written; two where no stock moves."""
     with closing(open_store(_with_schema(postgres_database), create=True)) as store:
         store.put_stock_many([goods("r1", "MUG", "berlin", SIZE)])
-        sent: list[str] = []
-        event.listen(store._engine, "before_cursor_execute", lambda *said: sent.append(said[2]))
+        sent = statements_of(store, monkeypatch)
         batch = a_batch()
         first = store.commit_many(batch)
         placing, later = len(sent), store.commit_many([paid(commit.after) for commit in batch])

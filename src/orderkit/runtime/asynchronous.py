@@ -218,13 +218,18 @@ def _at_once(call: Callable[[Any], Any]) -> AsyncOne:
 def _several(store_: Any, *, lanes: bool) -> list[Binding]:
     """Bind the effects that a store answers; with `lanes` those that it takes in batches share its calls."""
     bindings: list[Binding] = []
+    made: dict[Kind, Lane] = {}
     for binding in _store(Lent(store_)):
         one = binding.one
         if binding.many is not None and lanes:
-            one = in_line(Lane(binding.many, lanes=lanes_of(store_), largest=store_.capabilities.batch_max))
+            several = 1 if binding.kind is store.ReadSupply else lanes_of(store_)  # it is answered in no time
+            made[binding.kind] = Lane(binding.many, lanes=several, largest=store_.capabilities.batch_max)
+            one = in_line(made[binding.kind])
         elif binding.many is not None:
             one = _first(binding.many)
         bindings.append(Binding(binding.kind, one))
+    if store.ReadSupply in made and store.Commit in made:
+        made[store.ReadSupply].go_behind(made[store.Commit])
     return bindings
 
 

@@ -1,8 +1,9 @@
 """Group commit for an event loop: flows that wait for the same kind of store effect share its next call.
 
 An idle system adds no delay: an effect goes with the event loop's next turn. Under load the waiting line is shared out over a few lanes,
-in batches smaller than the line, which keeps the store busy while the next batch gathers. Nothing is ever refused here: the bound is on
-running flows (`admission`), because what stands in line may be a second commit, after the money moved.
+in batches smaller than the line, which keeps the store busy while the next batch gathers. What is read for a commit would only wait in front of
+full lanes: it is read behind them, for all whose turn comes next. Nothing is ever refused here: the bound is on running flows (`admission`),
+because what stands in line may be a second commit, after the money moved.
 """
 
 from __future__ import annotations
@@ -41,6 +42,13 @@ class Lane:
         self._waiting: collections.deque[tuple[Effect[Any], Answer]] = collections.deque()
         self._busy: set[asyncio.Task[Sequence[Any]]] = set()
         self._context = contextvars.copy_context()
+        self._behind: Lane | None = None
+        self.followed_by: list[Lane] = []
+
+    def go_behind(self, other: Lane) -> None:
+        """Let batches of this lane set out, while the other is full, only when a batch of the other has come back."""
+        self._behind = other
+        other.followed_by.append(self)
 
     def __call__(self, effect: Effect[Any]) -> Answer:
         """Put an effect in line; the returned future is its answer."""
@@ -51,7 +59,17 @@ class Lane:
         self._waiting.append((effect, answer))
         return answer
 
+    @property
+    def full(self) -> bool:
+        """Whether no batch could set out now."""
+        return len(self._busy) >= self._lanes
+
     def _fill(self) -> None:
+        if self._behind is None or not self._behind.full:
+            self.set_out()
+
+    def set_out(self) -> None:
+        """Share the waiting line out over the free lanes."""
         while self._waiting and (free := self._lanes - len(self._busy)) > 0:
             count = min(self._largest, -(-len(self._waiting) // free))
             batch = [each for _ in range(count) if not (each := self._waiting.popleft())[1].cancelled()]
@@ -77,3 +95,5 @@ class Lane:
             else:
                 answer.set_result(result)
         self._fill()
+        for lane in self.followed_by:
+            lane.set_out()

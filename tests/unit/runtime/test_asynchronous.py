@@ -179,6 +179,26 @@ async def test_free_lanes_share_the_line_out() -> None:
     assert [len(batch) for batch in till.sent] == [3, 3]
 
 
+async def test_what_is_read_for_a_commit_gathers_behind_full_lanes() -> None:
+    """It goes at once while a lane is free; else for all that wait, with the next batch that comes back."""
+    first, then = Till(), Till()
+    lanes = [Lane(till.load_many, lanes=1) for till in (first, then)]
+    lanes[1].go_behind(lanes[0])
+    answers = [lanes[1](Load("idle"))]
+    await turns()
+    first.open.clear()
+    answers += [lanes[0](Load("commit"))]
+    await turns()
+    for name in ("o-1", "o-2", "o-3"):
+        answers.append(lanes[1](Load(name)))
+        await turns()
+    meanwhile = list(then.sent)
+    first.open.set()
+
+    assert await asyncio.gather(*answers) == ["idle", "commit", "o-1", "o-2", "o-3"]
+    assert (meanwhile, then.sent) == ([["idle"]], [["idle"], ["o-1", "o-2", "o-3"]])
+
+
 async def test_no_batch_is_larger_than_the_store_takes() -> None:
     """Five in line are three calls where two is the most."""
     till = Till()
