@@ -194,10 +194,8 @@ class Postgres:
         if len(ids) == 1:
             return f"SELECT {columns} FROM {name} WHERE id = %s{near} FOR UPDATE", self.texts(ids)
         one = f"SELECT {columns} FROM {name} WHERE id = v.id{near} FOR UPDATE"
-        rows = [(order_id,) for order_id in sorted(_storable(ids))]
-        return f"SELECT o.* FROM {self.row_set(table, ('id',))}, LATERAL ({one}) AS o", self.row_parameters(
-            table, ("id",), rows
-        )
+        asked = (_texts(sorted(_storable(ids))),)
+        return f"SELECT o.* FROM {self.row_set(table, ('id',))}, LATERAL ({one}) AS o", asked
 
     def among(self, column: str, values: Sequence[str]) -> str:
         """Return SQL for membership in a list of texts. A list is planned for anew each time; for one text the server keeps its plan."""

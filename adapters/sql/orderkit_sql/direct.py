@@ -2,8 +2,8 @@
 
 SQLAlchemy still opens, lends, begins, commits and gives up the connection, and judges its failures. Left out are its picture of each result, and
 the driver's search for placeholders, which it does anew each time in a statement with more than fifty of them. One caller pays for these by the
-call, many callers by the batch: they matter most where few wait. A host's connection, and SQLite's, are left to SQLAlchemy, so whoever watches
-the statements of his own engine sees ours among them. This module knows no tables.
+call, many callers by the batch: they matter most where few wait. The connection of a host's transaction, and SQLite's, are left to SQLAlchemy: who
+joins us to his transaction sees our statements on his engine. This module knows no tables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLACEHOLDER = re.compile("%[sb]")
 
 def directly(engine: Engine) -> Engine:
     """Return the engine, with statements that go straight to its driver where that is psycopg."""
-    return engine.execution_options(**{_DIRECT: True}) if engine.dialect.name == "postgresql" else engine
+    return engine.execution_options(**{_DIRECT: True}) if engine.dialect.driver == "psycopg" else engine
 
 
 def rows_of(connection: Connection, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -87,15 +87,10 @@ class SqlStore(SqlMethods):
             committing = False
             try:
                 with self._writer, self._engine.connect() as connection:
-                    try:
+                    with _unless_cut_off(connection):
                         answer = work(connection, attempts)
                         committing = True
                         connection.commit()
-                    except Exception:
-                        raise
-                    except BaseException:
-                        connection.invalidate()  # cut off in the middle: nobody knows what this connection still has open
-                        raise
                     return answer
             except (DBAPIError, PoolTimeout) as error:
                 delay = attempts.after(error, committing=committing)
@@ -115,8 +110,9 @@ class SqlStore(SqlMethods):
         while True:
             try:
                 with engine.connect() as connection:
-                    answer = work(connection)
-                    connection.commit()  # after a rollback psycopg prepares every statement of the connection anew, those that write too
+                    with _unless_cut_off(connection):
+                        answer = work(connection)
+                        connection.commit()  # after a rollback psycopg prepares every statement of the connection anew, those that write too
                     return answer
             except (DBAPIError, PoolTimeout) as error:
                 delay = attempts.after(error, committing=False)
@@ -129,6 +125,18 @@ class SqlStore(SqlMethods):
     def _turns(self) -> AbstractContextManager[Any]:
         """Return the lock of SQLite's one writer."""
         return threading.Lock()
+
+
+@contextmanager
+def _unless_cut_off(connection: Connection) -> Iterator[None]:
+    """Give a connection up whose work was cut off in the middle, by a cancellation, say: nobody knows what it still has open."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        connection.invalidate()
+        raise
 
 
 class JoinedStore(SqlMethods):

@@ -157,6 +157,8 @@ def _refusal(commit: Commit, stored: Stored | None, keys: Keys, shelves: Shelves
     if commit.key is not None and (known := keys.of(_scope(commit.key))) is not None:
         return known
     version = stored.version if stored else 0
+    if commit.before is not None and stored is None:  # known rows are put in their place, so they have to be there
+        return VersionConflict(version)
     if version != (commit.before.version if commit.before else 0):
         return VersionConflict(version)
     if short := shelves.short(commit.stock):

@@ -129,6 +129,35 @@ def test_a_connection_that_is_gone_is_given_up_with_those_before_it(address: str
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_read_that_is_cancelled_ends(address: str, times: int) -> None:
+    """Also when it is cancelled again while the driver still tells the server; it is not tried anew, and the next read works."""
+    import psycopg  # noqa: PLC0415  (only where PostgreSQL is)
+
+    with closing(open_store(address, create=True)) as made:
+        made.put_stock_many([goods("r1", "MUG", "berlin", 10)])
+        made.commit_many([a_commit("order-1", {"MUG": 1})])
+
+    async def cancelled() -> tuple[bool, int]:
+        store = open_async_store(address)
+        try:
+            with psycopg.connect(address.partition("?")[0]) as other:
+                other.execute(f"LOCK TABLE {made.database.tables.schema}.orders IN ACCESS EXCLUSIVE MODE")
+                reading = asyncio.create_task(store.load_many(["order-1"]))
+                await asyncio.sleep(0.3)
+                for _ in range(times):
+                    reading.cancel()
+                    await asyncio.sleep(0)
+                await asyncio.wait([reading], timeout=4)
+                ended = reading.cancelled()
+            return ended, len(await store.load_many(["order-1"]))
+        finally:
+            await store.close()
+
+    assert asyncio.run(cancelled()) == (True, 1)
+
+
+@pytest.mark.postgres
 def test_a_host_sees_our_statements_on_his_own_connection(store: SqlStore) -> None:
     """His engine's listeners are told of each; our own engine's are not needed for it."""
     engine = create_engine(store._engine.url)

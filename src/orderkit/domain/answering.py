@@ -20,7 +20,7 @@ from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind,
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import caught_up, only_tried
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import ended, owed_back, set_off, settled
+from orderkit.domain.settling import ended, over_sent_minor, owed_back, set_off, settled
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -56,9 +56,7 @@ def confirmed(
     }
     decision = _with_payment(order, after, known=operation).told(Event(_EVENTS[operation.kind], data))
     if after_all and operation.kind is OperationKind.REFUND:
-        decision = decision.then(_resend_closed(decision.order, operation, now))
-        if shortfall_minor(decision.order) > shortfall_minor(order):
-            decision = decision.then(finding_noted(decision.order, f"over_refunded:{operation.id}"))
+        decision = decision.then(_resends_closed(decision.order, payment.id, operation, now))
     decision = decision.then(_refund_stepped(decision.order, operation))
     # A capture brings nothing that was not there, and what a sequence asked for pays for its own goods: nothing more is asked of their tenders.
     if operation.kind in NEW_MONEY and operation.saga is None:
@@ -236,13 +234,20 @@ def _next_attempt(operation: Operation, now: datetime, reason: str) -> Operation
     )
 
 
-def _resend_closed(order: Order, done: Operation, now: datetime) -> Decision:
-    """Close what was to send again what went back after all, as long as it waits for its next attempt: settle sends what is still missing."""
+def _resends_closed(order: Order, payment_id: str, done: Operation, now: datetime) -> Decision:
+    """Close what was to be sent again for what went back after all, as long as it waits for its next attempt: what is too much, and no more.
+
+    What was sent already is out of reach: the customer may have it twice.
+    """
     kept = {payment.id: payment for payment in order.payments}
-    for payment, operation in order.operations():
-        waits = operation.state == "pending" and operation.next_at is not None and operation.next_at > now
-        if waits and operation.kind is OperationKind.REFUND and operation.refund == done.refund:
-            kept[payment.id] = payments.refused(kept[payment.id], operation, at=now, reason="not_needed")
+    too_much = over_sent_minor(order, done.refund)
+    for payment in sorted(order.payments, key=lambda payment: payment.id != payment_id):
+        for operation in payment.operations:
+            waits = operation.state == "pending" and operation.next_at is not None and operation.next_at > now
+            same = operation.kind is OperationKind.REFUND and operation.refund == done.refund
+            if waits and same and too_much > 0:
+                kept[payment.id] = payments.refused(kept[payment.id], operation, at=now, reason="not_needed")
+                too_much -= operation.amount_minor
     return decided(order, payments=tuple(kept.values()))
 
 
@@ -255,6 +260,7 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
     trigger = (
         "fail"
         if order.operation(operation.id)[1].state == "refused"
+        or (states == {"confirmed"} and owed_back(order, operation))
         else "doubt"
         if "unknown" in states
         else "confirm"

@@ -14,8 +14,8 @@ from orderkit.domain.pricing import units_value
 from orderkit.domain.saga import unpaid_lines
 
 STUCK = frozenset(
-    {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short", "over_refunded"}
-)  # findings of money that did not come, or went back twice
+    {"authorize_failed", "authorization_lapsed", "charge_failed", "capture_failed", "capture_short"}
+)  # findings of money that did not come
 _PAYING = (OperationKind.CHARGE, OperationKind.CAPTURE)  # what brings money, where an authorization only promises it
 
 

@@ -5,8 +5,6 @@ It is asked of the tender that the finding is about, or of those that were autho
 no to is a finding again, under the new operation's name. Other tenders are taken elsewhere (`covering`). Once nothing is missing any more, because
 one of them has brought it or because it is not due any more, the findings about it go by themselves (`settling`).
 
-What went back twice is asked of nobody: the customer has it, who pays it with another tender or outside.
-
 Of a cancelled order, which may owe its shipping, only what is still authorized is captured: no card is charged anew for an order that is off.
 """
 
@@ -44,7 +42,7 @@ def asked_again(order: Order, finding: str, now: datetime) -> Decision:
             facts={"state": order.state, "missing_minor": short_minor},
             remedy="Attend to the finding again once the order is confirmed.",
         )
-    if kind not in STUCK or kind == "over_refunded" or order.state not in ("confirmed", "cancelled"):
+    if kind not in STUCK or order.state not in ("confirmed", "cancelled"):
         return decided(order)
     decision, left_minor = captures(order, unpaid_minor(order), now)
     charged_minor = min(left_minor, short_minor)

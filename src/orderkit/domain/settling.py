@@ -18,7 +18,7 @@ from datetime import datetime
 from orderkit.domain.events import Decision, Event, decided
 from orderkit.domain.lifecycle import REFUND
 from orderkit.domain.order import Order, Refund
-from orderkit.domain.owing import reliable_minor, stuck, uncaptured, uncovered_minor, unpaid_minor, waiting_minor
+from orderkit.domain.owing import kept, reliable_minor, stuck, uncaptured, uncovered_minor, unpaid_minor, waiting_minor
 from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.refunds import TenderBalance, spread
 from orderkit.domain.saga import unpaid_lines
@@ -32,7 +32,7 @@ def settled(order: Order, now: datetime) -> Decision:
     decision = _captured(order, now)
     decision = decision.then(_paid_out(decision.order, now))
     decision = decision.then(_voided(decision.order, now))
-    decision = decision.then(_unowed(decision.order))
+    decision = decision.then(_moot(decision.order))
     return decision.then(_unstuck(decision.order))
 
 
@@ -63,8 +63,8 @@ def captures(
     """Ask for an amount of the tenders that are authorized, in turn, or of one `only`; the answer says what none of them covers."""
     payments, events = {payment.id: payment for payment in order.payments}, []
     for payment in sorted(
-        order.payments, key=lambda payment: payment.refuses
-    ):  # those that refused one before come last
+        order.payments, key=lambda p: not reliable_minor(order, p)
+    ):  # who is not counted on comes last
         if (part := min(wanted_minor, payment.capturable_minor)) <= 0 or only not in (None, payment.id):
             continue
         operation = asked(payment, OperationKind.CAPTURE, part, now, shipment=shipment)
@@ -143,6 +143,14 @@ def owed_back(order: Order, refused: Operation) -> bool:
     return _outstanding(order, order.refund(refused.refund)) > 0
 
 
+def over_sent_minor(order: Order, refund_id: str | None) -> int:
+    """Return what went back or is on its way beyond a refund's total; with no refund, beyond what was paid too much."""
+    if refund_id is None:
+        return max(0, wanted_minor(order) - order.paid_minor)
+    sent = sum(o.amount_minor for _, o in order.operations() if o.refund == refund_id and o.state != "refused")
+    return max(0, sent - order.refund(refund_id).total_minor)
+
+
 def wanted_minor(order: Order) -> int:
     """What the shop should have of the customer's money: what is due, and nothing of an order whose payment failed."""
     return 0 if order.state == "payment_failed" else order.due_minor
@@ -197,20 +205,22 @@ def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
 
 
 def _voided(order: Order, now: datetime) -> Decision:
-    """Give up all authorizations when nothing needs any of them, else those that were given for a sequence that was undone."""
+    """Give up all authorizations when nothing needs any of them, else those that were given for a sequence that was undone.
+
+    What a bank has refused to give up waits for a person.
+    """
     held = [payment for payment in order.payments if payment.capturable_minor > 0]
     if not held:
         return decided(order)
     if order.paid_minor < wanted_minor(order) or _to_come(order):
         return _given_up(order, _in_vain(order, held, now), now)
-    return decided(order) if _taking(order) else _given_up(order, held, now)
+    return decided(order) if _taking(order) else _given_up(order, [p for p in held if not kept(order, p)], now)
 
 
 def _in_vain(order: Order, held: Sequence[Payment], now: datetime) -> list[Payment]:
     """Return who holds money for a sequence that was undone, as far as the others hold enough: the rest may have been counted on.
 
-    While money is stuck nobody knows who holds enough; what has run out, or refused a capture, holds nothing. What a bank has refused to give up
-    waits for a person.
+    While money is stuck nobody knows who holds enough; what has run out, or is not counted on, holds nothing.
     """
     undone = _undone(order)
     if not undone or stuck(order) or order.state != "confirmed":
@@ -250,15 +260,19 @@ def _unstuck(order: Order) -> Decision:
     return decided(order, told, findings=tuple([other for other in order.findings if other not in found]))
 
 
-def _unowed(order: Order) -> Decision:
-    """Take the findings off about money paid too much that did not go back, once it has, or is not too much any more.
+def _moot(order: Order) -> Decision:
+    """Take the findings off about money that a bank kept, once it does not: paid too much, or authorized and to be given up.
 
     Those about a refund that was decided go with it (`ended`).
     """
-    nobodys = {f"refund_failed:{o.id}" for _, o in order.operations() if o.refund is None} if order.findings else set()
-    if nobodys.isdisjoint(order.findings) or _surplus(order, ()) > 0 or order.refunding_minor:
+    if not order.findings:
         return decided(order)
-    return decided(order, findings=tuple([found for found in order.findings if found not in nobodys]))
+    over = [payment for payment in order.payments if payment.authorized_minor <= payment.captured_minor]
+    moot = {finding for payment in over for finding in kept(order, payment)}
+    if _surplus(order, ()) <= 0 and not order.refunding_minor:
+        moot |= {f"refund_failed:{o.id}" for _, o in order.operations() if o.refund is None}
+    left = tuple([found for found in order.findings if found not in moot])
+    return decided(order, findings=left) if left != order.findings else decided(order)
 
 
 def _taking(order: Order) -> bool:

@@ -27,7 +27,6 @@ REFUSED = (
     "authorize_failed",
     "authorization_lapsed",
     "charge_failed",
-    "over_refunded",
 )
 
 
