@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,12 +19,6 @@ from orderkit_sql import SqlStore, open_async_store, open_store
 from orderkit_sql.direct import directly, rows_of
 
 SIZE, BATCHES = 20, 40
-
-
-@pytest.fixture
-def address(postgres_database: str) -> str:
-    """The address of a schema of its own."""
-    return f"{postgres_database}?schema=shop_{secrets.token_hex(4)}"
 
 
 @pytest.fixture

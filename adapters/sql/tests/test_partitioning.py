@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,12 +16,6 @@ from orderkit.runtime.clocks import UuidIds, uuid7
 from orderkit.testing.samples import NOON, a_commit, dispatched, goods, paid
 from orderkit_sql import SqlStore, open_async_store, open_store
 from orderkit_sql.partitioning import bound_of, bounds, month_of, near, place_of
-
-
-@pytest.fixture
-def address(postgres_database: str) -> str:
-    """The address of a schema of its own."""
-    return f"{postgres_database}?schema=shop_{secrets.token_hex(4)}"
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -20,12 +19,6 @@ from orderkit_sql import SqlStore, open_store, retiring, writing
 from orderkit_sql.retiring import retire
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def address(postgres_database: str) -> str:
-    """The address of a schema of its own."""
-    return f"{postgres_database}?schema=shop_{secrets.token_hex(4)}"
 
 
 @pytest.fixture
