@@ -33,7 +33,7 @@ class Books:
     world: World
     reckonings: dict[str, Reckoning] = attrs.Factory(dict)
     replayed: dict[str, int] = attrs.Factory(dict)
-    done: set[str] = attrs.Factory(set)
+    done: dict[str, set[str]] = attrs.Factory(dict)
     entries_read: int = 0
 
     def changed(self) -> list[Order]:
@@ -48,13 +48,16 @@ class Books:
         return found
 
     def moved(self, operation_id: str) -> bool:
-        """Whether the bank has done the operation, under whichever of its keys. What its ledger says once it says for ever."""
+        """Whether the bank has done the operation, under whichever of its keys, and what it did has not come back.
+
+        Of anything else what its ledger says once it says for ever.
+        """
         entries = self.world.bank.entries
         for key in islice(entries, self.entries_read, None):
             if entries[key].moved:
-                self.done.add(key.partition("/")[0])
+                self.done.setdefault(key.partition("/")[0], set()).add(key)
         self.entries_read = len(entries)
-        return operation_id in self.done
+        return any(not entries[key].reversed for key in self.done.get(operation_id, ()))
 
     def check(self, laws: tuple[Law, ...]) -> None:
         """Raise `Broken` for the first law that does not hold."""

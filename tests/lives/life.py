@@ -288,16 +288,19 @@ class Life:
             attempts.check_repeat(self.world, call, key, outcome)
 
     def changes_its_mind(self, dice: Dice) -> None:
-        """The bank or the carrier is disposed otherwise from now on, or the bank blocks a card, or lets an authorization go."""
+        """The bank or the carrier is disposed otherwise from now on, or the bank blocks a card, lets an authorization go, has a refund come back."""
         world, what = self.world, dice.random()
         if what < 0.2:
             world.carrier.says = dice.one_of(("yes", "yes", "no", "lost", "broken"))
             world.note(f"the carrier says {world.carrier.says}")
-        elif what < 0.35 and world.bank.accounts:
+        elif what < 0.3 and world.bank.accounts:
             payment = dice.one_of(sorted(world.bank.accounts))
             if world.bank.lets_go(payment):
                 world.note(f"the bank lets {payment} go")
-        elif what < 0.45:
+        elif what < 0.5 and (refunds := world.bank.refunds()):
+            world.bank.reverse(key := dice.one_of(refunds))
+            world.note(f"the money of {key} comes back")
+        elif what < 0.6:
             world.bank.blocked ^= {"pm_visa"}
             world.note(f"blocked cards: {', '.join(world.bank.blocked) or 'none'}")
         else:

@@ -15,6 +15,7 @@ from tests.lives.owed import (
     TAKING,
     agreed,
     at_rest,
+    came_back,
     due,
     held_against_will,
     held_in_vain,
@@ -41,12 +42,16 @@ def the_bank_is_asked_for_what_can_be(books: Books) -> Iterator[str]:
 
 
 def the_books_follow_the_bank(books: Books) -> Iterator[str]:
-    """The order believes no movement of money that the bank's ledger does not have; when nothing is under way, it knows all of them."""
+    """The order believes no movement of money that the bank's ledger does not have; when nothing is under way, it knows all of them.
+
+    But for a refund that has come back, until the bank's letter about it is read.
+    """
     accounts = books.world.bank.accounts
     for order in books.changed():
         for payment in order.payments:
             account = accounts.get(payment.id)
             took, gave = (account.captured, account.refunded) if account else (0, 0)
+            gave += came_back(books, payment.operations)
             ours = payment.captured_minor, payment.refunded_minor
             if ours[0] > took or ours[1] > gave or (at_rest(order) and ours != (took, gave)):
                 yield f"{payment.id}: {ours[0]} taken, {ours[1]} back; the bank: {took}, {gave}"
@@ -164,6 +169,7 @@ def what_is_said_is_missing(books: Books) -> Iterator[str]:
             continue
         found, wanted = sums(books, order), due(books, order)
         taken = found.taken - not_done(books, (o for o in operations(order) if o.open), "refund")
+        taken -= came_back(books, operations(order))
         held = found.held - held_against_will(books, order)
         if wanted <= taken + held and unpaid(books, order, taken) <= 0:
             yield f"{order.id} is due {wanted}, the bank has {taken} and holds {held}; it asks for {order.findings}"

@@ -171,6 +171,14 @@ def not_heard(books: Books, operations: Iterable[Operation], *kinds: str) -> int
     return sum(o.amount_minor for o in operations if o.open and o.kind.value in kinds and books.moved(o.id))
 
 
+def came_back(books: Books, operations: Iterable[Operation]) -> int:
+    """What the order believes to have gone back to the customer, and the bank has again, and has told nobody yet."""
+    entries = books.world.bank.entries
+    return sum(
+        o.amount_minor for o in operations if o.state == "confirmed" and o.key in entries and entries[o.key].reversed
+    )
+
+
 def operations(order: Order) -> list[Operation]:
     """Everything that the bank was asked for."""
     return [operation for _, operation in order.operations()]

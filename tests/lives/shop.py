@@ -167,7 +167,9 @@ class World:
         """The bank entered something: its webhook is a letter that may come late, twice, or never."""
         kind = "payment.captured" if entry.moved else "payment.refused"
         self.letters.append(
-            Message(source="bank", id=f"evt-{entry.key}", kind=kind, reference=entry.key, data={}, received_at=self.now)
+            Message(
+                source="bank", id=f"{kind}-{entry.key}", kind=kind, reference=entry.key, data={}, received_at=self.now
+            )
         )
 
 

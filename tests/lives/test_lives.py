@@ -55,7 +55,7 @@ def test_a_fault_is_found_and_told_in_few_steps(monkeypatch: pytest.MonkeyPatch)
     assert "receive_return" in story.splitlines()[-3]
 
 
-def _nothing(order: Order, *_: object) -> Decision:
+def _nothing(order: Order, *_: object, **__: object) -> Decision:
     return decided(order)
 
 
@@ -64,8 +64,9 @@ FAULTS = [
     ("settling._voided", _nothing, 1, "nothing_is_held_for_nothing"),
     ("settling._in_vain", lambda *_: [], 156, "nothing_is_held_for_lines_that_were_refused"),
     ("settling._released", _nothing, 1, "a_refund_goes_on"),
-    ("settling._unstuck", _nothing, 32, "what_is_said_is_missing"),
+    ("settling.unstuck", _nothing, 32, "what_is_said_is_missing"),
     ("holding.asked_again", _nothing, 34, "what_is_missing_is_said"),
+    ("answering.refund_reversed", _nothing, 2, "everybody_is_even"),
     ("covering.missing_minor", attrgetter("due_minor"), 125, "nobody_pays_more_than_agreed"),
 ]
 

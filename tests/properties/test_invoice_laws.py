@@ -133,7 +133,7 @@ def test_invoices_less_memos_are_what_is_due(
     confirmed = any(e.type == "order.confirmed" for record in life.world.shop.records(order.id) for e in record.events)
     if not confirmed:
         assert papers == {}
-    elif order.sagas or not all(REFUND.states[refund.state].final for refund in order.refunds):
+    elif order.sagas or not all(REFUND.states[refund.state].done for refund in order.refunds):
         event("something is under way for good")
     else:
         assert sum(papers.values()) == order.due_minor

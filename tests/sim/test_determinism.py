@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "f4db5599fc302aa706e71b318ede8d769b6a1fe9e8de42a8ea5b651e71952770"
+KNOWN = "4f86f79ab0c34cf5b199212f9a78269cd22e8aab0719e9405135efda8721a752"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 

@@ -87,8 +87,8 @@ def instant(at: int) -> datetime:
 class Entry:
     """What became of one key. `unsent`: the call never arrived. Times are microseconds since 1970, amounts minor units.
 
-    `settles_at` and `settles_as` say when and how a pending entry is decided by itself; `calls` counts the steps of the card's script that
-    were used up; `told` and `tell_at` are about webhooks. An entry without a kind only says that the key never happened.
+    `settles_at` and `settles_as` say when and how a pending entry is decided by itself, or a refund comes back; `calls` counts the steps of the
+    card's script that were used up; `told` and `tell_at` are about webhooks. An entry without a kind only says that the key never happened.
     """
 
     key: str
@@ -288,7 +288,7 @@ class Book:
         self._connection.execute(_PUT_ACCOUNT, attrs.astuple(account))
 
     def to_settle(self, at: int, limit: int) -> tuple[Entry, ...]:
-        """Return pending entries whose time has come."""
+        """Return entries whose time has come."""
         rows = self._connection.execute(
             f"{_SELECT_ENTRY} WHERE settles_at <= ? ORDER BY settles_at, number LIMIT ?", (at, limit)
         )

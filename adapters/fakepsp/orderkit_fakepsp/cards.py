@@ -9,6 +9,7 @@ Each kind of operation has a list of steps; a payment's first call takes the fir
     review, action           held until a person at the provider, or the customer, decides
     slow                     it happens, and the reply takes its time
     pending:2d->ok           accepted, decided later: `ok`, or a reason why not
+    ok:5d->account_closed    of a refund: it happens, and its money comes back later, with the reason why
     declined, …              a definite no, with one of the reasons in `REASONS`, or any as `refuse:<reason>`
 
 Nothing here knows the book, the clock, or chance.
@@ -42,14 +43,14 @@ HORIZON = timedelta(minutes=30)  # how long a vanished call may still be travell
 ABANDONED = timedelta(days=1)  # a customer who has not acted by then will not
 
 _PLAIN = frozenset({"ok", "timeout", "lost", "vanish", "review", "action", "slow"})
-_LATER = re.compile(r"pending:(\d+)([smhd])->([a-z_]+)")
+_LATER = re.compile(r"(pending|ok):(\d+)([smhd])->([a-z_]+)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SCRIPT = "pm_script:"
 
 
 @attrs.frozen
 class Step:
-    """What one call comes to. `name` is one of the plain steps, `refuse` or `pending`; `reason` and `after` go with the last two."""
+    """What one call comes to. `name` is one of the plain steps, `refuse`, `pending` or `reverse`; `reason` and `after` go with the last three."""
 
     name: str
     reason: str = ""
@@ -65,7 +66,8 @@ class Step:
         if text.startswith("refuse:") and re.fullmatch(r"[a-z_]+", text[7:]):
             return cls("refuse", text[7:])
         if (found := _LATER.fullmatch(text)) is not None:
-            return cls("pending", found[3], timedelta(**{_UNITS[found[2]]: int(found[1])}))
+            name = "pending" if found[1] == "pending" else "reverse"
+            return cls(name, found[4], timedelta(**{_UNITS[found[3]]: int(found[2])}))
         raise ValueError(f"{text!r} is no step of a fake card")
 
 
@@ -107,6 +109,7 @@ class FakeCard:
     CAPTURE_FAILS = "pm_capture_fails"
     REFUND_FAILS = "pm_refund_fails"
     REFUND_PENDING_THEN_FAILS = "pm_refund_pending"
+    REFUND_REVERSED = "pm_refund_reversed"
     DISPUTED = "pm_disputed"
     NEEDS_ACTION = "pm_needs_action"
     SLOW = "pm_slow"
@@ -159,6 +162,7 @@ _NAMED: dict[str, Card] = {
             (FakeCard.CAPTURE_FAILS, "capture", "capture_failed"),
             (FakeCard.REFUND_FAILS, "refund", "refund_failed"),
             (FakeCard.REFUND_PENDING_THEN_FAILS, "refund", "pending:2d->refund_failed"),
+            (FakeCard.REFUND_REVERSED, "refund", "ok:5d->account_closed,ok"),
             (FakeCard.SLOW, "authorize", "slow"),
             (FakeCard.TIMEOUT_BEFORE, "authorize", "timeout,ok"),
             (FakeCard.TIMEOUT_AFTER, "authorize", "lost,ok"),
@@ -221,5 +225,8 @@ def _scripted(token: str) -> Card:
                 raise ValueError(f"webhooks travel {', '.join(DELIVERIES)}, not {value!r}")
             webhooks = value
         else:
-            steps[OperationKind(name)] = tuple(Step.parse(text) for text in value.split(","))
+            kind = OperationKind(name)
+            steps[kind] = tuple(Step.parse(text) for text in value.split(","))
+            if kind is not OperationKind.REFUND and any(step.name == "reverse" for step in steps[kind]):
+                raise ValueError(f"the money of a refund comes back, that of a {name} does not")
     return Card(steps=steps, webhooks=webhooks)

@@ -94,7 +94,9 @@ class Desk:
             return [self._found(one, outages) for one in asked]
 
     def decide(self, entry: Entry, at: int, outcome: str) -> Entry:
-        """Write the end of a pending entry: `ok`, or a reason why not."""
+        """Write the end of a pending entry: `ok`, or a reason why not; or that the money of a refund has come back."""
+        if entry.state == "confirmed":
+            return self._reversed(entry, at, outcome)
         if entry.kind is not None and outcome == "ok":
             account = self._account(entry)
             refusal = self._refusal(entry, account, at)
@@ -115,8 +117,7 @@ class Desk:
         if entry is not None:
             if entry.kind is not None and not _same(entry, asked):
                 return Reply(Refused("key_reused"))
-            if entry.state == "pending":
-                entry = self._settled(entry, at)
+            entry = self._settled(entry, at)
             if entry.state != "unsent":
                 return Reply(_answer(entry))
         return self._first(asked, entry, at)
@@ -129,7 +130,7 @@ class Desk:
         if entry is None or entry.state == "unsent":
             known = entry or Entry(key=asked.key, payment=asked.payment, at=at, state="unsent")
             entry = self._not_done(known, at, _NEVER)
-        elif entry.state == "pending":
+        else:
             entry = self._settled(entry, at)
         return _answer(entry)
 
@@ -172,8 +173,10 @@ class Desk:
         if (waiting := self._waiting(step, entry)) is not None:
             self.book.put_entry(waiting)
             return Reply(_answer(waiting))
-        answer = _answer(self._done(entry, account, at))
-        return Reply(Unknown("reply_lost") if step.name == "lost" else answer, seconds, card.webhooks == "first")
+        done = self._done(entry, account, at)
+        if step.name == "reverse" and step.after is not None:
+            self.book.put_entry(attrs.evolve(done, settles_at=at + microseconds_of(step.after), settles_as=step.reason))
+        return Reply(Unknown("reply_lost") if step.name == "lost" else _answer(done), seconds, card.webhooks == "first")
 
     def _step(self, card: Card, entry: Entry, before: Entry | None) -> Step:
         """Return what this call comes to: by the card's script, else by chance."""
@@ -266,7 +269,7 @@ class Desk:
     # ---- writing
 
     def _settled(self, entry: Entry, at: int) -> Entry:
-        """Decide a pending entry whose time has come."""
+        """Decide an entry whose time has come."""
         if entry.settles_at is None or entry.settles_at > at:
             return entry
         return self.decide(entry, entry.settles_at, entry.settles_as)
@@ -295,6 +298,14 @@ class Desk:
         return self._ended(
             attrs.evolve(entry, state="confirmed", reference=_reference(entry), expires_at=expires_at, reason=""), at
         )
+
+    def _reversed(self, entry: Entry, at: int, reason: str) -> Entry:
+        """Write that the customer's bank has sent a refund back; it is told like a first answer."""
+        account = self._account(entry)
+        if account is None:
+            raise LookupError(entry.payment)
+        self.book.put_account(attrs.evolve(account, refunded_minor=account.refunded_minor - entry.amount_minor))
+        return self._not_done(attrs.evolve(entry, told=0), at, reason)
 
     def _not_done(self, entry: Entry, at: int, reason: str) -> Entry:
         return self._ended(attrs.evolve(entry, state="refused", reason=reason), at)

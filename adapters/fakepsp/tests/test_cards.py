@@ -120,6 +120,26 @@ def test_a_pending_refund_fails_after_two_days(psp: FakePayments) -> None:
     assert ask(psp, "r/1", NOON + timedelta(days=2)) == Refused("refund_failed")
 
 
+def test_a_reversed_refund_is_done_until_it_comes_back(psp: FakePayments) -> None:
+    """For five days it is confirmed; then it is refused, its money can be refunded once more, and that stays."""
+    card = FakeCard.REFUND_REVERSED
+    move(psp, card)
+    assert isinstance(move(psp, card, REFUND, key="r/1"), Confirmed)
+    assert isinstance(ask(psp, "r/1", NOON + timedelta(hours=119)), Confirmed)
+    assert psp.totals()["10042-P1"].refunded_minor == 5_750
+    assert ask(psp, "r/1", NOON + timedelta(days=5)) == Refused("account_closed")
+    assert psp.totals()["10042-P1"].refunded_minor == 0
+    assert isinstance(move(psp, card, REFUND, key="r2/1", at=NOON + timedelta(days=6)), Confirmed)
+    assert isinstance(ask(psp, "r2/1", NOON + timedelta(days=90)), Confirmed)
+    assert ask(psp, "r/1", NOON + timedelta(days=90)) == Refused("account_closed")
+
+
+@pytest.mark.parametrize("kind", ["charge", "capture", "void"])
+def test_only_the_money_of_a_refund_comes_back(kind: str) -> None:
+    """A script that says so of something else is no card."""
+    assert card_of(f"pm_script:{kind}=ok:5d->account_closed") is None
+
+
 def test_a_timeout_before_moves_nothing_and_the_repeat_works(psp: FakePayments) -> None:
     """The first call is lost on its way; the same key again goes through."""
     assert move(psp, FakeCard.TIMEOUT_BEFORE) == Unknown("timeout")

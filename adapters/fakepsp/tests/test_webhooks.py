@@ -158,6 +158,21 @@ def test_a_refund_that_fails_later_is_told_when_it_fails(psp: FakePayments) -> N
     assert (delivery.event.kind, delivery.event.reason) == ("payment.refund_failed", "refund_failed")
 
 
+def test_a_refund_that_comes_back_is_told_twice(psp: FakePayments) -> None:
+    """When it is done, and when its money has come back: under an id of its own, and with the reason."""
+    psp.move_money(charge(FakeCard.REFUND_REVERSED))
+    psp.move_money(charge(FakeCard.REFUND_REVERSED, OperationKind.REFUND, key="r/1"))
+    done = psp.deliveries(NOON + timedelta(days=1))
+    (back,) = psp.deliveries(NOON + timedelta(days=5, seconds=2))
+    assert [delivery.event.kind for delivery in done] == ["payment.captured", "payment.refunded"]
+    assert (back.event.kind, back.event.reason, back.event.reference) == (
+        "payment.refund_failed",
+        "account_closed",
+        "r/1",
+    )
+    assert psp.deliveries(NOON + timedelta(days=99)) == []
+
+
 def test_what_is_not_told_yet_survives_a_restart(tmp_path: Path) -> None:
     """The deliveries are in the book: another process sends what this one did not."""
     with closing(FakePayments(Book(tmp_path / "psp.db"))) as psp:

@@ -20,7 +20,7 @@ from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind,
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import caught_up, only_tried
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import ended, over_sent_minor, owed_back, set_off, settled
+from orderkit.domain.settling import ended, over_sent_minor, owed_back, set_off, settled, unstuck
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -39,9 +39,9 @@ _EVENTS = {
 def confirmed(
     order: Order, operation_id: str, now: datetime, *, reference: str, expires_at: datetime | None = None
 ) -> Decision:
-    """Book that the provider did it; a repeat changes nothing."""
+    """Book that the provider did it; a repeat changes nothing, nor does an answer that took longer than the money to come back."""
     payment, operation = order.operation(operation_id)
-    if operation.state == "confirmed":
+    if operation.state in ("confirmed", "reversed"):
         return decided(order)
     after_all = operation.state == "refused"  # said no, and then the money moved: book it, then settle gives it back
     if after_all:
@@ -90,6 +90,30 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
         return decision.then(settled(decision.order, now))  # nobody misses it
     decision = decision.then(noted)
     return decision if operation.kind is OperationKind.REFUND else decision.then(set_off(decision.order))
+
+
+def refund_reversed(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:
+    """Book that money which had gone back to the customer did not stay there: his account is closed, say. It is owed to him again.
+
+    It is not sent again by itself, to where it just came back from: that is for a person to say. Whatever is no refund that was done stays as it is.
+    """
+    payment, operation = order.operation(operation_id)
+    if operation.kind is not OperationKind.REFUND or operation.state != "confirmed":
+        return decided(order)
+    after = payments.reversed_refund(payment, operation, at=now, reason=reason)
+    data = {
+        "payment": payment.id,
+        "operation": operation.id,
+        "amount_minor": operation.amount_minor,
+        "currency": order.currency,
+        "reason": reason,
+    }
+    decision = _with_payment(order, after).told(Event("payment.refund_reversed", data))
+    if not owed_back(decision.order, operation):
+        return decision.then(settled(decision.order, now))  # it had gone back twice
+    decision = decision.then(_refund_stepped(decision.order, operation))
+    decision = decision.then(finding_noted(decision.order, f"refund_failed:{operation.id}"))
+    return decision.then(unstuck(decision.order))  # it covers what was missing without it
 
 
 def doubted(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:
@@ -256,11 +280,10 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
     if operation.refund is None:
         return decided(order)
     refund = order.refund(operation.refund)
-    states = {o.state for _, o in order.operations() if o.refund == refund.id and o.state != "refused"}
+    states = {o.state for _, o in order.operations() if o.refund == refund.id and not o.failed}
     trigger = (
         "fail"
-        if order.operation(operation.id)[1].state == "refused"
-        or (states == {"confirmed"} and owed_back(order, operation))
+        if order.operation(operation.id)[1].failed or (states == {"confirmed"} and owed_back(order, operation))
         else "doubt"
         if "unknown" in states
         else "confirm"

@@ -56,8 +56,7 @@ def may_credit(order: Order, record: Record) -> bool:
     """Whether the record may complete what a memo needs: then `memos` is worth reading the log for."""
     if not order.refunds:
         return False
-    ended = any(REFUND.states[refund.state].final for refund in record.change.refunds)
-    return ended or not _DECIDING.isdisjoint(event.type for event in record.events)
+    return bool(_done(record)) or not _DECIDING.isdisjoint(event.type for event in record.events)
 
 
 def memos(order: Order, log: Iterable[Record]) -> tuple[Invoiced, ...]:
@@ -66,6 +65,7 @@ def memos(order: Order, log: Iterable[Record]) -> tuple[Invoiced, ...]:
     if not any(event.type == CONFIRMED for record in log for event in record.events):
         return ()
     refunds = {refund.id: refund for record in log for refund in record.change.refunds}
+    done = {name for record in log for name in _done(record)}
     windows = _windows(log)
     waiting = {name for window in windows if window.paid is None for name in window.refunds}
     never: dict[str, Refund] = {}
@@ -75,10 +75,15 @@ def memos(order: Order, log: Iterable[Record]) -> tuple[Invoiced, ...]:
     found = []
     for refund in refunds.values():
         credited = never.get(refund.id, refund)
-        if REFUND.states[refund.state].final and refund.id not in waiting and credited.total_minor:
+        if refund.id in done and refund.id not in waiting and credited.total_minor:
             told = evolve(order, refunds=tuple([credited if r.id == refund.id else r for r in order.refunds]))
             found.append(Invoiced(f"{refund.id}-memo", "credit_memo", told))
     return tuple(found)
+
+
+def _done(record: Record) -> list[str]:
+    """Return the refunds that are done by now. They are credited for good, also where the money comes back."""
+    return [refund.id for refund in record.change.refunds if REFUND.states[refund.state].done]
 
 
 def of_amendment(order: Order, number: int) -> Order:

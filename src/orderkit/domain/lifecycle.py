@@ -19,12 +19,13 @@ from orderkit.errors import NotAllowed
 
 
 class Flags(Value):
-    """What a state permits, as data, so that no rule asks "is the state one of…"."""
+    """What a state permits, as data, so that no rule asks "is the state one of…". What is `done` may come undone, unless it is `final` too."""
 
     cancellable: bool = False
     amendable: bool = False
     reserves_stock: bool = False
     final: bool = False
+    done: bool = False
     in_doubt: bool = False
 
 
@@ -136,8 +137,9 @@ OPERATION = Lifecycle(
     states={
         "pending": Flags(),
         "unknown": Flags(in_doubt=True),
-        "confirmed": Flags(final=True),
+        "confirmed": Flags(done=True),
         "refused": Flags(),
+        "reversed": Flags(final=True),
     },
     transitions=(
         _row("confirm", ["pending", "unknown"], "confirmed"),
@@ -145,6 +147,7 @@ OPERATION = Lifecycle(
         _row("refuse", ["pending", "unknown"], "refused"),
         _row("doubt", ["pending", "unknown"], "unknown"),
         _row("try_again", "refused", "pending"),
+        _row("reverse", "confirmed", "reversed"),
     ),
 )
 
@@ -172,6 +175,7 @@ PAYMENT = Lifecycle(
         ),
         _row("refund", ["captured", "refunded"], "refunded"),
         _row("refund_part", ["captured", "refunded"], "captured"),
+        _row("reverse_refund", ["captured", "refunded"], "captured"),
         _row("decline", ["pending", "in_doubt", "expired"], "declined"),
         _row("void", ["authorized", "expired", "pending", "in_doubt", "declined", "voided"], "voided"),
         _row("expire", "authorized", "expired"),
@@ -185,7 +189,7 @@ REFUND = Lifecycle(
         "granted": Flags(),
         "sent": Flags(),
         "in_doubt": Flags(in_doubt=True),
-        "refunded": Flags(final=True),
+        "refunded": Flags(done=True),
         "failed": Flags(),
     },
     transitions=(
@@ -194,7 +198,7 @@ REFUND = Lifecycle(
         _row("release", ["granted", "failed"], "refunded"),
         _row("doubt", ["sent", "in_doubt"], "in_doubt"),
         _row("confirm", ["sent", "in_doubt"], "refunded"),
-        _row("fail", ["granted", "sent", "in_doubt"], "failed"),
+        _row("fail", ["granted", "sent", "in_doubt", "refunded"], "failed"),
     ),
 )
 

@@ -41,6 +41,7 @@ class CaptureMode(StrEnum):
 
 
 OPEN = ("pending", "unknown")  # states of an operation whose answer is not known yet
+FAILED = ("refused", "reversed")  # states of one that moved no money, or whose money has come back
 
 
 class Tender(Value, kw_only=True):
@@ -81,6 +82,11 @@ class Operation(Value, kw_only=True):
     def open(self) -> bool:
         """Whether the answer is not known yet."""
         return self.state in OPEN
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing came of it: it was refused, though it may be done after all, or it was reversed."""
+        return self.state in FAILED
 
 
 class Payment(Value, kw_only=True):
@@ -196,6 +202,14 @@ def refused(payment: Payment, operation: Operation, *, at: datetime, reason: str
     if operation.kind in (OperationKind.CHARGE, OperationKind.AUTHORIZE) and PAYMENT.allows(payment.state, "decline"):
         return evolve(after, state=PAYMENT.step(payment.state, "decline"))
     return after
+
+
+def reversed_refund(payment: Payment, operation: Operation, *, at: datetime, reason: str) -> Payment:
+    """Return the payment after money that had gone back to the customer came back to the shop."""
+    state = OPERATION.step(operation.state, "reverse")
+    after = payment.with_operation(evolve(operation, state=state, reason=reason, answered_at=at))
+    refunded = payment.refunded_minor - operation.amount_minor
+    return evolve(after, state=PAYMENT.step(payment.state, "reverse_refund"), refunded_minor=refunded)
 
 
 def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason: str) -> Payment:

@@ -33,7 +33,7 @@ def settled(order: Order, now: datetime) -> Decision:
     decision = decision.then(_paid_out(decision.order, now))
     decision = decision.then(_voided(decision.order, now))
     decision = decision.then(_moot(decision.order))
-    return decision.then(_unstuck(decision.order))
+    return decision.then(unstuck(decision.order))
 
 
 def _even(order: Order) -> bool:
@@ -147,7 +147,7 @@ def over_sent_minor(order: Order, refund_id: str | None) -> int:
     """Return what went back or is on its way beyond a refund's total; with no refund, beyond what was paid too much."""
     if refund_id is None:
         return max(0, wanted_minor(order) - order.paid_minor)
-    sent = sum(o.amount_minor for _, o in order.operations() if o.refund == refund_id and o.state != "refused")
+    sent = sum(o.amount_minor for _, o in order.operations() if o.refund == refund_id and not o.failed)
     return max(0, sent - order.refund(refund_id).total_minor)
 
 
@@ -172,7 +172,7 @@ def _to_come(order: Order) -> int:
 
 def _outstanding(order: Order, refund: Refund) -> int:
     """Return what of a refund neither went back nor is on its way: nothing, also when a bank did after all what was sent again meanwhile."""
-    sent = (o for _, o in order.operations() if o.refund == refund.id and o.state != "refused")
+    sent = (o for _, o in order.operations() if o.refund == refund.id and not o.failed)
     return max(0, refund.total_minor - sum(operation.amount_minor for operation in sent))
 
 
@@ -251,7 +251,7 @@ def _given_up(order: Order, held: Sequence[Payment], now: datetime) -> Decision:
     return decided(order, *events, payments=tuple(payments.values())) if events else decided(order)
 
 
-def _unstuck(order: Order) -> Decision:
+def unstuck(order: Order) -> Decision:
     """Take the findings about missing money off once nothing is missing: another tender brought it, or it is not due any more."""
     found = stuck(order)
     if not found or uncovered_minor(order, hoped=False):

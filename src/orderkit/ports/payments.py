@@ -50,7 +50,11 @@ class MoveMoney(Outside[PaymentAnswer], kw_only=True):
 
 
 class AskPayment(Outside[PaymentAnswer], kw_only=True):
-    """What became of the operation with that key? `Refused("not_found")` means: definitely never happened, nor will it."""
+    """What became of the operation with that key? `Refused("not_found")` means: definitely never happened, nor will it.
+
+    Of a refund that was done and came back, since the customer's account is closed for example, the answer is `Refused` from then on, with why. It is
+    asked about when the provider tells of it (`receive_message`, a kind `payment.…`).
+    """
 
     key: str
     payment: str

@@ -36,15 +36,16 @@ _HOLDING = (OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID)
 
 @attrs.define
 class Entry:
-    """What became of one key. A key that was asked about before it arrived has no operation."""
+    """What became of one key. A key that was asked about before it arrived has no operation. A refund whose money came back is `reversed`."""
 
     key: str
     asked: MoveMoney | None
     answer: PaymentAnswer
+    reversed: bool = False
 
     @property
     def moved(self) -> bool:
-        """Whether the operation happened."""
+        """Whether the operation happened, and what it did has not come back."""
         return isinstance(self.answer, Confirmed)
 
 
@@ -138,6 +139,20 @@ class Bank:
             if self._final:
                 self.entries[asked.key] = Entry(asked.key, None, answer)
             return answer
+
+    def refunds(self) -> list[str]:
+        """Return the keys of the refunds that were done."""
+        return [e.key for e in self.entries.values() if e.moved and e.asked and e.asked.kind is OperationKind.REFUND]
+
+    def reverse(self, key: str) -> None:
+        """Take the money of a refund back from where it could not stay, and tell of it. Raises `LookupError`."""
+        with self._lock:
+            entry = self.entries[key]
+            if entry.asked is None or key not in self.refunds():
+                raise LookupError(key)
+            self.accounts[entry.asked.payment].refunded -= entry.asked.amount_minor
+            entry.answer, entry.reversed = Refused("account_closed"), True
+            self.heard(entry)
 
     def _why_not(self, asked: MoveMoney) -> str:
         if asked.amount_minor <= 0:

@@ -93,6 +93,28 @@ def _cancels(scene: Scene) -> Script:
     yield from scene.cancels(order.id, "c-cancel")
 
 
+def _gets_a_refund_back(scene: Scene) -> Script:
+    order: Order = yield from scene.places("c", ONE)
+    yield from scene.cancels(order.id, "c-cancel")
+    yield Until(scene.world.bank.refunds)
+    for key in scene.world.bank.refunds():
+        yield Until(lambda: scene.order(order.id).refunded_minor > 0)
+        scene.world.bank.reverse(key)
+        yield from scene.misses_refund(order.id, key.partition("/")[0], "c-call")
+        yield from scene.attends(order.id, "c-attend")
+
+
+def _refunded_once(scene: Scene) -> Iterable[str]:
+    order = scene.order_of("c")
+    if (
+        order is not None
+        and order.captured_minor
+        and not order.findings
+        and order.refunded_minor != order.captured_minor
+    ):
+        yield f"{order.refunded_minor} of {order.captured_minor} went back"
+
+
 def _cancels_a_part(scene: Scene) -> Script:
     order: Order = yield from scene.places("c", {"MUG": 3})
     yield scene.is_in("c", "confirmed", *REFUSALS)
@@ -270,6 +292,14 @@ ALL: tuple[Scenario, ...] = (
     ),
     Scenario(
         name="cancel", about="The customer cancels, and gets the money back.", people=alone(_cancels), settings=QUIET
+    ),
+    Scenario(
+        name="refund-reversed",
+        about="The money of a refund comes back, and is sent once more.",
+        people=alone(_gets_a_refund_back),
+        webhooks=True,
+        settings=QUIET,
+        ends=_refunded_once,
     ),
     Scenario(
         name="cancel-a-part", about="One of three units is cancelled.", people=alone(_cancels_a_part), settings=QUIET

@@ -19,8 +19,10 @@ from orderkit.domain.payment import CaptureMode, Tender
 from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed
 from orderkit.flows import changing, fulfilling, placing, returning, stocking
+from orderkit.flows.webhooks import receive_message
 from orderkit.ports.payments import Payments
 from orderkit.ports.settings import Settings
+from orderkit.ports.store import Message
 from orderkit.testing.sim.bank import AUTHORIZED_FOR, GOOD
 from orderkit.testing.sim.chance import Dice
 from orderkit.testing.sim.people import Ask, Script, Until, Wait
@@ -108,6 +110,15 @@ class Scene:
             except (InvalidInput, NotAllowed):
                 continue
         return self.order(order_id)
+
+    def misses_refund(self, order_id: str, operation_id: str, key: str) -> Script:
+        """Wait until the bank tells that a refund has come back; when it never does, the customer calls, and the shop asks."""
+        yield Until(lambda: self.order(order_id).operation(operation_id)[1].state != "confirmed", 3_600)
+        reference = self.order(order_id).operation(operation_id)[1].key
+        called = Message(
+            source="desk", id=key, kind="payment.missed", reference=reference, data={}, received_at=self.world.time()
+        )
+        return (yield Ask(lambda caller: receive_message(called, caller), None, f"ask about {reference}"))
 
     def cancels(self, order_id: str, key: str, units: changing.Units | None = None) -> Script:
         """Cancel an order or some of it."""

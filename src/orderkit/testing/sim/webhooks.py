@@ -40,7 +40,7 @@ class Webhooks:
         done = "captured" if entry.moved else "refused"
         message = Message(
             source="bank",
-            id=f"evt-{entry.key}",
+            id=f"evt-{done}-{entry.key}",
             kind=f"payment.{done}",
             reference=entry.key,
             data={},

@@ -200,10 +200,15 @@ class Witness:
             )
 
     def _moved(self, operation_id: str) -> bool:
+        """Whether the bank ever did it. Of a refund that has come back the shop learns later."""
         entries = self.world.bank.entries
         if self.world.payments is not None:
             return True
-        return any(e.moved for key in self.operations.get(operation_id, ()) if (e := entries.get(key)) is not None)
+        return any(
+            e.moved or e.reversed
+            for key in self.operations.get(operation_id, ())
+            if (e := entries.get(key)) is not None
+        )
 
     def money_asked(self, asked: MoveMoney) -> None:
         """The bank is asked: the intent must be durable, and no other key of the operation may have moved money or be in doubt."""

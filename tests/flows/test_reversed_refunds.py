@@ -1,0 +1,179 @@
+"""Refunds that were done and came back: the money is owed again, a person is asked, and it goes back once more, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import orderkit
+from orderkit import Order, Policies, Tender, VirtualClock
+from orderkit.domain import answering
+from orderkit.domain.payment import OperationKind
+from orderkit.domain.status import axes
+from orderkit.ports.store import Message
+from orderkit_fakepsp import FakePayments
+from orderkit_memory import MemoryDocuments
+from tests.flows.test_done_after_all import first_refund, returned_in_vain
+from tests.flows.test_late_answers import pass_days, told_after_all
+from tests.invoices import amounts
+from tests.missing import opened, until_idle
+from tests.shops import NOON, World, a_cart
+
+
+def a_refunded_order() -> tuple[World, Order]:
+    """A mug for 50.00 came back, and its money went back."""
+    world = opened({"MUG": {"berlin": 1}})
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
+    world.shop.ship(order.id, order.shipments[0].id)
+    world.shop.deliver(order.id, order.shipments[0].id)
+    back = world.shop.request_return(order.id, {1: 1}, reason="too_small").returns[0]
+    world.shop.receive_return(order.id, back.id, warehouse="berlin")
+    until_idle(world)
+    return world, world.shop.order(order.id)
+
+
+def told_of(world: World, order: Order, operation_id: str, *, says: str = "1") -> None:
+    """The provider tells something about an operation."""
+    _, operation = order.operation(operation_id)
+    told = Message(
+        source="psp",
+        id=f"{says}:{operation.key}",
+        kind="payment.refund_failed",
+        reference=operation.key,
+        received_at=world.clock.now(),
+        data={},
+    )
+    world.shop.receive_message(told)
+
+
+def comes_back(world: World, order: Order, operation_id: str) -> Order:
+    """The customer's bank sends a refund back, and the provider tells."""
+    _, operation = order.operation(operation_id)
+    del world.bank.moved[operation.key]
+    world.bank.denies = "account_closed"
+    told_of(world, order, operation_id)
+    until_idle(world)
+    return world.shop.order(order.id)
+
+
+def test_a_refund_that_comes_back_is_owed_again_and_says_so() -> None:
+    """It has failed, a finding asks for a person, and nothing is sent to where it came back from by itself."""
+    world, order = a_refunded_order()
+    after = comes_back(world, order, first_refund(order))
+    pass_days(world, 2)
+
+    assert world.shop.order(order.id) == after
+    assert [refund.state for refund in after.refunds] == ["failed"]
+    assert (after.paid_minor, after.due_minor, after.refunded_minor) == (5000, 0, 0)
+    assert after.findings == (f"refund_failed:{first_refund(order)}",)
+    assert after.operation(first_refund(order))[1].reason == "account_closed"
+    assert (axes(order).payment, axes(after).payment) == ("refunded", "overpaid")
+    assert "payment.refund_reversed" in [e.type for r in world.shop.records(order.id) for e in r.events]
+
+
+def test_attended_to_it_is_sent_once_more() -> None:
+    """The customer has opened another account; the refund is done again, and its finding is gone."""
+    world, order = a_refunded_order()
+    after = comes_back(world, order, first_refund(order))
+    after = world.shop.attend(order.id, after.findings[0])
+
+    assert [(refund.state, refund.total_minor) for refund in after.refunds] == [("refunded", 5000)]
+    assert (world.bank.total(OperationKind.REFUND), after.paid_minor, after.findings) == (5000, 0, ())
+
+
+def test_told_twice_it_is_booked_once() -> None:
+    """The second message finds the refund owed already."""
+    world, order = a_refunded_order()
+    after = comes_back(world, order, first_refund(order))
+    told_of(world, order, first_refund(order), says="2")
+
+    assert world.shop.order(order.id) == after
+
+
+def test_an_answer_that_took_longer_than_the_money_to_come_back_is_not_believed() -> None:
+    """Somebody was told that the refund is done, and stood still before he booked it."""
+    world, order = a_refunded_order()
+    after = comes_back(world, order, first_refund(order))
+
+    late = answering.confirmed(after, first_refund(order), world.clock.now(), reference="ref")
+    assert (late.order, late.events) == (after, ())
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_of_a_refund_that_stays_done_nothing_changes(*, silent: bool) -> None:
+    """The provider says again that it was done, or has forgotten the key, or keeps silent: then the message waits for another try."""
+    world, order = a_refunded_order()
+    told_of(world, order, first_refund(order))
+    del world.bank.moved[order.operation(first_refund(order))[1].key]
+    world.bank.silent = silent
+    told_of(world, order, first_refund(order), says="2")
+    world.bank.silent = False
+    world.clock.advance(hours=1)
+    world.shop.sweep(roles=("inbox",))
+
+    assert world.shop.order(order.id) == order
+
+
+def test_a_part_that_comes_back_is_sent_again_alone() -> None:
+    """Of a refund over two cards the other part stays where it is."""
+    world = opened({"MUG": {"berlin": 1}}, policies=Policies())
+    tenders = [Tender(method="pm_visa", amount_minor=2000), Tender(method="pm_other")]
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), tenders)
+    order = world.shop.cancel(order.id, reason="changed_mind")
+    after = comes_back(world, order, first_refund(order))
+    again = world.shop.attend(order.id, after.findings[0])
+
+    assert (order.refunded_minor, [refund.state for refund in after.refunds]) == (5000, ["failed"])
+    assert [
+        o.amount_minor for _, o in again.operations() if o.kind is OperationKind.REFUND and o.state == "confirmed"
+    ] == [2000, 3000]
+    assert ([payment.refunded_minor for payment in again.payments], again.findings) == ([2000, 3000], ())
+
+
+def test_a_second_payout_that_comes_back_leaves_nothing_to_do() -> None:
+    """A bank did a refund that it had refused, and the resend too; the one comes back, so the customer has it once."""
+    world = opened({"MUG": {"berlin": 1}})
+    world, failed = returned_in_vain(world, world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa"), then="yes")
+    order = world.shop.order(failed.id)
+    told_after_all(world, failed, first_refund(failed))
+    twice = world.shop.order(failed.id)
+    after = comes_back(world, twice, first_refund(failed))
+
+    assert (order.refunded_minor, twice.refunded_minor, after.refunded_minor) == (5000, 10000, 5000)
+    assert ([refund.state for refund in after.refunds], after.findings) == (["refunded"], ())
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_its_credit_memo_stands(*, late: bool) -> None:
+    """What was credited stays credited, whether its money has arrived or not, and whenever the relay comes by; there is no second memo."""
+    documents = MemoryDocuments()
+    world = opened({"MUG": {"berlin": 1}}, policies=Policies(), documents=documents)
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
+    order = world.shop.cancel(order.id, reason="changed_mind")
+    if not late:
+        world.shop.sweep(roles=("relay",))
+    after = comes_back(world, order, first_refund(order))
+    world.shop.sweep(roles=("relay",))
+    before = amounts(documents)
+    world.shop.attend(order.id, after.findings[0])
+    world.shop.sweep(roles=("relay",))
+
+    assert before == amounts(documents) == {"invoice": 5000, "F1-memo": -5000}
+
+
+def test_the_fake_provider_plays_it_from_end_to_end(tmp_path: Path) -> None:
+    """Cancelled, refunded, told five days later that the money came back, attended to: the customer has it, and all books agree."""
+    clock, psp = VirtualClock(NOON), FakePayments()
+    with orderkit.open(f"sqlite:///{tmp_path}/shop.db", payments=psp, carriers="fakecarrier:", clock=clock) as shop:
+        shop.put_stock("MUG", {"berlin": 1})
+        order = shop.cancel(shop.place(a_cart(("MUG", 1, "50.00")), "pm_refund_reversed").id, reason="changed_mind")
+        clock.advance(days=6)
+        for delivery in psp.deliveries(clock.now()):
+            shop.receive_message(delivery.event.message(clock.now()))
+        back = shop.order(order.id)
+        after = shop.attend(order.id, *back.findings)
+
+        assert (order.refunded_minor, back.refunded_minor, after.refunded_minor) == (5000, 0, 5000)
+        assert (psp.totals()[f"{order.id}-P1"].refunded_minor, after.findings) == (5000, ())
+        assert list(shop.store.verify_log()) == []
