@@ -19,6 +19,7 @@ from orderkit.ports.payments import (
     PaymentAnswer,
     PaymentCapabilities,
     Refused,
+    Reversed,
     Unknown,
 )
 from orderkit_memory.store import MemoryStore
@@ -31,8 +32,8 @@ HOME = Address(name="Anna Schmidt", street="Invalidenstr. 1", city="Berlin", zip
 class Bank:
     """A provider with a book of its own: what really moved, by key. `say` chooses what it answers; the book says what happened.
 
-    While it is `silent` it answers no questions; of what is not in its book it says what it `denies`. Its authorizations hold for `expires_after`,
-    those of some methods as long as `lasts` says.
+    The money of refunds that `came_back` is here again. While it is `silent` it answers no questions; of what is not in its book it says what it
+    `denies`. Its authorizations hold for `expires_after`, those of some methods as long as `lasts` says.
     """
 
     say: Callable[[MoveMoney], str] = lambda _: "yes"
@@ -42,6 +43,7 @@ class Bank:
     denies: str = "not_found"
     expires_after: timedelta | None = None
     lasts: dict[str, timedelta] = attrs.Factory(dict)
+    came_back: set[str] = attrs.Factory(set)
     capabilities: PaymentCapabilities = attrs.Factory(
         lambda: PaymentCapabilities(tenders=frozenset({"card", "gift_card"}))
     )
@@ -62,6 +64,8 @@ class Bank:
         """Tell what is in the book."""
         if self.silent:
             return Unknown("no answer")
+        if asked.key in self.came_back:
+            return Reversed("account_closed")
         return self._confirmed(asked.key) if asked.key in self.moved else Refused(self.denies)
 
     def _confirmed(self, key: str) -> Confirmed:
@@ -70,8 +74,8 @@ class Bank:
         return Confirmed(f"ref:{key}", move.at + expires if expires else None)
 
     def total(self, *kinds: OperationKind) -> int:
-        """The sum of what really moved, in minor units."""
-        return sum(move.amount_minor for move in self.moved.values() if move.kind in kinds)
+        """The sum of what really moved, and has not come back, in minor units."""
+        return sum(m.amount_minor for key, m in self.moved.items() if m.kind in kinds and key not in self.came_back)
 
     def close(self) -> None:
         """Nothing is open."""

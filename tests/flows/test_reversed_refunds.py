@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from orderkit import Order, Policies, Tender, VirtualClock
 from orderkit.domain import answering
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes
+from orderkit.ports.payments import MoveMoney
 from orderkit.ports.store import Message
 from orderkit_fakepsp import FakePayments
 from orderkit_memory import MemoryDocuments
+from orderkit_sql.store import open_store
 from tests.flows.test_done_after_all import first_refund, returned_in_vain
 from tests.flows.test_late_answers import pass_days, told_after_all
 from tests.invoices import amounts
@@ -21,13 +24,19 @@ from tests.missing import opened, until_idle
 from tests.shops import NOON, World, a_cart
 
 
-def a_refunded_order() -> tuple[World, Order]:
-    """A mug for 50.00 came back, and its money went back."""
-    world = opened({"MUG": {"berlin": 1}})
-    order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
+def a_refunded_order(mugs: int = 1) -> tuple[World, Order]:
+    """One of some mugs for 50.00 came back, and its money went back."""
+    return a_returned_mug(lambda _: "yes", mugs=mugs)
+
+
+def a_returned_mug(say: Callable[[MoveMoney], str], *, mugs: int = 1) -> tuple[World, Order]:
+    """One of some mugs for 50.00 came back, to which the bank says something."""
+    world = opened({"MUG": {"berlin": mugs}})
+    order = world.shop.place(a_cart(("MUG", mugs, "50.00")), "pm_visa")
     world.shop.ship(order.id, order.shipments[0].id)
     world.shop.deliver(order.id, order.shipments[0].id)
     back = world.shop.request_return(order.id, {1: 1}, reason="too_small").returns[0]
+    world.bank.say = say
     world.shop.receive_return(order.id, back.id, warehouse="berlin")
     until_idle(world)
     return world, world.shop.order(order.id)
@@ -48,10 +57,9 @@ def told_of(world: World, order: Order, operation_id: str, *, says: str = "1") -
 
 
 def comes_back(world: World, order: Order, operation_id: str) -> Order:
-    """The customer's bank sends a refund back, and the provider tells."""
+    """The customer's bank sends the money of a refund back, and the provider tells."""
     _, operation = order.operation(operation_id)
-    del world.bank.moved[operation.key]
-    world.bank.denies = "account_closed"
+    world.bank.came_back.add(operation.key)
     told_of(world, order, operation_id)
     until_idle(world)
     return world.shop.order(order.id)
@@ -91,13 +99,109 @@ def test_told_twice_it_is_booked_once() -> None:
     assert world.shop.order(order.id) == after
 
 
-def test_an_answer_that_took_longer_than_the_money_to_come_back_is_not_believed() -> None:
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_an_answer_that_took_longer_than_the_money_to_come_back_is_not_believed(attempt: int) -> None:
     """Somebody was told that the refund is done, and stood still before he booked it."""
     world, order = a_refunded_order()
     after = comes_back(world, order, first_refund(order))
 
-    late = answering.confirmed(after, first_refund(order), world.clock.now(), reference="ref")
+    late = answering.confirmed(after, first_refund(order), world.clock.now(), reference="ref", attempt=attempt)
     assert (late.order, late.events) == (after, ())
+
+
+def test_told_before_the_yes_was_booked_it_waits_for_a_person_all_the_same() -> None:
+    """The answer was lost, and the money came back before anybody asked; it is not sent once more to the same account."""
+    world, order = a_returned_mug(lambda asked: "lost" if asked.kind is OperationKind.REFUND else "yes")
+    after = comes_back(world, order, first_refund(order))
+    pass_days(world, 2)
+
+    assert world.shop.order(order.id) == after
+    assert ([refund.state for refund in after.refunds], after.findings) == (
+        ["failed"],
+        (f"refund_failed:{first_refund(order)}",),
+    )
+    assert (after.refunded_minor, after.paid_minor) == (0, 5000)
+
+
+def test_a_yes_of_an_earlier_attempt_is_the_attempt_that_comes_back() -> None:
+    """The first try was not found, so another was to follow; then it turns out to have been done, and comes back."""
+    world, order = a_returned_mug(lambda asked: "no" if asked.kind is OperationKind.REFUND else "yes")
+    first = order.operation(first_refund(order))[1]
+    done = answering.confirmed(order, first.id, world.clock.now(), reference="ref", attempt=1)
+    back = answering.refund_reversed(done.order, first.id, 1, world.clock.now(), reason="account_closed")
+    other = answering.refund_reversed(done.order, first.id, 2, world.clock.now(), reason="account_closed")
+
+    assert (first.attempt, done.order.operation(first.id)[1].key) == (2, f"{first.id}/1")
+    assert (back.order.refunded_minor, back.order.findings) == (0, (f"refund_failed:{first.id}",))
+    assert other.order is done.order
+
+
+def test_nothing_is_sent_again_because_something_else_is_answered() -> None:
+    """One part of a refund came back; that the other is known by now is no reason to send the first once more."""
+    world = opened({"MUG": {"berlin": 1}}, policies=Policies())
+    tenders = [Tender(method="pm_visa", amount_minor=2000), Tender(method="pm_other")]
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), tenders)
+    world.bank.say = lambda asked: "never" if asked.method == "pm_visa" else "yes"
+    world.bank.silent = True
+    order = world.shop.cancel(order.id, reason="changed_mind")
+    other = next(o.id for p, o in order.operations() if o.kind is OperationKind.REFUND and p.method == "pm_other")
+    world.bank.silent = False
+    world.bank.say = lambda _: "yes"
+    comes_back(world, order, other)
+    pass_days(world, 1)
+    after = world.shop.order(order.id)
+    again = world.shop.attend(order.id, *after.findings)
+
+    assert (after.refunded_minor, after.findings) == (2000, (f"refund_failed:{other}",))
+    assert (again.refunded_minor, again.findings, [refund.state for refund in again.refunds]) == (
+        5000,
+        (),
+        ["refunded"],
+    )
+
+
+def test_another_refund_goes_out_beside_one_that_came_back() -> None:
+    """What is given for good will meanwhile is sent, and what came back is put aside."""
+    world, order = a_refunded_order(mugs=2)
+    after = comes_back(world, order, first_refund(order))
+    more = world.shop.refund(order.id, "10.00", reason="goodwill")
+
+    assert [refund.state for refund in more.refunds] == ["failed", "refunded"]
+    assert (more.refunded_minor, more.findings) == (1000, after.findings)
+
+
+@pytest.mark.parametrize("card", ["yes", "no"])
+def test_what_comes_back_while_a_failed_order_is_paid_again_waits_for_a_person(card: str) -> None:
+    """Two cards, one of which gave nothing: the other's money went back, comes back, and nobody knows yet whether it is needed."""
+    world = opened({"MUG": {"berlin": 1}}, policies=Policies())
+    world.bank.say = lambda asked: "no" if asked.method == "pm_other" else "yes"
+    tenders = [Tender(method="pm_visa", amount_minor=2000), Tender(method="pm_other")]
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), tenders)
+    world.bank.say, world.bank.silent = lambda _: "never", True
+    order = world.shop.pay(order.id, "pm_third")
+    world.bank.silent = False
+    paying = comes_back(world, order, first_refund(order))
+    world.bank.say, world.bank.denies = (lambda _: card), "declined"
+    pass_days(world, 2)
+    after = world.shop.order(order.id)
+
+    assert paying.findings == after.findings == (f"refund_failed:{first_refund(order)}",)
+    assert after.refunded_minor == 0
+    world.bank.say = lambda _: "yes"
+    assert world.shop.attend(order.id, after.findings[0]).refunded_minor == 2000
+
+
+def test_a_refund_of_which_the_provider_says_nothing_is_no_dead_letter() -> None:
+    """It tells that it was done, which is known, and has no answer about it any more: that is tried for a while, and then over."""
+    world, order = a_refunded_order()
+    world.bank.silent = True
+    told_of(world, order, first_refund(order))
+    for _ in range(40):
+        world.clock.advance(hours=2)
+        world.shop.sweep(roles=("inbox",))
+    (kept,) = world.store._inbox.values()
+
+    assert (kept.due_at, kept.note) == (None, "")
 
 
 @pytest.mark.parametrize("silent", [True, False])
@@ -131,10 +235,13 @@ def test_a_part_that_comes_back_is_sent_again_alone() -> None:
     assert ([payment.refunded_minor for payment in again.payments], again.findings) == ([2000, 3000], ())
 
 
-def test_a_second_payout_that_comes_back_leaves_nothing_to_do() -> None:
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_second_payout_that_comes_back_leaves_nothing_to_do(kind: str, tmp_path: Path) -> None:
     """A bank did a refund that it had refused, and the resend too; the one comes back, so the customer has it once."""
-    world = opened({"MUG": {"berlin": 1}})
-    world, failed = returned_in_vain(world, world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa"), then="yes")
+    store = None if kind == "memory" else open_store(f"sqlite:///{tmp_path}/shop.db")
+    world = opened({"MUG": {"berlin": 2}}, store=store)
+    order = world.shop.place(a_cart(("MUG", 2, "50.00")), "pm_visa")
+    world, failed = returned_in_vain(world, order, then="yes")
     order = world.shop.order(failed.id)
     told_after_all(world, failed, first_refund(failed))
     twice = world.shop.order(failed.id)

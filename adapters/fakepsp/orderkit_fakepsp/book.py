@@ -119,6 +119,11 @@ class Entry:
         return self.kind
 
     @property
+    def reversed(self) -> bool:
+        """Whether it is a refund that was done, so that it has a reference, and came back."""
+        return self.state == "refused" and bool(self.reference)
+
+    @property
     def end(self) -> int:
         """When it was decided; until then, when it was asked for."""
         return self.at if self.ended_at is None else self.ended_at

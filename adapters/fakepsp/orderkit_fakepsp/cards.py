@@ -65,7 +65,7 @@ class Step:
             return cls("refuse", text)
         if text.startswith("refuse:") and re.fullmatch(r"[a-z_]+", text[7:]):
             return cls("refuse", text[7:])
-        if (found := _LATER.fullmatch(text)) is not None:
+        if (found := _LATER.fullmatch(text)) is not None and (found[1], found[4]) != ("ok", "ok"):
             name = "pending" if found[1] == "pending" else "reverse"
             return cls(name, found[4], timedelta(**{_UNITS[found[3]]: int(found[2])}))
         raise ValueError(f"{text!r} is no step of a fake card")

@@ -21,6 +21,7 @@ from orderkit.ports.payments import (
     PaymentAnswer,
     PaymentCapabilities,
     Refused,
+    Reversed,
     Unknown,
 )
 from orderkit_fakepsp.book import Account, Book, Entry, instant, microseconds
@@ -166,6 +167,8 @@ class Desk:
             return Reply(Unknown("timeout"))
         if step.name == "refuse":
             return Reply(_answer(self._not_done(entry, at, step.reason)))
+        if entry.kind is OperationKind.REFUND:
+            self._settle_refunds(entry, at)
         account = self._account(entry)
         refusal = self._refusal(entry, account, at)
         if refusal is not None:
@@ -211,6 +214,12 @@ class Desk:
 
     def _account(self, entry: Entry) -> Account | None:
         return self.book.account(entry.payment)
+
+    def _settle_refunds(self, entry: Entry, at: int) -> None:
+        """Take back what has come back by now, before it is reckoned what is left."""
+        for other in self.book.entries(entry.payment):
+            if other.state == "confirmed":
+                self._settled(other, at)
 
     def _refusal(self, entry: Entry, account: Account | None, at: int) -> str | None:
         """Return why the rules forbid the operation, if they do."""
@@ -344,6 +353,8 @@ def microseconds_of(length: timedelta) -> int:
 def _answer(entry: Entry) -> PaymentAnswer:
     if entry.state == "confirmed":
         return Confirmed(entry.reference, None if entry.expires_at is None else instant(entry.expires_at))
+    if entry.reversed:
+        return Reversed(entry.reason)
     return Refused(entry.reason) if entry.state == "refused" else Unknown(entry.reason)
 
 

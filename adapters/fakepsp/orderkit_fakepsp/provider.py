@@ -42,7 +42,7 @@ class Totals:
 
 @attrs.frozen(kw_only=True)
 class Movement:
-    """One operation in the provider's book. `state` is unsent, pending, confirmed or refused; a key that never happened has no kind."""
+    """One operation in the provider's book. `state` is unsent, pending, confirmed, refused or reversed; a key that never happened has no kind."""
 
     key: str
     kind: OperationKind | None
@@ -101,7 +101,7 @@ class Provider:
                 kind=e.kind,
                 amount_minor=e.amount_minor,
                 currency=e.currency,
-                state=e.state,
+                state="reversed" if e.reversed else e.state,
                 reason=e.reason,
                 reference=e.reference,
                 at=instant(e.at),

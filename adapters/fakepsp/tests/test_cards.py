@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orderkit.domain.payment import OperationKind
-from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, Refused, Unknown
+from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, Refused, Reversed, Unknown
 from orderkit_fakepsp import FakeCard, FakePayments
 from orderkit_fakepsp.cards import card_of, names
 from orderkit_fakepsp.desk import Personality
@@ -127,17 +127,25 @@ def test_a_reversed_refund_is_done_until_it_comes_back(psp: FakePayments) -> Non
     assert isinstance(move(psp, card, REFUND, key="r/1"), Confirmed)
     assert isinstance(ask(psp, "r/1", NOON + timedelta(hours=119)), Confirmed)
     assert psp.totals()["10042-P1"].refunded_minor == 5_750
-    assert ask(psp, "r/1", NOON + timedelta(days=5)) == Refused("account_closed")
+    assert ask(psp, "r/1", NOON + timedelta(days=5)) == Reversed("account_closed")
     assert psp.totals()["10042-P1"].refunded_minor == 0
     assert isinstance(move(psp, card, REFUND, key="r2/1", at=NOON + timedelta(days=6)), Confirmed)
     assert isinstance(ask(psp, "r2/1", NOON + timedelta(days=90)), Confirmed)
-    assert ask(psp, "r/1", NOON + timedelta(days=90)) == Refused("account_closed")
+    assert ask(psp, "r/1", NOON + timedelta(days=90)) == Reversed("account_closed")
+    assert [movement.state for movement in psp.movements("10042-P1")] == ["confirmed", "reversed", "confirmed"]
 
 
-@pytest.mark.parametrize("kind", ["charge", "capture", "void"])
-def test_only_the_money_of_a_refund_comes_back(kind: str) -> None:
-    """A script that says so of something else is no card."""
-    assert card_of(f"pm_script:{kind}=ok:5d->account_closed") is None
+def test_what_has_come_back_is_there_for_the_next_refund(psp: FakePayments) -> None:
+    """Also when nobody has asked about the first one."""
+    move(psp, FakeCard.REFUND_REVERSED)
+    move(psp, FakeCard.REFUND_REVERSED, REFUND, key="r/1")
+    assert isinstance(move(psp, FakeCard.REFUND_REVERSED, REFUND, key="r2/1", at=NOON + timedelta(days=6)), Confirmed)
+
+
+@pytest.mark.parametrize("script", ["charge=ok:5d->account_closed", "void=ok:5d->account_closed", "refund=ok:5d->ok"])
+def test_only_the_money_of_a_refund_comes_back_and_for_a_reason(script: str) -> None:
+    """A script that says anything else is no card."""
+    assert card_of(f"pm_script:{script}") is None
 
 
 def test_a_timeout_before_moves_nothing_and_the_repeat_works(psp: FakePayments) -> None:

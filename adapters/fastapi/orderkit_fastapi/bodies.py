@@ -255,8 +255,8 @@ def refunded(order: Order, refund: Refund | None) -> dict[str, Any]:
     if refund is None:
         return {"refund_amount": money(0, order), "refund_status": "none"}
     sent = [op for _, op in order.operations() if op.kind is OperationKind.REFUND and op.refund == refund.id]
-    # what was refused moved nothing, and was perhaps sent again as another operation
-    moves = sum(op.amount_minor for op in sent if not op.failed)
+    # what was refused moved nothing, or came back, and was perhaps sent again as another operation
+    moves = sum(op.amount_minor for op in sent if not op.in_vain)
     return {"refund_amount": money(moves, order), "refund_status": refund.state if sent else "none"}
 
 

@@ -20,7 +20,7 @@ from orderkit.domain.payment import NEW_MONEY, TAKING, Operation, OperationKind,
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.recovering import caught_up, only_tried
 from orderkit.domain.saga import dropped_lines, turned, without_run
-from orderkit.domain.settling import ended, over_sent_minor, owed_back, set_off, settled, unstuck
+from orderkit.domain.settling import ended, over_sent_minor, owed_back, set_off, settled, surplus_minor, unstuck
 from orderkit.domain.value import evolve
 
 ATTEMPTS_MAX = 3  # definite refusals of the same refund, capture or void before a person is asked
@@ -37,12 +37,24 @@ _EVENTS = {
 
 
 def confirmed(
-    order: Order, operation_id: str, now: datetime, *, reference: str, expires_at: datetime | None = None
+    order: Order,
+    operation_id: str,
+    now: datetime,
+    *,
+    reference: str,
+    expires_at: datetime | None = None,
+    attempt: int | None = None,
 ) -> Decision:
-    """Book that the provider did it; a repeat changes nothing, nor does an answer that took longer than the money to come back."""
+    """Book that the provider did it, at whichever attempt (`None`: the last one).
+
+    A repeat changes nothing, nor does an answer that took longer than the money took to come back.
+    """
     payment, operation = order.operation(operation_id)
     if operation.state in ("confirmed", "reversed"):
         return decided(order)
+    if attempt is not None and attempt != operation.attempt:
+        operation = evolve(operation, attempt=attempt)
+        payment = payment.with_operation(operation)
     after_all = operation.state == "refused"  # said no, and then the money moved: book it, then settle gives it back
     if after_all:
         operation = evolve(operation, state="unknown")
@@ -92,13 +104,14 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     return decision if operation.kind is OperationKind.REFUND else decision.then(set_off(decision.order))
 
 
-def refund_reversed(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:
-    """Book that money which had gone back to the customer did not stay there: his account is closed, say. It is owed to him again.
+def refund_reversed(order: Order, operation_id: str, attempt: int, now: datetime, *, reason: str) -> Decision:
+    """Book that the money of a refund came back, whether it was known to have gone or not: the customer's account is closed, say.
 
-    It is not sent again by itself, to where it just came back from: that is for a person to say. Whatever is no refund that was done stays as it is.
+    It is owed again, and waits for a person (`settling`), who knows where to send it. Another attempt than the one that is known may have been done
+    and come back unnoticed: that is even.
     """
     payment, operation = order.operation(operation_id)
-    if operation.kind is not OperationKind.REFUND or operation.state != "confirmed":
+    if operation.in_vain or operation.attempt != attempt:
         return decided(order)
     after = payments.reversed_refund(payment, operation, at=now, reason=reason)
     data = {
@@ -108,12 +121,15 @@ def refund_reversed(order: Order, operation_id: str, now: datetime, *, reason: s
         "currency": order.currency,
         "reason": reason,
     }
-    decision = _with_payment(order, after).told(Event("payment.refund_reversed", data))
-    if not owed_back(decision.order, operation):
-        return decision.then(settled(decision.order, now))  # it had gone back twice
-    decision = decision.then(_refund_stepped(decision.order, operation))
-    decision = decision.then(finding_noted(decision.order, f"refund_failed:{operation.id}"))
-    return decision.then(unstuck(decision.order))  # it covers what was missing without it
+    decision = _with_payment(order, after, known=operation).told(Event("payment.refund_reversed", data))
+    owed = owed_back(decision.order, operation)
+    if owed:
+        decision = decision.then(_refund_stepped(decision.order, operation))
+    paying = order.state in ("placed", "payment_pending")  # and nobody knows yet whether it is needed
+    if owed or paying or surplus_minor(decision.order) > 0:
+        decision = decision.then(finding_noted(decision.order, f"refund_failed:{operation.id}"))
+        return decision.then(unstuck(decision.order))  # it covers what was missing without it
+    return decision.then(settled(decision.order, now))  # it had gone back twice
 
 
 def doubted(order: Order, operation_id: str, now: datetime, *, reason: str) -> Decision:
@@ -280,10 +296,10 @@ def _refund_stepped(order: Order, operation: Operation) -> Decision:
     if operation.refund is None:
         return decided(order)
     refund = order.refund(operation.refund)
-    states = {o.state for _, o in order.operations() if o.refund == refund.id and not o.failed}
+    states = {o.state for _, o in order.operations() if o.refund == refund.id and not o.in_vain}
     trigger = (
         "fail"
-        if order.operation(operation.id)[1].failed or (states == {"confirmed"} and owed_back(order, operation))
+        if order.operation(operation.id)[1].in_vain or (states == {"confirmed"} and owed_back(order, operation))
         else "doubt"
         if "unknown" in states
         else "confirm"

@@ -19,7 +19,7 @@ from orderkit.errors import NotAllowed
 
 
 class Flags(Value):
-    """What a state permits, as data, so that no rule asks "is the state one of…". What is `done` may come undone, unless it is `final` too."""
+    """What a state permits, as data, so that no rule asks "is the state one of…". What is `done` without being `final` may come undone."""
 
     cancellable: bool = False
     amendable: bool = False
@@ -137,7 +137,7 @@ OPERATION = Lifecycle(
     states={
         "pending": Flags(),
         "unknown": Flags(in_doubt=True),
-        "confirmed": Flags(done=True),
+        "confirmed": Flags(),
         "refused": Flags(),
         "reversed": Flags(final=True),
     },
@@ -147,7 +147,7 @@ OPERATION = Lifecycle(
         _row("refuse", ["pending", "unknown"], "refused"),
         _row("doubt", ["pending", "unknown"], "unknown"),
         _row("try_again", "refused", "pending"),
-        _row("reverse", "confirmed", "reversed"),
+        _row("reverse", ["pending", "unknown", "confirmed"], "reversed"),
     ),
 )
 
@@ -175,7 +175,6 @@ PAYMENT = Lifecycle(
         ),
         _row("refund", ["captured", "refunded"], "refunded"),
         _row("refund_part", ["captured", "refunded"], "captured"),
-        _row("reverse_refund", ["captured", "refunded"], "captured"),
         _row("decline", ["pending", "in_doubt", "expired"], "declined"),
         _row("void", ["authorized", "expired", "pending", "in_doubt", "declined", "voided"], "voided"),
         _row("expire", "authorized", "expired"),

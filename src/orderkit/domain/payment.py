@@ -1,7 +1,7 @@
 """Money as the order sees it: tenders, and the operations asked of a provider.
 
 A `Payment` is one tender of an order at one provider. An `Operation` is one movement of money that we want: it is committed before the
-provider is called, carries its attempt, and keeps one of four states until an answer is known. The provider's key is a function of the
+provider is called, and carries its attempt and what is known of it. The provider's key is a function of the
 operation and the attempt, and the attempt advances only on a refusal: what may have happened is asked about, never repeated blindly.
 All amounts are minor units of the order's currency. Nothing here calls anybody.
 """
@@ -41,7 +41,7 @@ class CaptureMode(StrEnum):
 
 
 OPEN = ("pending", "unknown")  # states of an operation whose answer is not known yet
-FAILED = ("refused", "reversed")  # states of one that moved no money, or whose money has come back
+IN_VAIN = ("refused", "reversed")  # states of one that moved no money, or whose money has come back
 
 
 class Tender(Value, kw_only=True):
@@ -84,9 +84,9 @@ class Operation(Value, kw_only=True):
         return self.state in OPEN
 
     @property
-    def failed(self) -> bool:
+    def in_vain(self) -> bool:
         """Whether nothing came of it: it was refused, though it may be done after all, or it was reversed."""
-        return self.state in FAILED
+        return self.state in IN_VAIN
 
 
 class Payment(Value, kw_only=True):
@@ -205,11 +205,14 @@ def refused(payment: Payment, operation: Operation, *, at: datetime, reason: str
 
 
 def reversed_refund(payment: Payment, operation: Operation, *, at: datetime, reason: str) -> Payment:
-    """Return the payment after money that had gone back to the customer came back to the shop."""
+    """Return the payment after the money of a refund came back to the shop, whether it was known to have been done or not."""
     state = OPERATION.step(operation.state, "reverse")
-    after = payment.with_operation(evolve(operation, state=state, reason=reason, answered_at=at))
+    after = payment.with_operation(evolve(operation, state=state, reason=reason, answered_at=at, next_at=None))
+    if operation.state != "confirmed":
+        return after
     refunded = payment.refunded_minor - operation.amount_minor
-    return evolve(after, state=PAYMENT.step(payment.state, "reverse_refund"), refunded_minor=refunded)
+    state = PAYMENT.step(payment.state, "refund" if refunded == payment.captured_minor else "refund_part")
+    return evolve(after, state=state, refunded_minor=refunded)
 
 
 def doubted(payment: Payment, operation: Operation, *, next_at: datetime, reason: str) -> Payment:

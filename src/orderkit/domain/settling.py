@@ -1,10 +1,10 @@
 """Money follows the goods: from what is due and what was taken, which operations are missing.
 
-One rule serves every command. What the shop has (captured, less refunded, less refunds under way) must come to equal what is due (the
-agreed total, less everything credited). A surplus is refunded over the tenders; what is authorized is voided when nothing needs any of it, or
-what it was for was undone. A refund decision is sent when all of it is asked for, and done when that is confirmed, or when what is left of it
-needs no money: it was never taken, or is taken less instead. While an answer is unknown its amount is held: no refund counts on it, and it is
-not asked for a second time.
+One rule serves every command. What the shop has (captured, less refunded, less refunds under way) must come to equal what is due (the agreed total,
+less everything credited). A surplus is refunded over the tenders; what is authorized is voided when nothing needs any of it, or what it was for was
+undone. A refund decision is sent when all of it is asked for, and done when that is confirmed, or when what is left of it needs no money: it was
+never taken, or is taken less instead. What went back and did not stay there is put aside for a person. While an answer is unknown its amount is
+held: no refund counts on it, and it is not asked for a second time.
 
 Where money is taken per shipment, what still waits is paid for when it leaves: a refund goes out meanwhile as far as there is money. When nothing
 waits any more, what is due and was in no shipment's share is captured, as long as an authorization is there; the rest of it is voided.
@@ -78,8 +78,8 @@ def captures(
 
 def _paid_out(order: Order, now: datetime) -> Decision:
     """Ask for the refunds that make the surplus vanish, as far as there is money for them, and end those that need none."""
-    granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")]
-    rest = _surplus(order, granted)
+    granted, aside_minor = _without_returned(order, [r for r in order.refunds if REFUND.allows(r.state, "send")])
+    rest = _surplus(order, granted, aside_minor)
     if rest <= 0:
         return _released(order, granted)
     payments = {payment.id: payment for payment in order.payments}
@@ -98,7 +98,26 @@ def _paid_out(order: Order, now: datetime) -> Decision:
             trigger = "send" if amount == _outstanding(order, refund) else "send_part"
             refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, trigger))
     decision = decided(order, *events, payments=tuple(payments.values()), refunds=tuple(refunds.values()))
-    return decision.then(_released(decision.order, [r for r in refunds.values() if REFUND.allows(r.state, "release")]))
+    left = [refunds[refund.id] for refund in granted if REFUND.allows(refunds[refund.id].state, "release")]
+    return decision.then(_released(decision.order, left))
+
+
+def _without_returned(order: Order, refunds: Sequence[Refund]) -> tuple[list[Refund], int]:
+    """Return the refunds without those whose money came back, and how much is put aside for them until a person has attended to it.
+
+    Once there is no surplus any more it needs nobody: less was taken for other goods instead.
+    """
+    returned = [o for _, o in order.operations() if o.state == "reversed" and f"refund_failed:{o.id}" in order.findings]
+    if not returned or surplus_minor(order) <= 0:
+        return list(refunds), 0
+    back: dict[str | None, int] = {}
+    for operation in returned:
+        back[operation.refund] = back.get(operation.refund, 0) + operation.amount_minor
+    aside = {
+        name: minor if name is None else max(minor, _outstanding(order, order.refund(name)))
+        for name, minor in back.items()
+    }
+    return [refund for refund in refunds if refund.id not in aside], sum(aside.values())
 
 
 def _released(order: Order, granted: Sequence[Refund]) -> Decision:
@@ -110,8 +129,8 @@ def _released(order: Order, granted: Sequence[Refund]) -> Decision:
 
 def set_off(order: Order) -> Decision:
     """End the refunds whose rest needs no money, after a bank refused to take what they waited for; nothing is asked of anybody."""
-    granted = [refund for refund in order.refunds if REFUND.allows(refund.state, "release")]
-    return decided(order) if _surplus(order, granted) > 0 else _released(order, granted)
+    granted, aside_minor = _without_returned(order, [r for r in order.refunds if REFUND.allows(r.state, "release")])
+    return decided(order) if _surplus(order, granted, aside_minor) > 0 else _released(order, granted)
 
 
 def ended(order: Order, refunds: Sequence[Refund], trigger: str) -> Decision:
@@ -139,7 +158,7 @@ def told_end(refund: Refund, paid_minor: int) -> Event:
 def owed_back(order: Order, refused: Operation) -> bool:
     """Whether what a refused operation was to pay back is still owed to the customer: it may have gone back another way."""
     if refused.refund is None:
-        return _surplus(order, ()) > 0
+        return surplus_minor(order) > 0
     return _outstanding(order, order.refund(refused.refund)) > 0
 
 
@@ -147,7 +166,7 @@ def over_sent_minor(order: Order, refund_id: str | None) -> int:
     """Return what went back or is on its way beyond a refund's total; with no refund, beyond what was paid too much."""
     if refund_id is None:
         return max(0, wanted_minor(order) - order.paid_minor)
-    sent = sum(o.amount_minor for _, o in order.operations() if o.refund == refund_id and not o.failed)
+    sent = sum(o.amount_minor for _, o in order.operations() if o.refund == refund_id and not o.in_vain)
     return max(0, sent - order.refund(refund_id).total_minor)
 
 
@@ -172,20 +191,25 @@ def _to_come(order: Order) -> int:
 
 def _outstanding(order: Order, refund: Refund) -> int:
     """Return what of a refund neither went back nor is on its way: nothing, also when a bank did after all what was sent again meanwhile."""
-    sent = (o for _, o in order.operations() if o.refund == refund.id and not o.failed)
+    sent = (o for _, o in order.operations() if o.refund == refund.id and not o.in_vain)
     return max(0, refund.total_minor - sum(operation.amount_minor for operation in sent))
 
 
-def _surplus(order: Order, granted: Sequence[Refund]) -> int:
-    """What the shop has beyond what it may keep; refunds that wait are not kept from the customer for the sake of goods that wait.
+def surplus_minor(order: Order) -> int:
+    """What the shop has beyond what it should have; below zero: what it misses."""
+    return order.paid_minor - wanted_minor(order)
+
+
+def _surplus(order: Order, granted: Sequence[Refund], aside_minor: int = 0) -> int:
+    """What the shop may pay out, but for what is put aside; refunds that wait are not kept from the customer for the sake of goods that wait.
 
     It is never more than the shop has: what is cancelled of goods that wait may be more than was taken for others of them.
     """
-    surplus = order.paid_minor - wanted_minor(order)
+    surplus = surplus_minor(order) - aside_minor
     if not granted:
         return surplus
     wanted = sum(_outstanding(order, refund) for refund in granted)
-    return max(surplus, min(wanted, surplus + _to_come(order), order.paid_minor))
+    return max(surplus, min(wanted, surplus + _to_come(order), order.paid_minor - aside_minor))
 
 
 def _shares(order: Order, granted: Sequence[Refund], total_minor: int) -> list[tuple[Refund | None, int]]:
@@ -269,7 +293,7 @@ def _moot(order: Order) -> Decision:
         return decided(order)
     over = [payment for payment in order.payments if payment.authorized_minor <= payment.captured_minor]
     moot = {finding for payment in over for finding in kept(order, payment)}
-    if _surplus(order, ()) <= 0 and not order.refunding_minor:
+    if surplus_minor(order) <= 0 and not order.refunding_minor:
         moot |= {f"refund_failed:{o.id}" for _, o in order.operations() if o.refund is None}
     left = tuple([found for found in order.findings if found not in moot])
     return decided(order, findings=left) if left != order.findings else decided(order)

@@ -13,7 +13,7 @@ from orderkit.domain.agenda import Task, TaskKind, due, tasks
 from orderkit.domain.events import Decision, decided
 from orderkit.domain.holding import hold_released
 from orderkit.domain.order import Order
-from orderkit.domain.payment import NEW_MONEY
+from orderkit.domain.payment import NEW_MONEY, OperationKind
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.saga import definition
 from orderkit.errors import Conflict, NotAllowed, OrderkitError, PortError
@@ -21,7 +21,7 @@ from orderkit.flows.kit import Caller, Decide, changed, loaded, replanned, waiti
 from orderkit.ports.carriers import TrackParcel
 from orderkit.ports.clock import Now, Pause
 from orderkit.ports.effect import Flow
-from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, Refused, Unknown
+from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, Refused, Reversed, Unknown
 from orderkit.ports.settings import ReadSettings
 
 STEPS_MAX = 100  # an order has a handful of operations; more steps in a row than this is a loop
@@ -140,8 +140,12 @@ async def booked(known: Order, operation_id: str, attempt: int, answer: PaymentA
         _, operation = order.operation(operation_id)
         match answer:
             case Confirmed(reference, expires_at):
-                return answering.confirmed(order, operation_id, now, reference=reference, expires_at=expires_at)
-            case Refused(reason) if operation.attempt == attempt:
+                return answering.confirmed(
+                    order, operation_id, now, reference=reference, expires_at=expires_at, attempt=attempt
+                )
+            case Reversed(reason) if operation.kind is OperationKind.REFUND:
+                return answering.refund_reversed(order, operation_id, attempt, now, reason=reason)
+            case Refused(reason) | Reversed(reason) if operation.attempt == attempt:
                 return answering.refused(order, operation_id, now, reason=reason)
             case Unknown(reason) if operation.attempt == attempt:
                 return answering.doubted(order, operation_id, now, reason=reason)

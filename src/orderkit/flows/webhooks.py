@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orderkit.domain import answering
-from orderkit.domain.events import Decision
 from orderkit.domain.given import check_texts, check_time, in_utc
-from orderkit.domain.order import Order
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment
 from orderkit.errors import InvalidInput, NotAllowed, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, booked
 from orderkit.flows.fulfilling import track
-from orderkit.flows.kit import Caller, changed, loaded
+from orderkit.flows.kit import Caller, loaded
 from orderkit.ports.clock import Now
-from orderkit.ports.payments import AskPayment, PaymentAnswer, Refused, Unknown
+from orderkit.ports.payments import AskPayment, Unknown
 from orderkit.ports.store import FindOrders, KeepMessage, Message, OrderQuery, SettleMessage, TakeMessages
 
 TRIES_MAX = 12
@@ -83,28 +80,9 @@ async def _payment(message: Message, caller: Caller, now: datetime) -> bool:
         return True
     answer = await AskPayment(key=message.reference, payment=payment.id, at=now)
     if isinstance(answer, Unknown):
-        return False
-    booking = (
-        _reversed(order, operation_id, answer, caller)
-        if done
-        else booked(order, operation_id, operation.attempt, answer, caller)
-    )
-    await advanced(await booking, caller)
+        return done and message.attempts >= TRIES_MAX  # a refund that we know of, and the provider says nothing about
+    await advanced(await booked(order, operation_id, operation.attempt, answer, caller), caller)
     return True
-
-
-async def _reversed(order: Order, operation_id: str, answer: PaymentAnswer, caller: Caller) -> Order:
-    """Book that a refund which was done came back. The provider was asked after that was known, so this is no answer that was overtaken.
-
-    One that has forgotten the key says nothing about it.
-    """
-    if not isinstance(answer, Refused) or answer.reason == "not_found":
-        return order
-
-    def decide(current: Order, now: datetime) -> Decision:
-        return answering.refund_reversed(current, operation_id, now, reason=answer.reason)
-
-    return await changed(order.id, "book_answer", decide, caller, known=order)
 
 
 async def _shipment(message: Message, caller: Caller) -> bool:

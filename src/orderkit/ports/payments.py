@@ -1,4 +1,4 @@
-"""Payment providers. Every answer has three values; an undeclared exception of an adapter counts as `Unknown`."""
+"""Payment providers. An answer is yes, no or unknown, or that a refund came back; an undeclared exception of an adapter counts as `Unknown`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,13 @@ class Unknown(Value):
     reason: str = "no answer"
 
 
-PaymentAnswer: TypeAlias = "Confirmed | Refused | Unknown"
+class Reversed(Value):
+    """A refund was done, and its money has come back since, and why: `account_closed`, say. It stays so."""
+
+    reason: str
+
+
+PaymentAnswer: TypeAlias = "Confirmed | Refused | Unknown | Reversed"
 
 
 class MoveMoney(Outside[PaymentAnswer], kw_only=True):
@@ -52,8 +58,8 @@ class MoveMoney(Outside[PaymentAnswer], kw_only=True):
 class AskPayment(Outside[PaymentAnswer], kw_only=True):
     """What became of the operation with that key? `Refused("not_found")` means: definitely never happened, nor will it.
 
-    Of a refund that was done and came back, since the customer's account is closed for example, the answer is `Refused` from then on, with why. It is
-    asked about when the provider tells of it (`receive_message`, a kind `payment.…`).
+    Of a refund that came back, days after it was done perhaps, the answer is `Reversed` from then on. It is asked about when the provider tells of it
+    (`receive_message`, a kind `payment.…`), so the answer has to be there by then.
     """
 
     key: str

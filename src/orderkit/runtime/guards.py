@@ -18,7 +18,7 @@ from orderkit.runtime.told import fit
 
 Kind = type[Effect[Any]]
 
-_MONEY = (payments.Confirmed, payments.Refused, payments.Unknown)
+_MONEY = (payments.Confirmed, payments.Refused, payments.Unknown, payments.Reversed)
 _PARCEL = (carriers.Booked, payments.Refused, payments.Unknown)
 # Effects of which nobody knows what happened when their adapter fails, with the answers that they may have.
 DOUBTFUL: Mapping[Kind, tuple[type, ...]] = {

@@ -231,6 +231,7 @@ _OUTCOMES: dict[type, str] = {
     payments.Confirmed: "confirmed",
     carriers.Booked: "booked",
     payments.Refused: "refused",
+    payments.Reversed: "reversed",
     payments.Unknown: "unknown",
 }
 

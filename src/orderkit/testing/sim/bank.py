@@ -21,6 +21,7 @@ from orderkit.ports.payments import (
     PaymentAnswer,
     PaymentCapabilities,
     Refused,
+    Reversed,
     Unknown,
 )
 
@@ -36,17 +37,21 @@ _HOLDING = (OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID)
 
 @attrs.define
 class Entry:
-    """What became of one key. A key that was asked about before it arrived has no operation. A refund whose money came back is `reversed`."""
+    """What became of one key. A key that was asked about before it arrived has no operation."""
 
     key: str
     asked: MoveMoney | None
     answer: PaymentAnswer
-    reversed: bool = False
 
     @property
     def moved(self) -> bool:
         """Whether the operation happened, and what it did has not come back."""
         return isinstance(self.answer, Confirmed)
+
+    @property
+    def reversed(self) -> bool:
+        """Whether it happened, and its money came back."""
+        return isinstance(self.answer, Reversed)
 
 
 @attrs.define
@@ -151,7 +156,7 @@ class Bank:
             if entry.asked is None or key not in self.refunds():
                 raise LookupError(key)
             self.accounts[entry.asked.payment].refunded -= entry.asked.amount_minor
-            entry.answer, entry.reversed = Refused("account_closed"), True
+            entry.answer = Reversed("account_closed")
             self.heard(entry)
 
     def _why_not(self, asked: MoveMoney) -> str:

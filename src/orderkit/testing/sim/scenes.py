@@ -113,7 +113,7 @@ class Scene:
 
     def misses_refund(self, order_id: str, operation_id: str, key: str) -> Script:
         """Wait until the bank tells that a refund has come back; when it never does, the customer calls, and the shop asks."""
-        yield Until(lambda: self.order(order_id).operation(operation_id)[1].state != "confirmed", 3_600)
+        yield Until(lambda: self.order(order_id).operation(operation_id)[1].state == "reversed", 3_600)
         reference = self.order(order_id).operation(operation_id)[1].key
         called = Message(
             source="desk", id=key, kind="payment.missed", reference=reference, data={}, received_at=self.world.time()
