@@ -29,6 +29,7 @@ class FakePaymentsContract(PaymentsContract):
     declined_method = FakeCard.DECLINED
     lost_method = FakeCard.TIMEOUT_AFTER
     unsent_method = FakeCard.TIMEOUT_BEFORE
+    reversed_method = FakeCard.REFUND_REVERSED
 
 
 class TestMemoryBook(FakePaymentsContract):

@@ -36,6 +36,7 @@ from orderkit.ports.payments import (
     PaymentAnswer,
     Payments,
     Refused,
+    Reversed,
     Unknown,
 )
 
@@ -132,6 +133,8 @@ class PaymentsContract:
     declined_method: ClassVar[str | None] = None
     lost_method: ClassVar[str | None] = None
     unsent_method: ClassVar[str | None] = None
+    reversed_method: ClassVar[str | None] = None  # its first refund comes back
+    reversed_after: ClassVar[timedelta] = timedelta(days=5)
 
     @pytest.fixture
     def payments(self) -> Iterator[Payments]:
@@ -279,6 +282,19 @@ class PaymentsContract:
             list(pool.map(payments.move_money, asked))
         found = [tab.ask(one.key) for one in asked]
         assert sum(isinstance(answer, Confirmed) for answer in found) == fitting
+
+    def test_a_refund_that_came_back_says_so_and_can_be_made_again(self, payments: Payments) -> None:
+        """It was confirmed; from the day on which its money is back it is `Reversed`, and the money is there for another refund."""
+        if self.reversed_method is None:
+            pytest.skip("no method has a refund come back on purpose")
+        tab, later = self.tab(payments, self.reversed_method), MONDAY + self.reversed_after
+        key = f"{tab.payment}.2/1"
+        tab.move(OperationKind.CHARGE, 5_750)
+        assert isinstance(tab.move(OperationKind.REFUND, 5_750, key=key), Confirmed)
+        assert isinstance(tab.move(OperationKind.REFUND, 5_750), Refused)
+        assert isinstance(tab.ask(key, at=later), Reversed)
+        assert isinstance(tab.move(OperationKind.REFUND, 5_750, key=key, at=later), Reversed)
+        assert isinstance(tab.move(OperationKind.REFUND, 5_750, at=later), Confirmed)
 
     # ---- authorizations
 
