@@ -263,3 +263,23 @@ def test_an_order_that_has_had_all_its_tenders_offers_no_more_lines() -> None:
         "lines": "not_allowed",
     }
     assert "50 tenders" in (offers["lines"].reason or "")
+
+
+def test_money_that_a_bank_would_not_pay_back_is_missing_nowhere() -> None:
+    """While an authorization was in doubt something was given for good will; it was refused, and so was the refund: the shop has all that is due."""
+    world = opened({"MUG": {"berlin": 1}})
+    world.bank.expires_after = timedelta(days=7)
+    order = world.shop.place(evolve(a_cart(), lines=()).add("MUG", 2, "50.00", backorder=True), "pm_visa")
+    world.shop.ship(order.id, order.shipments[0].id)
+    world.bank.say, world.bank.silent = lambda _: "never", True
+    world.clock.advance(days=8)
+    until_idle(world)
+    world.shop.refund(order.id, "50.00", reason="goodwill")
+    world.bank.say, world.bank.silent, world.bank.denies = lambda _: "no", False, "declined"
+    for _ in range(24):
+        world.clock.advance(hours=2)
+        until_idle(world)
+    after = world.shop.order(order.id)
+
+    assert (after.due_minor, after.paid_minor) == (5000, 5000)
+    assert [finding.partition(":")[0] for finding in after.findings] == ["refund_failed"]

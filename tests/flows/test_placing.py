@@ -160,6 +160,24 @@ def test_a_request_that_never_arrived_is_tried_again_under_a_new_key() -> None:
     assert [call.key.rsplit("/", 1)[1] for call in world.bank.calls] == ["1", "2"]
 
 
+def test_a_failed_order_that_costs_nothing_any_more_is_confirmed_by_paying_it() -> None:
+    """What it cost was not there when its warehouse looked, and what is left is free: nobody is asked, and it waits for no answer."""
+    world = a_world({"MUG": {"berlin": 1}, "TEE": {"madrid": 1}})
+    world.bank.say, world.bank.silent = lambda _: "never", True
+    order = world.shop.place(a_cart(("MUG", 1, "50.00"), ("TEE", 1, "0.00")), "pm_visa")
+    dear = next(shipment for shipment in order.shipments if shipment.warehouse == "berlin")
+    world.shop.refuse(order.id, dear.id, reason="broken", missing={1: 1})
+    world.bank.say, world.bank.silent, world.bank.denies = lambda _: "no", False, "declined"
+    world.clock.advance(minutes=5)
+    world.shop.sweep()
+    failed, asked = world.shop.order(order.id), len(world.bank.calls)
+
+    after = world.shop.pay(order.id, "pm_other")
+
+    assert (failed.state, failed.due_minor) == ("payment_failed", 0)
+    assert (word(after), after.sagas, len(world.bank.calls)) == ("payment_confirmed", (), asked)
+
+
 def test_several_tenders_pay_one_keyed_order() -> None:
     """The key of the request is spent by the placement; every answer after it is booked."""
     world = a_world()

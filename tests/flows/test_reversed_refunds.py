@@ -160,6 +160,24 @@ def test_nothing_is_sent_again_because_something_else_is_answered() -> None:
     )
 
 
+def test_what_else_belongs_to_the_refund_goes_out() -> None:
+    """Cancelled while a second card was in doubt: the first one's part came back, and that of the second goes back when it turns out to have paid."""
+    world = opened({"MUG": {"berlin": 1}}, policies=Policies())
+    world.bank.say = lambda asked: "lost" if asked.method == "pm_other" else "yes"
+    world.bank.silent = True
+    tenders = [Tender(method="pm_visa", amount_minor=2000), Tender(method="pm_other")]
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), tenders)
+    order = world.shop.cancel(order.id, reason="changed_mind")
+    world.bank.say, world.bank.silent = (lambda _: "yes"), False
+    back = comes_back(world, order, first_refund(order))
+    pass_days(world, 1)
+    after = world.shop.order(order.id)
+
+    assert [payment.refunded_minor for payment in after.payments] == [0, 3000]
+    assert (after.findings, [refund.state for refund in after.refunds]) == (back.findings, ["failed"])
+    assert world.shop.attend(order.id, after.findings[0]).refunded_minor == 5000
+
+
 def test_another_refund_goes_out_beside_one_that_came_back() -> None:
     """What is given for good will meanwhile is sent, and what came back is put aside."""
     world, order = a_refunded_order(mugs=2)

@@ -101,7 +101,8 @@ def refused(order: Order, operation_id: str, now: datetime, *, reason: str) -> D
     if operation.kind in TAKING and not uncovered_minor(noted.order, hoped=False):
         return decision.then(settled(decision.order, now))  # nobody misses it
     decision = decision.then(noted)
-    return decision if operation.kind is OperationKind.REFUND else decision.then(set_off(decision.order))
+    # What did not go back covers what was missing without it.
+    return decision.then((unstuck if operation.kind is OperationKind.REFUND else set_off)(decision.order))
 
 
 def refund_reversed(order: Order, operation_id: str, attempt: int, now: datetime, *, reason: str) -> Decision:
@@ -128,7 +129,7 @@ def refund_reversed(order: Order, operation_id: str, attempt: int, now: datetime
     paying = order.state in ("placed", "payment_pending")  # and nobody knows yet whether it is needed
     if owed or paying or surplus_minor(decision.order) > 0:
         decision = decision.then(finding_noted(decision.order, f"refund_failed:{operation.id}"))
-        return decision.then(unstuck(decision.order))  # it covers what was missing without it
+        return decision.then(unstuck(decision.order))  # as after a refusal
     return decision.then(settled(decision.order, now))  # it had gone back twice
 
 

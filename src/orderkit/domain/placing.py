@@ -65,10 +65,13 @@ def checked(facts: Facts) -> None:
 
 
 def charging(order: Order, tenders: Sequence[Tender], now: datetime, *, run_number: int = 1) -> Decision:
-    """Put the payments and their first intents on the order, stamped with the placement run that asks for them."""
+    """Put the payments and their first intents on the order, stamped with the placement run that asks for them; where nothing is due, confirm it."""
+    shares = divided(tenders, order.due_minor, order.currency)
+    if not shares:
+        return order_confirmed(order)
     run = started(PLACEMENT, order.id, "charge", now, run_number)
     payments = list(order.payments)
-    for tender, amount in divided(tenders, order.due_minor, order.currency):
+    for tender, amount in shares:
         payment = Payment(
             id=f"{order.id}-P{len(payments) + 1}", kind=tender.kind, method=tender.method, amount_minor=amount
         )

@@ -12,7 +12,7 @@ waits any more, what is due and was in no shipment's share is captured, as long 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
@@ -78,14 +78,14 @@ def captures(
 
 def _paid_out(order: Order, now: datetime) -> Decision:
     """Ask for the refunds that make the surplus vanish, as far as there is money for them, and end those that need none."""
-    granted, aside_minor = _without_returned(order, [r for r in order.refunds if REFUND.allows(r.state, "send")])
-    rest = _surplus(order, granted, aside_minor)
+    granted, aside = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")], _put_aside(order)
+    rest = _surplus(order, granted, aside)
     if rest <= 0:
-        return _released(order, granted)
+        return _released(order, [refund for refund in granted if refund.id not in aside])
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
-    for refund, amount in _shares(order, granted, rest):
+    for refund, amount in _shares(order, granted, rest, aside):
         balances, rule = _balances(payments.values()), order.facts.policies.refund.tender_order
         for payment_id, part in spread(amount, balances, rule, order.currency):
             payment = payments[payment_id]
@@ -98,26 +98,21 @@ def _paid_out(order: Order, now: datetime) -> Decision:
             trigger = "send" if amount == _outstanding(order, refund) else "send_part"
             refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, trigger))
     decision = decided(order, *events, payments=tuple(payments.values()), refunds=tuple(refunds.values()))
-    left = [refunds[refund.id] for refund in granted if REFUND.allows(refunds[refund.id].state, "release")]
+    left = [r for r in refunds.values() if REFUND.allows(r.state, "release") and r.id not in aside]
     return decision.then(_released(decision.order, left))
 
 
-def _without_returned(order: Order, refunds: Sequence[Refund]) -> tuple[list[Refund], int]:
-    """Return the refunds without those whose money came back, and how much is put aside for them until a person has attended to it.
+def _put_aside(order: Order) -> dict[str | None, int]:
+    """Return what came back of each refund, and is put aside until a person has attended to it.
 
     Once there is no surplus any more it needs nobody: less was taken for other goods instead.
     """
-    returned = [o for _, o in order.operations() if o.state == "reversed" and f"refund_failed:{o.id}" in order.findings]
-    if not returned or surplus_minor(order) <= 0:
-        return list(refunds), 0
-    back: dict[str | None, int] = {}
-    for operation in returned:
-        back[operation.refund] = back.get(operation.refund, 0) + operation.amount_minor
-    aside = {
-        name: minor if name is None else max(minor, _outstanding(order, order.refund(name)))
-        for name, minor in back.items()
-    }
-    return [refund for refund in refunds if refund.id not in aside], sum(aside.values())
+    aside: dict[str | None, int] = {}
+    if order.findings and surplus_minor(order) > 0:
+        for _, operation in order.operations():
+            if operation.state == "reversed" and f"refund_failed:{operation.id}" in order.findings:
+                aside[operation.refund] = aside.get(operation.refund, 0) + operation.amount_minor
+    return aside
 
 
 def _released(order: Order, granted: Sequence[Refund]) -> Decision:
@@ -129,8 +124,10 @@ def _released(order: Order, granted: Sequence[Refund]) -> Decision:
 
 def set_off(order: Order) -> Decision:
     """End the refunds whose rest needs no money, after a bank refused to take what they waited for; nothing is asked of anybody."""
-    granted, aside_minor = _without_returned(order, [r for r in order.refunds if REFUND.allows(r.state, "release")])
-    return decided(order) if _surplus(order, granted, aside_minor) > 0 else _released(order, granted)
+    granted, aside = [refund for refund in order.refunds if REFUND.allows(refund.state, "release")], _put_aside(order)
+    if _surplus(order, granted, aside) > 0:
+        return decided(order)
+    return _released(order, [refund for refund in granted if refund.id not in aside])
 
 
 def ended(order: Order, refunds: Sequence[Refund], trigger: str) -> Decision:
@@ -200,23 +197,31 @@ def surplus_minor(order: Order) -> int:
     return order.paid_minor - wanted_minor(order)
 
 
-def _surplus(order: Order, granted: Sequence[Refund], aside_minor: int = 0) -> int:
+def _surplus(order: Order, granted: Sequence[Refund], aside: Mapping[str | None, int]) -> int:
     """What the shop may pay out, but for what is put aside; refunds that wait are not kept from the customer for the sake of goods that wait.
 
     It is never more than the shop has: what is cancelled of goods that wait may be more than was taken for others of them.
     """
-    surplus = surplus_minor(order) - aside_minor
+    kept_minor = sum(aside.values())
+    surplus = surplus_minor(order) - kept_minor
     if not granted:
         return surplus
-    wanted = sum(_outstanding(order, refund) for refund in granted)
-    return max(surplus, min(wanted, surplus + _to_come(order), order.paid_minor - aside_minor))
+    wanted = sum(_owed(order, refund, aside) for refund in granted)
+    return max(surplus, min(wanted, surplus + _to_come(order), order.paid_minor - kept_minor))
 
 
-def _shares(order: Order, granted: Sequence[Refund], total_minor: int) -> list[tuple[Refund | None, int]]:
+def _owed(order: Order, refund: Refund, aside: Mapping[str | None, int]) -> int:
+    """Return what of a refund is to be asked for now."""
+    return max(0, _outstanding(order, refund) - aside.get(refund.id, 0))
+
+
+def _shares(
+    order: Order, granted: Sequence[Refund], total_minor: int, aside: Mapping[str | None, int]
+) -> list[tuple[Refund | None, int]]:
     """Spread what is paid out over the decisions that wait for it; what is left over belongs to none (paid too much)."""
     shares: list[tuple[Refund | None, int]] = []
     for refund in granted:
-        if share := min(_outstanding(order, refund), total_minor):
+        if share := min(_owed(order, refund, aside), total_minor):
             shares.append((refund, share))
             total_minor -= share
     if total_minor:
