@@ -11,7 +11,9 @@ import orderkit
 from orderkit import Order, Policies, Tender, VirtualClock
 from orderkit.domain import answering
 from orderkit.domain.payment import OperationKind
+from orderkit.domain.refunds import RefundPolicy, TenderOrder
 from orderkit.domain.status import axes
+from orderkit.domain.value import evolve
 from orderkit.ports.payments import MoveMoney
 from orderkit.ports.store import Message
 from orderkit_fakepsp import FakePayments
@@ -20,7 +22,7 @@ from orderkit_sql.store import open_store
 from tests.flows.test_done_after_all import first_refund, returned_in_vain
 from tests.flows.test_late_answers import pass_days, told_after_all
 from tests.invoices import amounts
-from tests.missing import opened, until_idle
+from tests.missing import opened, restocked, until_idle
 from tests.shops import NOON, World, a_cart
 
 
@@ -176,6 +178,81 @@ def test_what_else_belongs_to_the_refund_goes_out() -> None:
     assert [payment.refunded_minor for payment in after.payments] == [0, 3000]
     assert (after.findings, [refund.state for refund in after.refunds]) == (back.findings, ["failed"])
     assert world.shop.attend(order.id, after.findings[0]).refunded_minor == 5000
+
+
+@pytest.mark.parametrize("rule", list(TenderOrder))
+def test_attended_to_it_goes_to_the_card_from_which_it_came_back(rule: TenderOrder) -> None:
+    """Both cards' parts came back; somebody attends to the first, then to the second; whatever the rule for other refunds is."""
+    world = opened({"MUG": {"berlin": 1}}, policies=Policies(refund=RefundPolicy(tender_order=rule)))
+    tenders = [Tender(method="pm_visa", amount_minor=2000), Tender(method="pm_other")]
+    order = world.shop.place(a_cart(("MUG", 1, "50.00")), tenders)
+    order = world.shop.cancel(order.id, reason="changed_mind")
+    back = order
+    for payment, operation in order.operations():
+        if operation.kind is OperationKind.REFUND:
+            back = comes_back(world, back, operation.id)
+            assert back.payment(payment.id).refunded_minor == 0
+    after = back
+    for paid, finding in zip(([2000, 0], [2000, 3000]), sorted(back.findings), strict=True):
+        after = world.shop.attend(order.id, finding)
+        assert [payment.refunded_minor for payment in after.payments] == paid
+    assert (after.findings, [refund.state for refund in after.refunds]) == ((), ["refunded"])
+
+
+@pytest.mark.parametrize("what", ["a parcel leaves", "a cancellation", "good will"])
+def test_nothing_is_sent_before_though_goods_wait(what: str) -> None:
+    """Parcels are paid for as they leave, so the shop has no more than is due; what came back is put aside all the same."""
+    world = opened({"MUG": {"berlin": 2}})
+    cart = evolve(a_cart(), lines=()).add("MUG", 5, "50.00", backorder=True)
+    order = world.shop.place(cart, "pm_visa")
+    world.shop.ship(order.id, order.shipments[0].id)
+    world.shop.deliver(order.id, order.shipments[0].id)
+    back = world.shop.request_return(order.id, {1: 1}, reason="too_small").returns[0]
+    order = world.shop.receive_return(order.id, back.id, warehouse="berlin")
+    order = comes_back(world, order, first_refund(order))
+    match what:
+        case "a parcel leaves":
+            restocked(world, order)  # beside the one that came back
+            (parcel,) = [shipment for shipment in world.shop.order(order.id).shipments if shipment.waiting]
+            world.shop.ship(order.id, parcel.id)
+        case "a cancellation":
+            world.shop.cancel(order.id, {1: 1}, reason="changed_mind")
+        case _:
+            world.shop.refund(order.id, "1.00", reason="sorry")
+    pass_days(world, 1)
+    after = world.shop.order(order.id)
+    again = world.shop.attend(order.id, order.findings[0])
+
+    assert after.findings == order.findings
+    assert after.refund(f"{order.id}-F1").state == "failed"
+    assert again.refund(f"{order.id}-F1").state == "refunded"
+    assert (again.findings, again.refunded_minor - after.refunded_minor) == ((), 5000)
+
+
+def test_what_is_not_owed_any_more_keeps_nothing_from_another_refund() -> None:
+    """Two refunds came back; of the first an earlier try turns out to have been done. Who attends to the second sees it paid."""
+    world = opened({"MUG": {"berlin": 3}}, policies=Policies())
+    order = world.shop.place(a_cart(("MUG", 3, "50.00")), "pm_visa")
+    world.bank.say = lambda asked: "no" if asked.kind is OperationKind.REFUND else "yes"
+    world.shop.refund(order.id, "50.00", reason="sorry")
+    pass_days(world, 1)
+    refused = world.shop.order(order.id)
+    world.bank.say = lambda _: "yes"
+    order = world.shop.attend(order.id, refused.findings[0])
+    order = world.shop.refund(order.id, "50.00", reason="sorry")
+    for operation in [o for _, o in order.operations() if o.kind is OperationKind.REFUND and o.state == "confirmed"]:
+        order = comes_back(world, order, operation.id)
+    told_after_all(world, refused, first_refund(refused))
+    until_idle(world)
+    known = world.shop.order(order.id)
+    after = world.shop.attend(order.id, known.findings[0])
+
+    assert [refund.state for refund in known.refunds] == ["refunded", "failed"]
+    assert ([refund.state for refund in after.refunds], after.refunded_minor, after.findings) == (
+        ["refunded", "refunded"],
+        10000,
+        (),
+    )
 
 
 def test_another_refund_goes_out_beside_one_that_came_back() -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 import attrs
 
 from orderkit import Order
+from orderkit.domain.events import Event
 from tests.lives.reckoning import Reckoning
 from tests.lives.shop import World
 
@@ -33,12 +34,21 @@ class Books:
     world: World
     reckonings: dict[str, Reckoning] = attrs.Factory(dict)
     replayed: dict[str, int] = attrs.Factory(dict)
+    found: dict[str, tuple[str, ...]] = attrs.Factory(dict)
     done: dict[str, set[str]] = attrs.Factory(dict)
     entries_read: int = 0
 
     def changed(self) -> list[Order]:
         """The orders that the last step changed."""
         return [order for order in self.world.all() if self.replayed.get(order.id) != order.version]
+
+    def news(self, order: Order) -> list[Event]:
+        """What the last step told of an order."""
+        return [
+            event
+            for record in self.world.shop.records(order.id)[self.replayed.get(order.id, 0) :]
+            for event in record.events
+        ]
 
     def reckoned(self, order: Order) -> Reckoning:
         """What the order comes to, with all that its log says by now."""
@@ -67,4 +77,6 @@ class Books:
 
     def turn_over(self) -> None:
         """Begin a new page: what was changed until now has been looked at."""
-        self.replayed = {order.id: order.version for order in self.world.all()}
+        orders = self.world.all()
+        self.replayed = {order.id: order.version for order in orders}
+        self.found = {order.id: order.findings for order in orders}

@@ -144,6 +144,20 @@ def a_refund_goes_on(books: Books) -> Iterator[str]:
                 yield f"{refund.id} is {refund.state}, its operations are {mine}, and the order asks for {order.findings}"
 
 
+def what_came_back_waits(books: Books) -> Iterator[str]:
+    """What came back of a refund is not sent once more before somebody has attended to it."""
+    for order in books.changed():
+        news = books.news(order)
+        attended = {event.data["finding"] for event in news if event.type == "order.attended"}
+        waits = set(books.found.get(order.id, ())) - attended
+        for name in {event.data["refund"] for event in news if event.type == "refund.requested"} - {None}:
+            mine = [o for o in operations(order) if o.refund == name]
+            back = sum(o.amount_minor for o in mine if o.state == "reversed" and f"refund_failed:{o.id}" in waits)
+            sent = sum(o.amount_minor for o in mine if not o.in_vain)
+            if back and sent + back > order.refund(name).total_minor:
+                yield f"{name}: {sent} were sent of {order.refund(name).total_minor}, though {back} came back and nobody has attended"
+
+
 def what_is_missing_is_said(books: Books) -> Iterator[str]:
     """When nothing is under way and less was taken and promised than is due, or less was taken than what left is worth, a finding says so.
 
@@ -229,6 +243,7 @@ MONEY: tuple[Law, ...] = (
     due_is_what_the_units_cost,
     the_shop_keeps_no_more_than_is_due,
     a_refund_goes_on,
+    what_came_back_waits,
     what_is_missing_is_said,
     what_is_said_is_missing,
     nothing_is_held_for_nothing,

@@ -12,7 +12,7 @@ waits any more, what is due and was in no shipment's share is captured, as long 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from orderkit.domain.events import Decision, Event, decided
@@ -22,7 +22,7 @@ from orderkit.domain.owing import kept, reliable_minor, stuck, uncaptured, uncov
 from orderkit.domain.payment import NEW_MONEY, TAKING, CaptureMode, Operation, OperationKind, Payment, requested
 from orderkit.domain.refunds import TenderBalance, spread
 from orderkit.domain.saga import unpaid_lines
-from orderkit.domain.value import evolve
+from orderkit.domain.value import Value, evolve
 
 
 def settled(order: Order, now: datetime) -> Decision:
@@ -81,12 +81,12 @@ def _paid_out(order: Order, now: datetime) -> Decision:
     granted, aside = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")], _put_aside(order)
     rest = _surplus(order, granted, aside)
     if rest <= 0:
-        return _released(order, [refund for refund in granted if refund.id not in aside])
+        return _released(order, [refund for refund in granted if not aside.of_refund(refund.id)])
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
     for refund, amount in _shares(order, granted, rest, aside):
-        balances, rule = _balances(payments.values()), order.facts.policies.refund.tender_order
+        balances, rule = _balances(payments.values(), aside), order.facts.policies.refund.tender_order
         for payment_id, part in spread(amount, balances, rule, order.currency):
             payment = payments[payment_id]
             operation = asked(payment, OperationKind.REFUND, part, now, refund=refund.id if refund else None)
@@ -98,21 +98,48 @@ def _paid_out(order: Order, now: datetime) -> Decision:
             trigger = "send" if amount == _outstanding(order, refund) else "send_part"
             refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, trigger))
     decision = decided(order, *events, payments=tuple(payments.values()), refunds=tuple(refunds.values()))
-    left = [r for r in refunds.values() if REFUND.allows(r.state, "release") and r.id not in aside]
+    left = [r for r in refunds.values() if REFUND.allows(r.state, "release") and not aside.of_refund(r.id)]
     return decision.then(_released(decision.order, left))
 
 
-def _put_aside(order: Order) -> dict[str | None, int]:
-    """Return what came back of each refund, and is put aside until a person has attended to it.
+class _Aside(Value):
+    """What came back and waits for a person: amounts, with the refund that each belongs to (`None`: paid too much) and the payment it is at."""
 
-    Once there is no surplus any more it needs nobody: less was taken for other goods instead.
+    parts: tuple[tuple[str | None, str, int], ...] = ()
+
+    @property
+    def total_minor(self) -> int:
+        return sum(minor for _, _, minor in self.parts)
+
+    def of_refund(self, name: str) -> int:
+        return sum(minor for refund, _, minor in self.parts if refund == name)
+
+    def at_payment(self, name: str) -> int:
+        return sum(minor for _, payment, minor in self.parts if payment == name)
+
+
+def _put_aside(order: Order) -> _Aside:
+    """Return what came back and nobody has attended to yet, as far as it is owed and would be paid out now.
+
+    Once nothing would be, it needs nobody: less was taken for other goods instead.
     """
-    aside: dict[str | None, int] = {}
-    if order.findings and surplus_minor(order) > 0:
-        for _, operation in order.operations():
-            if operation.state == "reversed" and f"refund_failed:{operation.id}" in order.findings:
-                aside[operation.refund] = aside.get(operation.refund, 0) + operation.amount_minor
-    return aside
+    returned = [
+        (p, o) for p, o in order.operations() if o.state == "reversed" and f"refund_failed:{o.id}" in order.findings
+    ]
+    if not returned or surplus_minor(order) + _to_come(order) <= 0:
+        return _Aside()
+    owed = {refund.id: _outstanding(order, refund) for refund in order.refunds if REFUND.allows(refund.state, "send")}
+    over_minor = max(0, surplus_minor(order) - sum(owed.values()))
+    parts: list[tuple[str | None, str, int]] = []
+    for payment, operation in returned:
+        refund = operation.refund
+        if refund is not None and (minor := min(operation.amount_minor, owed.get(refund, 0))):
+            parts.append((refund, payment.id, minor))
+            owed[refund] -= minor
+        elif minor := min(operation.amount_minor, over_minor):
+            parts.append((None, payment.id, minor))
+            over_minor -= minor
+    return _Aside(tuple(parts))
 
 
 def _released(order: Order, granted: Sequence[Refund]) -> Decision:
@@ -127,7 +154,7 @@ def set_off(order: Order) -> Decision:
     granted, aside = [refund for refund in order.refunds if REFUND.allows(refund.state, "release")], _put_aside(order)
     if _surplus(order, granted, aside) > 0:
         return decided(order)
-    return _released(order, [refund for refund in granted if refund.id not in aside])
+    return _released(order, [refund for refund in granted if not aside.of_refund(refund.id)])
 
 
 def ended(order: Order, refunds: Sequence[Refund], trigger: str) -> Decision:
@@ -197,26 +224,25 @@ def surplus_minor(order: Order) -> int:
     return order.paid_minor - wanted_minor(order)
 
 
-def _surplus(order: Order, granted: Sequence[Refund], aside: Mapping[str | None, int]) -> int:
+def _surplus(order: Order, granted: Sequence[Refund], aside: _Aside) -> int:
     """What the shop may pay out, but for what is put aside; refunds that wait are not kept from the customer for the sake of goods that wait.
 
     It is never more than the shop has: what is cancelled of goods that wait may be more than was taken for others of them.
     """
-    kept_minor = sum(aside.values())
-    surplus = surplus_minor(order) - kept_minor
+    surplus = surplus_minor(order) - aside.total_minor
     if not granted:
         return surplus
     wanted = sum(_owed(order, refund, aside) for refund in granted)
-    return max(surplus, min(wanted, surplus + _to_come(order), order.paid_minor - kept_minor))
+    return max(surplus, min(wanted, surplus + _to_come(order), order.paid_minor - aside.total_minor))
 
 
-def _owed(order: Order, refund: Refund, aside: Mapping[str | None, int]) -> int:
+def _owed(order: Order, refund: Refund, aside: _Aside) -> int:
     """Return what of a refund is to be asked for now."""
-    return max(0, _outstanding(order, refund) - aside.get(refund.id, 0))
+    return _outstanding(order, refund) - aside.of_refund(refund.id)
 
 
 def _shares(
-    order: Order, granted: Sequence[Refund], total_minor: int, aside: Mapping[str | None, int]
+    order: Order, granted: Sequence[Refund], total_minor: int, aside: _Aside
 ) -> list[tuple[Refund | None, int]]:
     """Spread what is paid out over the decisions that wait for it; what is left over belongs to none (paid too much)."""
     shares: list[tuple[Refund | None, int]] = []
@@ -229,8 +255,10 @@ def _shares(
     return shares
 
 
-def _balances(payments: Iterable[Payment]) -> list[TenderBalance]:
-    return [TenderBalance(p.id, p.kind, p.refundable_minor) for p in payments if p.refundable_minor > 0]
+def _balances(payments: Iterable[Payment], aside: _Aside) -> list[TenderBalance]:
+    """Return what may be refunded to each tender: what came back from one is not for the others."""
+    left = [(payment, payment.refundable_minor - aside.at_payment(payment.id)) for payment in payments]
+    return [TenderBalance(payment.id, payment.kind, minor) for payment, minor in left if minor > 0]
 
 
 def _voided(order: Order, now: datetime) -> Decision:
