@@ -171,7 +171,9 @@ class Life:
         self._noted(call, key, before, outcome)
         if not disturbed:
             attempts.check(world, call, dry, before, outcome)
-        if call.keyed and (outcome.error is None or outcome.error.outcome == "not_applied") and dice.chance(0.4):
+        # A refusal may have another reason by now when somebody else acted meanwhile.
+        held = outcome.error is None or (outcome.error.outcome == "not_applied" and not disturbed)
+        if call.keyed and held and dice.chance(0.4):
             attempts.check_repeat(world, call, key, outcome)
         return outcome
 
