@@ -16,6 +16,7 @@ from tests.lives.owed import (
     agreed,
     at_rest,
     came_back,
+    deducted,
     due,
     held_against_will,
     held_in_vain,
@@ -161,14 +162,15 @@ def what_came_back_waits(books: Books) -> Iterator[str]:
 def what_is_missing_is_said(books: Books) -> Iterator[str]:
     """When nothing is under way and less was taken and promised than is due, or less was taken than what left is worth, a finding says so.
 
-    Where parcels are paid for as they leave, shipping of units that were cancelled and the cents of every division may come with the last one.
+    Where parcels are paid for as they leave, shipping of units that were cancelled, what is kept of returns, such as the cost of a label, and the
+    cents of every division may come with the last one.
     """
     for order in books.changed():
         if not at_rest(order) or order.state == "payment_failed" or missed(order):
             continue
         found, wanted = sums(books, order), due(books, order)
         later = order.facts.policies.capture is CaptureMode.PER_SHIPMENT and any(line.open for line in order.lines)
-        last = 3 * len(order.lines) + shipping(order) if later else 0
+        last = 3 * len(order.lines) + shipping(order) + deducted(order) if later else 0
         if wanted > found.taken + found.promised or unpaid(books, order, found.taken) > last:
             yield f"{order.id} is due {wanted}, the bank has {found.taken}, {found.promised} are promised; it asks for {order.findings}"
 
@@ -203,6 +205,9 @@ def nothing_is_held_for_lines_that_were_refused(books: Books) -> Iterator[str]:
         if order.state != "confirmed" or order.findings or not at_rest(order):
             continue
         held, refused = holds(books, order), tenders_of_refused_lines(order)
+        for payment in order.payments:
+            if not_done(books, payment.operations, "capture"):  # nobody counts on what it holds
+                held.pop(payment.id, None)
         needed = max(due(books, order) - sums(books, order).taken, waiting(order))
         spare = sum(held.values()) - needed
         if vain := [name for name in refused if 0 < held.get(name, 0) <= spare]:

@@ -144,6 +144,11 @@ def shipping(order: Order) -> int:
     return order.facts.prices.shipping_minor - sum(part.amount_minor for part in parts)
 
 
+def deducted(order: Order) -> int:
+    """What was kept of what came back: the cost of labels, fees for restocking, what is damaged."""
+    return -sum(part.amount_minor for refund in order.refunds for part in refund.components if part.amount_minor < 0)
+
+
 def unpaid(books: Books, order: Order, taken: int) -> int:
     """What is due by now and was not taken: where parcels are paid for as they leave, what waits is not due yet."""
     later = waiting(order) if order.facts.policies.capture is CaptureMode.PER_SHIPMENT else 0
