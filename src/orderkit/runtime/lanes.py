@@ -1,9 +1,9 @@
 """Group commit for an event loop: flows that wait for the same kind of store effect share its next call.
 
-An idle system adds no delay: an effect goes with the event loop's next turn. Under load the waiting line is shared out over a few lanes,
-in batches smaller than the line, which keeps the store busy while the next batch gathers. What is read for a commit would only wait in front of
-full lanes: it is read behind them, for all whose turn comes next. Nothing is ever refused here: the bound is on running flows (`admission`),
-because what stands in line may be a second commit, after the money moved.
+An idle system adds no delay: an effect goes with the event loop's next turn. Under load a long line is shared out over a few lanes, in batches
+smaller than the line, which keeps the store busy while the next batch gathers; a short one goes whole. What is read for a commit would only wait in
+front of full lanes: it is read behind them, for all whose turn comes next. Nothing is ever refused here: the bound is on running flows
+(`admission`), because what stands in line may be a second commit, after the money moved.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ from typing import Any
 
 from orderkit.ports.effect import Effect
 from orderkit.runtime.guards import for_one, miscounted
+
+WHOLE = 32  # a batch costs its client some 2 ms, however few are in it: two that share such a line cost twice as much, and gain nothing
+
+
+def share(waiting: int, free: int, largest: int) -> int:
+    """Return how many of a line one of the free lanes takes: a fair part, but no less than is worth a batch."""
+    return min(largest, max(-(-waiting // free), min(waiting, WHOLE)))
 
 
 class Answer(asyncio.Future[Any]):
@@ -69,9 +76,9 @@ class Lane:
             self.set_out()
 
     def set_out(self) -> None:
-        """Share the waiting line out over the free lanes."""
+        """Send the waiting line out over the free lanes."""
         while self._waiting and (free := self._lanes - len(self._busy)) > 0:
-            count = min(self._largest, -(-len(self._waiting) // free))
+            count = share(len(self._waiting), free, self._largest)
             batch = [each for _ in range(count) if not (each := self._waiting.popleft())[1].cancelled()]
             for _, answer in batch:
                 answer.sent = True

@@ -13,7 +13,7 @@ from orderkit.errors import FlowMisused, PortError
 from orderkit.ports.effect import Effect, all_of, driver
 from orderkit.ports.store import FindKey, Load
 from orderkit.runtime.asynchronous import AsyncHandlers, Lent, Ready, in_line, run_async
-from orderkit.runtime.lanes import Lane
+from orderkit.runtime.lanes import WHOLE, Lane
 from tests.unit.runtime.effects import a_commit
 
 request: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="start-up")
@@ -168,15 +168,16 @@ async def test_flows_that_wait_share_the_next_call() -> None:
     assert till.sent == [["first"], ["o-0", "o-1", "o-2"]]
 
 
-async def test_free_lanes_share_the_line_out() -> None:
-    """Two free lanes take half of the line each, so that both are busy."""
+@pytest.mark.parametrize(("waiting", "batches"), [(1, [1]), (WHOLE, [WHOLE]), (WHOLE + 1, [WHOLE, 1]), (80, [40, 40])])
+async def test_free_lanes_share_a_long_line_out(waiting: int, batches: list[int]) -> None:
+    """Two free lanes take half of it each, so that both are busy; a short one goes whole."""
     till = Till()
 
     await asyncio.gather(
-        *(run_async(loading(f"o-{n}"), handlers) for handlers in [till.handlers(lanes=2)] for n in range(6))
+        *(run_async(loading(f"o-{n}"), handlers) for handlers in [till.handlers(lanes=2)] for n in range(waiting))
     )
 
-    assert [len(batch) for batch in till.sent] == [3, 3]
+    assert [len(batch) for batch in till.sent] == batches
 
 
 async def test_what_is_read_for_a_commit_gathers_behind_full_lanes() -> None:
