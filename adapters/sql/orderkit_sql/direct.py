@@ -24,9 +24,14 @@ _DIRECT = "orderkit_direct"  # an execution option of our engines
 _PLACEHOLDER = re.compile("%[sb]")
 
 
-def directly(engine: Engine) -> Engine:
-    """Return the engine, with statements that go straight to its driver where that is psycopg."""
-    return engine.execution_options(**{_DIRECT: True}) if engine.dialect.driver == "psycopg" else engine
+def directly(engine: Engine, **options: Any) -> Engine:
+    """Return the engine with these options, and with statements that go straight to its driver where that is psycopg.
+
+    All options are given at once: on an engine that has options already, the lowest SQLAlchemy that we take can set no isolation level.
+    """
+    if engine.dialect.driver == "psycopg":
+        options[_DIRECT] = True
+    return engine.execution_options(**options) if options else engine
 
 
 def rows_of(connection: Connection, statement: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:

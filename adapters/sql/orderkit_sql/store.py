@@ -45,12 +45,10 @@ class SqlStore(SqlMethods):
             )
         self.database = database
         self.capabilities = capabilities(database.backend.name, durable=durable)
-        engine = self._engine = directly(engine)
         sqlite = engine.dialect.name == "sqlite"
-        self._single = engine.execution_options(**({READS: True} if sqlite else {"isolation_level": "AUTOCOMMIT"}))
-        self._snapshot = engine.execution_options(
-            **({READS: True} if sqlite else {"isolation_level": "REPEATABLE READ"})
-        )
+        self._engine = directly(engine)
+        self._single = directly(engine, **({READS: True} if sqlite else {"isolation_level": "AUTOCOMMIT"}))
+        self._snapshot = directly(engine, **({READS: True} if sqlite else {"isolation_level": "REPEATABLE READ"}))
         # SQLite has one writer at a time; waiting here is fair and wakes at once, its own waiting polls.
         self._writer: AbstractContextManager[Any] = self._turns() if sqlite else nullcontext()
 
