@@ -13,14 +13,7 @@ import attrs
 
 from orderkit.domain.payment import TAKING, OperationKind
 from orderkit.domain.value import evolve
-from orderkit.ports.payments import (
-    AskPayment,
-    Confirmed,
-    MoveMoney,
-    PaymentAnswer,
-    PaymentCapabilities,
-    Unknown,
-)
+from orderkit.ports.payments import AskPayment, Confirmed, MoveMoney, PaymentAnswer, PaymentCapabilities, Unknown
 from orderkit.testing.sim.bank import Bank
 from orderkit.testing.sim.chance import Dice
 

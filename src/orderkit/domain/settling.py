@@ -81,7 +81,7 @@ def _paid_out(order: Order, now: datetime) -> Decision:
     granted, aside = [refund for refund in order.refunds if REFUND.allows(refund.state, "send")], _put_aside(order)
     rest = _surplus(order, granted, aside)
     if rest <= 0:
-        return _released(order, [refund for refund in granted if not aside.of_refund(refund.id)])
+        return _released(order, granted, aside)
     payments = {payment.id: payment for payment in order.payments}
     refunds = {refund.id: refund for refund in order.refunds}
     events: list[Event] = []
@@ -98,8 +98,8 @@ def _paid_out(order: Order, now: datetime) -> Decision:
             trigger = "send" if amount == _outstanding(order, refund) else "send_part"
             refunds[refund.id] = evolve(refund, state=REFUND.step(refund.state, trigger))
     decision = decided(order, *events, payments=tuple(payments.values()), refunds=tuple(refunds.values()))
-    left = [r for r in refunds.values() if REFUND.allows(r.state, "release") and not aside.of_refund(r.id)]
-    return decision.then(_released(decision.order, left))
+    left = [refund for refund in refunds.values() if REFUND.allows(refund.state, "release")]
+    return decision.then(_released(decision.order, left, aside))
 
 
 class _Aside(Value):
@@ -142,19 +142,17 @@ def _put_aside(order: Order) -> _Aside:
     return _Aside(tuple(parts))
 
 
-def _released(order: Order, granted: Sequence[Refund]) -> Decision:
+def _released(order: Order, granted: Sequence[Refund], aside: _Aside) -> Decision:
     """End refunds whose rest needs no money: none was taken for what they give back, or less is taken instead of it."""
     under_way = {operation.refund for _, operation in order.operations() if operation.open}
-    released = [refund for refund in granted if refund.id not in under_way]
+    released = [refund for refund in granted if refund.id not in under_way and not aside.of_refund(refund.id)]
     return decided(order) if not released or _taking(order) else ended(order, released, "release")
 
 
 def set_off(order: Order) -> Decision:
     """End the refunds whose rest needs no money, after a bank refused to take what they waited for; nothing is asked of anybody."""
     granted, aside = [refund for refund in order.refunds if REFUND.allows(refund.state, "release")], _put_aside(order)
-    if _surplus(order, granted, aside) > 0:
-        return decided(order)
-    return _released(order, [refund for refund in granted if not aside.of_refund(refund.id)])
+    return decided(order) if _surplus(order, granted, aside) > 0 else _released(order, granted, aside)
 
 
 def ended(order: Order, refunds: Sequence[Refund], trigger: str) -> Decision:
