@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,6 @@ from orderkit.ports.payments import MoveMoney
 from orderkit.ports.store import Message
 from orderkit_fakepsp import FakePayments
 from orderkit_memory import MemoryDocuments
-from orderkit_sql.store import open_store
 from tests.flows.test_done_after_all import first_refund, returned_in_vain
 from tests.flows.test_late_answers import pass_days, told_after_all
 from tests.invoices import amounts
@@ -333,7 +333,7 @@ def test_a_part_that_comes_back_is_sent_again_alone() -> None:
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_a_second_payout_that_comes_back_leaves_nothing_to_do(kind: str, tmp_path: Path) -> None:
     """A bank did a refund that it had refused, and the resend too; the one comes back, so the customer has it once."""
-    store = None if kind == "memory" else open_store(f"sqlite:///{tmp_path}/shop.db")
+    store = None if kind == "memory" else f"sqlite:///{tmp_path}/shop.db"
     world = opened({"MUG": {"berlin": 2}}, store=store)
     order = world.shop.place(a_cart(("MUG", 2, "50.00")), "pm_visa")
     world, failed = returned_in_vain(world, order, then="yes")
@@ -366,8 +366,11 @@ def test_its_credit_memo_stands(*, late: bool) -> None:
 
 def test_the_fake_provider_plays_it_from_end_to_end(tmp_path: Path) -> None:
     """Cancelled, refunded, told five days later that the money came back, attended to: the customer has it, and all books agree."""
-    clock, psp = VirtualClock(NOON), FakePayments()
-    with orderkit.open(f"sqlite:///{tmp_path}/shop.db", payments=psp, carriers="fakecarrier:", clock=clock) as shop:
+    clock, url = VirtualClock(NOON), f"sqlite:///{tmp_path}/shop.db"
+    with (
+        closing(FakePayments()) as psp,
+        orderkit.open(url, payments=psp, carriers="fakecarrier:", clock=clock) as shop,
+    ):
         shop.put_stock("MUG", {"berlin": 1})
         order = shop.cancel(shop.place(a_cart(("MUG", 1, "50.00")), "pm_refund_reversed").id, reason="changed_mind")
         clock.advance(days=6)
