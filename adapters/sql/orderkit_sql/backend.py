@@ -46,12 +46,14 @@ class Change:
 
 
 class Backend(Protocol):
-    """One database's ways."""
+    """One kind of database's ways. There is one of each kind, and it is hashed as such."""
 
     name: str
     for_update: str
     skip_locked: bool
     clock: str
+
+    def __hash__(self) -> int: ...
 
     def moment(self, at: datetime | None) -> Any:
         """Return a time as a parameter of hand-written SQL."""
@@ -79,6 +81,9 @@ class Backend(Protocol):
 
     def texts(self, values: Sequence[str]) -> Row:
         """Return the parameters of `among`. A text that no database keeps is in no row, and is left out."""
+
+    def blank(self, table: Table, name: str) -> str:
+        """Return SQL for no value, of a column's type; columns for which it is the same may share one of an answer."""
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:
         """Return SQL, to follow other conditions, that names the partitions of these orders; nothing where there are none."""
@@ -132,6 +137,10 @@ class Sqlite:
     def texts(self, values: Sequence[str]) -> Row:
         """Return the list's parameter."""
         return (_json(_storable(values)),)
+
+    def blank(self, table: Table, name: str) -> str:  # noqa: ARG002  (a column of an answer takes any type)
+        """Return nothing in SQL."""
+        return "NULL"
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:  # noqa: ARG002  (nothing is partitioned)
         """Return nothing: there are no partitions."""
@@ -205,6 +214,11 @@ class Postgres:
         """Return the list's parameter."""
         kept = _storable(values)
         return (kept[0] if len(kept) == 1 else _texts(kept),)
+
+    def blank(self, table: Table, name: str) -> str:
+        """Return nothing, of the type; all numbers are one type."""
+        kind = _type(table, name)
+        return f"NULL::{'bigint' if kind == 'integer' else kind}"
 
     def near(self, column: str, order_ids: Sequence[str]) -> str:
         """Return the bounds of the orders' months."""

@@ -21,8 +21,8 @@ from orderkit.ports.audit import Finding
 from orderkit.ports.store import Commit
 from orderkit_sql.backend import Backend, Change
 from orderkit_sql.database import Database
+from orderkit_sql.direct import rows_of
 from orderkit_sql.parts import part_changes
-from orderkit_sql.reading import selected
 from orderkit_sql.rows import ORDER_NEW, order_changes, order_identity
 
 # The rows of one order: by table, and by number, which is 0 for the order's own row.
@@ -35,11 +35,13 @@ WORKING = ("lease_until", "attempts", "parked", "error")
 def stored_rows(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Stored]:
     """Return the rows of a page of orders, with the columns that are compared; one statement for each table."""
     found: dict[str, Stored] = {id_: {} for id_ in ids}
+    backend = database.backend
     for change in _written(database, ()):
         table, names = change.table, _compared(change.table, change.names)
         key = "order_id" if "number" in change.names else "id"
         number = "number" if "number" in change.names else "0"
-        for row in selected(database, connection, table, (key, number, *names), key, ids):
+        statement = f"SELECT {', '.join((key, number, *names))} FROM {database.name(table)} WHERE {backend.among(key, ids)}{backend.near(key, ids)}"
+        for row in rows_of(connection, statement, backend.texts(ids)):
             found[row[0]].setdefault(table, {})[row[1]] = row[2:]
     return found
 

@@ -9,6 +9,8 @@ from orderkit_sql.backend import Backend, Postgres, Sqlite
 from orderkit_sql.partitioning import Months
 from orderkit_sql.schema import Dialect, Tables, full_name, tables
 
+_POSTGRES, _SQLITE = Postgres(), Sqlite()
+
 
 @attrs.frozen(eq=False)
 class Database:
@@ -26,5 +28,5 @@ class Database:
 def database(dialect: Dialect, schema: str = "orderkit") -> Database:
     """Return the database of that kind, with its tables under that name."""
     if dialect == "postgresql":
-        return Database(tables(dialect, schema), Postgres(), Months(schema))
-    return Database(tables(dialect, schema), Sqlite(), None)
+        return Database(tables(dialect, schema), _POSTGRES, Months(schema))
+    return Database(tables(dialect, schema), _SQLITE, None)

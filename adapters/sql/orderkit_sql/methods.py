@@ -63,10 +63,6 @@ class SqlMethods(ABC):
     def _read(self, work: Work[A]) -> A:
         """Run work that is one statement."""
 
-    @abstractmethod
-    def _read_whole(self, order_ids: Sequence[str]) -> list[Order | None]:
-        """Load orders as of one moment."""
-
     def commit_many(self, commits: Sequence[Commit]) -> list[CommitAnswer]:
         """Apply each commit wholly or not at all, in order, in one transaction.
 
@@ -111,7 +107,7 @@ class SqlMethods(ABC):
 
     def load_many(self, order_ids: Sequence[str]) -> list[Order | None]:
         """Return each order, or nothing in its place."""
-        return self._read_whole(order_ids)
+        return self._read(lambda c: reading.load_many(self.database, c, order_ids))
 
     def find_keys(self, keys: Sequence[FindKey]) -> list[DuplicateKey | None]:
         """Return what each key stands for."""

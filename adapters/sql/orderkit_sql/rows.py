@@ -57,7 +57,7 @@ ORDER_NEW = (*ORDER_CHANGES, *ORDER_KEPT, "id")
 LINE_KEY = ("order_id", "number")
 LINE_KEPT = ("sku", "ordered")
 LINE_NEW = (*BUCKETS, *LINE_KEPT, *LINE_KEY)
-LINE_LOADED = ("order_id", "number", "sku", "ordered", *BUCKETS)
+LINE_LOADED = (*LINE_KEY, *LINE_KEPT, *BUCKETS)
 PAYMENT_CHANGES = (
     "id",
     "kind",
@@ -94,8 +94,9 @@ RECORD_NEW = (
     "hash",
 )
 
-ORDER_LOADED = ("id", "version", "lifecycle", "return_count", "placed_at", "updated_at", "state", "document")
-PAYMENT_LOADED = ("order_id", *PAYMENT_CHANGES)
+ORDER_LOADED = ("id", "version", "lifecycle", "placed_at", "updated_at", "state", "document")
+PAYMENT_LOADED = (*LINE_KEY, *PAYMENT_CHANGES)
+DETAIL_LOADED = (*LINE_KEY, "detail")
 SUMMARY = (
     "id",
     "customer",
@@ -216,7 +217,7 @@ def loaded_order(
     backend: Backend,
 ) -> Order:
     """Return the order whose rows these are; each group is in the order of its numbers."""
-    order_id, version, lifecycle, _, placed_at, updated_at, stored, document = row
+    order_id, version, lifecycle, placed_at, updated_at, stored, document = row
     state = decode_state(stored)
     return Order(
         id=order_id,
@@ -229,10 +230,10 @@ def loaded_order(
         reserved_until=state.reserved_until,
         sought_at=state.sought_at,
         lines=tuple([Line(line[1], line[2], line[3], tuple(line[4:])) for line in lines]),
-        shipments=tuple([decode_shipment(detail) for _, detail in shipments]),
+        shipments=tuple([decode_shipment(detail) for _, _, detail in shipments]),
         payments=tuple([_loaded_payment(payment, backend) for payment in payments]),
         refunds=state.refunds,
-        returns=tuple([decode_return(detail) for _, detail in returns]),
+        returns=tuple([decode_return(detail) for _, _, detail in returns]),
         holds=state.holds,
         sagas=state.sagas,
         findings=state.findings,
@@ -240,7 +241,7 @@ def loaded_order(
 
 
 def _loaded_payment(row: Sequence[Any], backend: Backend) -> Payment:
-    _, id_, kind, method, state, amount, authorized, captured, refunded, expires_at, operations = row
+    _, _, id_, kind, method, state, amount, authorized, captured, refunded, expires_at, operations = row
     return Payment(
         id=id_,
         kind=kind,

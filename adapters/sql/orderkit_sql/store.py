@@ -17,12 +17,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from orderkit.domain.order import Order
 from orderkit.errors import Misconfigured
 from orderkit.plugins.url import Url
 from orderkit.ports.audit import Finding, Head
 from orderkit.ports.store import StoreCapabilities
-from orderkit_sql import reading, verifying
+from orderkit_sql import verifying
 from orderkit_sql.database import Database
 from orderkit_sql.direct import directly
 from orderkit_sql.engines import READS, Address, address_of, make_engine, prepared
@@ -98,16 +97,10 @@ class SqlStore(SqlMethods):
         self._write(lambda connection, _: work(connection))
 
     def _read(self, work: Work[A]) -> A:
-        return self._looked(self._single, work)
-
-    def _read_whole(self, order_ids: Sequence[str]) -> list[Order | None]:
-        return self._looked(self._snapshot, lambda c: reading.load_many(self.database, c, order_ids))
-
-    def _looked(self, engine: Engine, work: Work[A]) -> A:
         attempts = Attempts()
         while True:
             try:
-                with engine.connect() as connection:
+                with self._single.connect() as connection:
                     with _unless_cut_off(connection):
                         answer = work(connection)
                         connection.commit()  # after a rollback psycopg prepares every statement of the connection anew, those that write too
@@ -158,9 +151,6 @@ class JoinedStore(SqlMethods):
 
     def _read(self, work: Work[A]) -> A:
         return self._within(work)
-
-    def _read_whole(self, order_ids: Sequence[str]) -> list[Order | None]:
-        return self._within(lambda c: reading.load_many_again(self.database, c, order_ids))
 
     def _within(self, work: Work[A]) -> A:
         try:
