@@ -8,10 +8,12 @@ unpublished is settled, as it is for orders of the past. Only the hash chain of 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import attrs
 import psycopg
@@ -31,6 +33,7 @@ MONTHS, TEMPLATES_A_MONTH = 24, 2
 DAYS_A_MONTH = 30
 ORDERS_A_CUSTOMER = 20
 CHUNK = 25_000
+REST_S_MAX = 900.0
 AT_ONCE = 2  # connections that load; more only wait for each other's pages
 # What a copy has instead of its template's value.
 SETTLED = {
@@ -151,6 +154,7 @@ class Loader:
                 connection.execute(statement)
             note("indexes are made; vacuum and checkpoint")
             connection.execute("VACUUM (ANALYZE)")
+            _at_rest(connection)
             connection.execute("CHECKPOINT")
         self.have = want
 
@@ -232,3 +236,11 @@ def _dropped_indexes(connection: psycopg.Connection) -> list[str]:
     for name, _ in found:
         connection.execute(f"DROP INDEX {name}")
     return [re.sub(r" ON ONLY ", " ON ", statement, count=1) for _, statement in found]
+
+
+def _at_rest(connection: psycopg.Connection[Any]) -> None:
+    """Wait until the server's own workers have cleaned and counted what was loaded: they read and write as much as all that is measured."""
+    working = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+    until = time.monotonic() + REST_S_MAX
+    while time.monotonic() < until and connection.execute(working).fetchone() != (0,):
+        time.sleep(1)

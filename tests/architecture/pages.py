@@ -10,13 +10,16 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from itertools import groupby
 
 import click
 
 from orderkit.catalog import CATALOG, Entry
 from orderkit.cli.main import root
 from orderkit.diagrams import mermaid
+from orderkit.domain.event_types import EVENT_TYPES, FIELDS, EventType
 from orderkit.domain.lifecycle import LIFECYCLES
+from orderkit.domain.messages import MESSAGES
 from tests.architecture.tree import ROOT
 
 NOTE = "<!-- generated: python -m tests.architecture.pages -->"
@@ -79,6 +82,33 @@ def lifecycles(_: str) -> str:
     for name, lifecycle in LIFECYCLES.items():
         parts += [f"## {name}", LIFECYCLE_TEXTS[name], f"```mermaid\n{mermaid(lifecycle)}\n```"]
     return "\n\n".join(parts) + "\n"
+
+
+def events(_: str) -> str:
+    """Return the page of events: when each is told, what is in it, and what the customer hears."""
+    parts = [NOTE, "# Events", EVENTS_INTRODUCTION]
+    for subject, types in groupby(EVENT_TYPES.items(), key=lambda item: item[0].partition(".")[0]):
+        rows = [_event(name, kind) for name, kind in types]
+        parts += [f"## {subject}", "\n".join(("| Type | Told when | Data | Message |", "|---|---|---|---|", *rows))]
+    fields = [f"| `{name}` | {says} |" for name, says in sorted(FIELDS.items())]
+    parts += ["## Data", "\n".join(("| Name | What it is |", "|---|---|", *fields))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _event(name: str, kind: EventType) -> str:
+    data = [f"`{each}`" for each in kind.data] + [f"`{each}`?" for each in kind.perhaps]
+    template, channels = MESSAGES.get(name, ("", ()))
+    message = f"`{template}` by {', '.join(channels)}" if template else ""
+    return f"| `{name}` | {kind.says} | {', '.join(data)} | {message} |"
+
+
+EVENTS_INTRODUCTION = """\
+What an order does is told as events in its log: `shop.records(ID)` returns them, a relay publishes them on the bus, in the order of each order's
+versions and at least once. A record with its order's id and its version is one commit, and holds the events that belong together.
+
+Names are stable: a type may get a field more, and none changes its meaning without a higher `schema`. Fields with a question mark are not always
+there. Amounts are in minor units of the order's currency, times are ISO 8601 in UTC. There is no personal data in any of them. The message is the
+template that the customer gets by default, and over which channels."""
 
 
 def commands(_: str) -> str:
@@ -149,6 +179,7 @@ def between(stored: str, mark: str, text: str) -> str:
 PAGES: dict[str, Callable[[str], str]] = {
     "docs/reference/errors.md": errors,
     "docs/reference/lifecycles.md": lifecycles,
+    "docs/reference/events.md": events,
     "docs/reference/cli.md": commands,
     "README.md": readme,
 }

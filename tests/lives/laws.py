@@ -18,6 +18,7 @@ from orderkit.domain.returns import Disposition
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import word
 from orderkit.domain.value import evolve
+from tests.announced import strange
 from tests.lives.books import Books, Law
 from tests.lives.money import MONEY
 from tests.offers import tried
@@ -109,6 +110,13 @@ def the_log_tells_the_state(books: Books) -> Iterator[str]:
             step = (record.from_status, record.to_status)
             if record.from_status not in (None, record.to_status) and step not in legal:
                 yield f"{record.id} goes from {step[0]} to {step[1]}"
+
+
+def events_are_as_announced(books: Books) -> Iterator[str]:
+    """Each event is of a known type, and its data have the fields of that type and no others."""
+    for order in books.changed():
+        for record in books.world.shop.records(order.id)[books.replayed.get(order.id, 0) :]:
+            yield from (f"{record.id} tells {said}" for event in record.events for said in strange(event))
 
 
 def one_key_is_one_deed(books: Books) -> Iterator[str]:
@@ -207,6 +215,7 @@ ALWAYS: tuple[Law, ...] = (
     a_parcel_is_booked_once,
     *MONEY,
     the_log_tells_the_state,
+    events_are_as_announced,
     one_key_is_one_deed,
     the_order_can_be_read,
     what_is_offered_is_accepted,

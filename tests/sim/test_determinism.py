@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "4f86f79ab0c34cf5b199212f9a78269cd22e8aab0719e9405135efda8721a752"
+KNOWN = "def30a13f950480bf6b7b8b85010b8eb250eb2dcd5bfd032a514640a3129c6fa"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 

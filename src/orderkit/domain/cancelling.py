@@ -162,7 +162,8 @@ def _shipment_cancelled(order: Order, shipment: Shipment, now: datetime, reason:
     decision = _from_shelves(order, moves)
     refund = granted(order, "cancellation", reason, now, units=units)
     told = Event(
-        "shipment.cancelled", {"shipment": shipment.id, "reason": reason, "credited_minor": refund.total_minor}
+        "shipment.cancelled",
+        {"shipment": shipment.id, "reason": reason, "credited_minor": refund.total_minor, "refund": refund.id},
     )
     decision = decision.then(decided(decision.order, told, refunds=(*order.refunds, refund)))
     if all(line.ordered == line[Bucket.CANCELLED] for line in decision.order.lines):

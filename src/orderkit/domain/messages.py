@@ -13,15 +13,18 @@ MESSAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "order.cancelled": ("order_cancelled", ("email",)),
     "order.units_cancelled": ("items_cancelled", ("email",)),
     "order.amended": ("order_amended", ("email",)),
+    "order.amendment_failed": ("amendment_failed", ("email",)),
     "shipment.shipped": ("shipped", ("email", "sms")),
     "shipment.out_for_delivery": ("out_for_delivery", ("push",)),
     "shipment.delivered": ("delivered", ("email", "push")),
     "shipment.lost": ("shipment_lost", ("email",)),
     "shipment.cancelled": ("shipment_cancelled", ("email",)),
     "return.authorized": ("return_label", ("email",)),
+    "return.declined": ("return_declined", ("email",)),
     "return.received": ("return_received", ("email",)),
     "return.expired": ("return_expired", ("email",)),
     "refund.completed": ("refunded", ("email",)),
+    "payment.refund_reversed": ("refund_returned", ("email",)),
 }
 
 

@@ -253,7 +253,12 @@ def _rest_cancelled(order: Order, plan: Plan, now: datetime, reason: str) -> Dec
     refund = granted(order, "cancellation", reason, now, units={n: q for n, q in units.items() if q})
     told = Event(
         "order.units_cancelled",
-        {"units": {str(n): q for n, q in units.items() if q}, "reason": reason, "credited_minor": refund.total_minor},
+        {
+            "units": {str(n): q for n, q in units.items() if q},
+            "reason": reason,
+            "credited_minor": refund.total_minor,
+            "refund": refund.id,
+        },
     )
     decision = decided(order, told, moves=moves, refunds=(*order.refunds, refund))
     if all(line.ordered == line[Bucket.CANCELLED] for line in decision.order.lines):
