@@ -90,8 +90,8 @@ def events(_: str) -> str:
     for subject, types in groupby(EVENT_TYPES.items(), key=lambda item: item[0].partition(".")[0]):
         rows = [_event(name, kind) for name, kind in types]
         parts += [f"## {subject}", "\n".join(("| Type | Told when | Data | Message |", "|---|---|---|---|", *rows))]
-    fields = [f"| `{name}` | {says} |" for name, says in sorted(FIELDS.items())]
-    parts += ["## Data", "\n".join(("| Name | What it is |", "|---|---|", *fields))]
+    fields = [f"| `{name}` | {field.kind} | {field.says} |" for name, field in sorted(FIELDS.items())]
+    parts += ["## Data", "\n".join(("| Name | Kind | What it is |", "|---|---|---|", *fields))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -106,9 +106,11 @@ EVENTS_INTRODUCTION = """\
 What an order does is told as events in its log: `shop.records(ID)` returns them, a relay publishes them on the bus, in the order of each order's
 versions and at least once. A record with its order's id and its version is one commit, and holds the events that belong together.
 
-Names are stable: a type may get a field more, and none changes its meaning without a higher `schema`. Fields with a question mark are not always
-there. Amounts are in minor units of the order's currency, times are ISO 8601 in UTC. There is no personal data in any of them. The message is the
-template that the customer gets by default, and over which channels."""
+Names are stable: a type may get a field more, which older records lack, and none changes its meaning without a higher `schema`. Fields with a
+question mark are not always there. The message is the template that the customer gets by default, and over which channels.
+
+orderkit puts no name and no address into an event. What a host, a person, a carrier or a provider words is kept as it is given (`customer`,
+`reason`, `tracking_number`, `error`): the log is never changed, so keep personal data out of it."""
 
 
 def commands(_: str) -> str:

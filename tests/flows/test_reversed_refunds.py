@@ -18,7 +18,7 @@ from orderkit.domain.value import evolve
 from orderkit.ports.payments import MoveMoney
 from orderkit.ports.store import Message
 from orderkit_fakepsp import FakePayments
-from orderkit_memory import MemoryDocuments, MemoryNotifications
+from orderkit_memory import MemoryDocuments
 from tests.flows.test_done_after_all import first_refund, returned_in_vain
 from tests.flows.test_late_answers import pass_days, told_after_all
 from tests.invoices import amounts
@@ -344,20 +344,6 @@ def test_a_second_payout_that_comes_back_leaves_nothing_to_do(kind: str, tmp_pat
 
     assert (order.refunded_minor, twice.refunded_minor, after.refunded_minor) == (5000, 10000, 5000)
     assert ([refund.state for refund in after.refunds], after.findings) == (["refunded"], ())
-
-
-def test_the_customer_is_told_each_time() -> None:
-    """He hears that the money is on its way, that his bank sent it back, and that it is on its way again."""
-    told = MemoryNotifications()
-    world = opened({"MUG": {"berlin": 1}}, policies=Policies(), notifications=told)
-    order = world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
-    order = world.shop.cancel(order.id, reason="changed_mind")
-    after = comes_back(world, order, first_refund(order))
-    world.shop.attend(order.id, after.findings[0])
-    until_idle(world)
-
-    money = [each.template for each in told.sent if each.template.startswith("refund")]
-    assert money == ["refunded", "refund_returned", "refunded"]
 
 
 @pytest.mark.parametrize("late", [True, False])

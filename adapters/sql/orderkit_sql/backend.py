@@ -46,7 +46,7 @@ class Change:
 
 
 class Backend(Protocol):
-    """One kind of database's ways. There is one of each kind, and it is hashed as such."""
+    """One kind of database's ways: without state, so that one of each kind is enough."""
 
     name: str
     for_update: str

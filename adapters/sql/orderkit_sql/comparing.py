@@ -70,14 +70,14 @@ def differing(database: Database, order: Order, last: Record, stored: Stored) ->
                 if value != values[column] and not _put_off(column, value, values[column], database.backend):
                     problem = f"{name} {number}: the column {column} says something else than the order"
                     yield Finding(order.id, order.version, problem)
-        for number in sorted(rows):
+        for number in sorted(rows, key=str):
             yield Finding(order.id, order.version, f"{name} {number}: the order has no such row")
 
 
 def ownerless(database: Database, order_id: str, stored: Stored) -> Iterator[Finding]:
     """Yield each row that belongs to an order that is not there."""
     for table, rows in stored.items():
-        for number in sorted(rows):
+        for number in sorted(rows, key=str):
             yield Finding(order_id, None, f"{database.name(table)} {number}: the order of this row is not there")
 
 

@@ -6,7 +6,7 @@ This module knows tables, not orders.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -16,8 +16,6 @@ from sqlalchemy import Connection, Table
 from orderkit_sql.backend import Backend, Row
 from orderkit_sql.direct import rows_of
 from orderkit_sql.schema import full_name
-
-_in_order: Callable[[Sequence[Any]], Any] = itemgetter(0, 1, 2)  # by table, by key, by number
 
 
 @attrs.frozen
@@ -32,7 +30,7 @@ class Together:
     """A question for the rows of several tables by their keys."""
 
     def __init__(self, backend: Backend, sources: Sequence[Source]) -> None:
-        answer: list[str] = []  # what stands in each of its columns where a row needs it not
+        answer: list[str] = []  # what stands in each of its columns where a row does not need it
         places = [_placed(answer, [backend.blank(source.table, name) for name in source.names]) for source in sources]
         self._backend = backend
         self._keys = [source.names[0] for source in sources]
@@ -69,3 +67,9 @@ def _select(number: int, source: Source, places: Sequence[int], answer: Sequence
     for name, place in zip(source.names, places, strict=True):
         columns[place] = name
     return f"SELECT {number}, {', '.join(columns)} FROM {full_name(source.table)}"
+
+
+def _in_order(row: Sequence[Any]) -> tuple[Any, ...]:
+    """By table, key and number. A file of SQLite keeps what is no number too, when somebody writes it there by hand: it comes first."""
+    source, key, number = row[:3]
+    return (source, key, number, "") if type(number) is int else (source, key, -1, str(number))

@@ -37,6 +37,7 @@ from orderkit.testing.samples import a_commit, goods, next_commit, paid
 from orderkit_sql import SqlStore, open_store
 from orderkit_sql.backend import Backend, Postgres, Sqlite
 from orderkit_sql.schema import tables
+from tests.sent import statements_of
 
 SIZE = 256
 
@@ -86,23 +87,6 @@ def test_in_a_batch_of_256_each_bad_order_is_alone_with_its_error(store: SqlStor
     assert [level.reserved for level in store.read_stock(ReadStock())] == [SIZE - 2]
 
 
-def statements_of(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """Return a list that is filled with what the store sends: by way of SQLAlchemy, or straight to psycopg."""
-    sent: list[tuple[str, Any]] = []
-    event.listen(store._engine, "before_cursor_execute", lambda *said: sent.append((said[2], said[3])))
-    if store.database.backend.name == "postgresql":
-        import psycopg  # noqa: PLC0415  (only where PostgreSQL is)
-
-        execute = psycopg.RawCursor.execute
-
-        def listen(cursor: Any, query: bytes, parameters: Any, **options: Any) -> Any:
-            sent.append((query.decode(), parameters))
-            return execute(cursor, query, parameters, **options)
-
-        monkeypatch.setattr(psycopg.RawCursor, "execute", listen)
-    return sent
-
-
 def test_a_hot_shelf_is_written_once_per_batch(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """256 orders of the same mug change its row by one statement with one row in it."""
     sent = statements_of(store, monkeypatch)
@@ -128,23 +112,6 @@ def test_a_batch_takes_three_statements(postgres_database: str, monkeypatch: pyt
 
     assert (first, later) == ([Committed(1)] * SIZE, [Committed(2)] * SIZE)
     assert (placing, len(sent) - placing) == (3, 2)
-
-
-def test_orders_are_read_by_one_statement(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So they are whole, however many they are and whatever transaction it is in, and cost one way to the server and back."""
-    store.put_stock_many([goods("r1", "MUG", "berlin", SIZE)])
-    batch = a_batch()
-    store.commit_many(batch)
-    ids = [commit.after.id for commit in batch]
-    sent = statements_of(store, monkeypatch)
-    found = store.load_many(ids)
-    alone = len([statement for statement, _ in sent if "SELECT" in statement])
-    with store._engine.begin() as host:
-        joined = store.joined(host).load_many(ids[:1])
-    together = len([statement for statement, _ in sent if "SELECT" in statement]) - alone
-
-    assert (found, joined) == ([commit.after for commit in batch], [batch[0].after])
-    assert (alone, together) == (1, 1)
 
 
 @pytest.mark.postgres

@@ -128,6 +128,8 @@ def refund_reversed(order: Order, operation_id: str, attempt: int, now: datetime
         decision = decision.then(_refund_stepped(decision.order, operation))
     paying = order.state in ("placed", "payment_pending")  # and nobody knows yet whether it is needed
     if owed or paying or surplus_minor(decision.order) > 0:
+        about = {name: data[name] for name in ("amount_minor", "currency", "reason")}
+        decision = decision.told(Event("refund.returned", {"refund": operation.refund, **about}))
         decision = decision.then(finding_noted(decision.order, f"refund_failed:{operation.id}"))
         return decision.then(unstuck(decision.order))  # as after a refusal
     return decision.then(settled(decision.order, now))  # it had gone back twice

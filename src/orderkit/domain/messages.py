@@ -24,7 +24,7 @@ MESSAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "return.received": ("return_received", ("email",)),
     "return.expired": ("return_expired", ("email",)),
     "refund.completed": ("refunded", ("email",)),
-    "payment.refund_reversed": ("refund_returned", ("email",)),
+    "refund.returned": ("refund_returned", ("email",)),
 }
 
 

@@ -175,8 +175,9 @@ def return_cancelled(order: Order, return_id: str, *, reason: str) -> Decision:
 
 
 def return_expired(order: Order, return_id: str) -> Decision:
-    """Nothing was sent in time; the units are free again."""
-    return _ended(order, order.return_(return_id), "expire", "return.expired", "never_sent")
+    """Nothing was sent in time, or what was sent did not arrive; the units are free again."""
+    found = order.return_(return_id)
+    return _ended(order, found, "expire", "return.expired", "never_arrived" if found.sent_at else "never_sent")
 
 
 def return_closed(order: Order, return_id: str, *, reason: str) -> Decision:

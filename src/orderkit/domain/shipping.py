@@ -7,7 +7,7 @@ asked for when the goods leave. A carrier's scans only ever move a shipment forw
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import shrunk
@@ -131,7 +131,7 @@ def delivered(order: Order, shipment_id: str, now: datetime) -> Decision:
 
 def _carried_on(order: Order, shipment: Shipment, status: CarrierStatus, at: datetime, now: datetime) -> Decision:
     """Move the units as the carrier's new status says."""
-    data = {"shipment": shipment.id, "carrier_status": status.value, "at": at.isoformat()}
+    data = {"shipment": shipment.id, "carrier_status": status.value, "at": at.astimezone(UTC).isoformat()}
     trigger = {
         CarrierStatus.DELIVERED: "deliver",
         CarrierStatus.OUT_FOR_DELIVERY: "go_out",
@@ -275,7 +275,9 @@ def reallocated(
     """Stock was looked for on behalf of units that wait: what was found is reserved as planned, the rest is looked for later."""
     decision = reserved(order, plan, now, warehouses=warehouses, handling=handling, source=Bucket.BACKORDERED)
     decision = decision.then(decided(decision.order, sought_at=now))
-    units = {str(number): count for parcel in plan.parcels for number, count in parcel.lines}
+    units: dict[str, int] = {}
+    for number, count in (found for parcel in plan.parcels for found in parcel.lines):
+        units[str(number)] = units.get(str(number), 0) + count
     return decision.told(Event("line.allocated", {"units": units})) if units else decision
 
 
