@@ -10,6 +10,7 @@ from orderkit import Order, Policies
 from orderkit.domain.events import Event
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit.domain.value import evolve
+from orderkit.ports.notifications import Notify
 from orderkit_memory import MemoryNotifications
 from tests.announced import strange
 from tests.flows.test_done_after_all import first_refund, returned_in_vain, told_after_all
@@ -97,3 +98,21 @@ def test_the_customer_is_not_troubled_with_a_second_payout_that_comes_back() -> 
 def about_refunds(mails: MemoryNotifications) -> list[str]:
     """Return the templates of the mails about refunds, in the order of sending."""
     return [each.template for each in mails.sent if each.template.startswith("refund")]
+
+
+def test_a_mail_that_is_not_sent_is_said_by_the_sweep() -> None:
+    """A host that sweeps by itself sees what is wrong."""
+    world = opened({"MUG": {"berlin": 1}}, notifications=Down())
+    world.shop.place(a_cart(("MUG", 1, "50.00")), "pm_visa")
+    swept = world.shop.sweep()
+
+    assert "ConnectionError" in swept.error
+    assert (swept.published, swept.failed) == (1, 0)  # the record before it, of which nobody is mailed
+
+
+class Down(MemoryNotifications):
+    """A channel whose server does not answer."""
+
+    def notify(self, asked: Notify) -> None:
+        """Send nothing."""
+        raise ConnectionError("no mail server")

@@ -9,7 +9,7 @@ from orderkit.domain import shipping
 from orderkit.domain.allocation import Demand
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, decided
-from orderkit.domain.given import check_number, check_texts
+from orderkit.domain.given import check_number, check_text, check_texts
 from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
 from orderkit.errors import Conflict, NotAllowed, PortError
@@ -33,7 +33,8 @@ async def release(order_id: str, shipment_id: str, caller: Caller) -> Order:
 
 async def ship(order_id: str, shipment_id: str, caller: Caller, *, carrier: str | None = None) -> Order:
     """Book the parcel with its carrier and let the shipment leave. A key that is spent is looked up before a carrier is asked."""
-    check_texts(carrier=carrier)
+    if carrier is not None:
+        check_text(carrier, "carrier")
     claim = caller.claim("ship", order_id, shipment_id, carrier)
     if (spent := await spent_on(claim)) is not None:
         return await replayed(spent, claim)

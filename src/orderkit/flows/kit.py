@@ -10,7 +10,7 @@ from orderkit.domain.agenda import due
 from orderkit.domain.allocation import Demand, Destination, Plan, Supply, plan
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, Stamp, sealed
-from orderkit.domain.given import check_text, check_texts, storable
+from orderkit.domain.given import check_text, storable
 from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value, evolve
@@ -52,10 +52,13 @@ class Caller(Value, kw_only=True):
     goes_on: bool = True
 
     def __post_init__(self) -> None:
-        if not storable(
-            f"{self.actor}{self.principal}{self.correlation}"
-        ):  # one look, since hardly ever there is anything to say
-            check_texts(actor=self.actor, principal=self.principal, correlation=self.correlation)
+        try:  # one look, since hardly ever there is anything to say
+            fine = storable(self.actor + self.principal + self.correlation)
+        except TypeError:
+            fine = False
+        if not fine:
+            for name in ("actor", "principal", "correlation"):
+                check_text(getattr(self, name), name)
 
     def stamp(self, command: str, at: datetime, reason: str = "") -> Stamp:
         """Return the stamp of a commit by this caller."""
@@ -85,6 +88,7 @@ WORKER = Caller(actor="worker", goes_on=False)
 
 def principal_of(actor: str) -> str:
     """Return on whose behalf an actor asks: each customer for itself, everybody else for the shop."""
+    check_text(actor, "actor")
     return actor if actor.startswith("customer:") else "shop"
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from orderkit.domain import returning
 from orderkit.domain.actions import refused
 from orderkit.domain.events import Decision, decided
-from orderkit.domain.given import check_texts
+from orderkit.domain.given import check_text
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
 from orderkit.errors import NotAllowed
@@ -35,7 +35,9 @@ async def accept_return(
     enforce_window: bool = True,
 ) -> Order:
     """Open a return for units by SKU or line number, or for all that may come back; `reasons` may differ from line to line."""
-    check_texts(method=method, reasons=reasons)
+    check_text(method, "method")
+    for why in (reasons or {}).values():
+        check_text(why, "reasons")
 
     def decide(order: Order, now: datetime) -> Decision:
         free = {

@@ -28,10 +28,14 @@ TRY_AGAIN = timedelta(seconds=5)
 async def receive_message(message: Message, caller: Caller) -> bool:
     """Keep a message and try it at once, or leave that to a worker; the answer says whether it was new.
 
-    Raises: `InvalidInput` (`received_at` without a zone, or text that no store keeps).
+    Raises: `InvalidInput` (`received_at` without a zone, text that no store keeps, a message without an id).
     """
     check_time(message.received_at, "received_at")
     check_texts(message=message)
+    if not message.id:
+        raise InvalidInput(
+            "a message needs the id that its sender gave it: without one the next counts as a repeat", field="id"
+        )
     fresh = await KeepMessage(message)
     if fresh and caller.goes_on:
         await apply_message(message, caller)

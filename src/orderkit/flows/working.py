@@ -54,7 +54,7 @@ class Relayed(Value, kw_only=True):
 
 
 class Swept(Value, kw_only=True):
-    """What one sweep did."""
+    """What one sweep did. `error` is the last one of a reaction to what was published: a mail that was not sent, say; it comes again later."""
 
     claimed: int = 0
     failed: int = 0
@@ -62,6 +62,7 @@ class Swept(Value, kw_only=True):
     parked: int = 0
     published: int = 0
     messages: int = 0
+    error: str = ""
 
     @property
     def idle(self) -> bool:
@@ -78,20 +79,21 @@ def kinds_of(roles: Iterable[str]) -> tuple[str, ...]:
 async def sweep(*, roles: tuple[str, ...] = ALL_ROLES, limit: int = 100) -> Swept:
     """Do one round of everything that is due, in the given roles."""
     found: list[Worked] = []
-    published = messages = 0
+    messages, relayed = 0, Relayed()
     if kinds_of(roles):
         found = [await work_on(lease) for lease in await claim(roles, limit)]
     if "inbox" in roles:
         messages = await sweep_messages(WORKER, limit=limit)
     if "relay" in roles:
-        published = (await relay(limit=limit)).published
+        relayed = await relay(limit=limit)
     return Swept(
         claimed=len(found),
         failed=found.count(Worked.FAILED),
         lost=found.count(Worked.LOST),
         parked=found.count(Worked.PARKED),
-        published=published,
+        published=relayed.published,
         messages=messages,
+        error=relayed.error,
     )
 
 

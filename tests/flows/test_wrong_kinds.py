@@ -1,0 +1,76 @@
+"""Values of the wrong kind are refused where they come in: stored, they would make an order that nobody can read, and stop what comes after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orderkit import Cart, DeliveryPreference, InvalidInput, Order, Shop, Tender
+from orderkit.domain.value import evolve
+from orderkit.ports.store import Message
+from tests.missing import opened, until_idle
+from tests.shops import NOON, a_cart
+
+Request = Callable[[Shop, Order], object]
+
+
+def placing(**changes: Any) -> Request:
+    return lambda shop, _: shop.place(evolve(a_cart(("MUG", 1, "10.00")), **changes), "pm_visa")
+
+
+def a_line(**changes: Any) -> Request:
+    cart: Cart = a_cart(("MUG", 1, "10.00"))
+    return placing(lines=(evolve(cart.lines[0], **changes),))
+
+
+def told(**changes: Any) -> Request:
+    message = Message(source="van", id="1", kind="shipment.scan", reference="X1", received_at=NOON, data={})
+    return lambda shop, _: shop.receive_message(evolve(message, **changes))
+
+
+WRONG: list[tuple[str, Request]] = [
+    ("customer", placing(customer=None)),
+    ("customer", placing(customer=7)),
+    ("contact", placing(contact=None)),
+    ("reference", placing(reference=["x"])),
+    ("ship_to", placing(ship_to={})),
+    ("delivery", placing(delivery=None)),
+    ("delivery.service", placing(delivery=DeliveryPreference(service="warp"))),  # type: ignore[arg-type]  # that is it
+    ("lines[0].name", a_line(name=7)),
+    ("lines[0].seller", a_line(seller=7)),
+    ("lines[0].attributes[0][1]", a_line(attributes=(("color", None),))),
+    ("tenders[0].method", lambda shop, _: shop.place(a_cart(("MUG", 1, "10.00")), [Tender(method=7)])),  # type: ignore[arg-type]  # that is it
+    ("reason", lambda shop, order: shop.cancel(order.id, reason=7)),  # type: ignore[arg-type]  # that is it
+    ("reason", lambda shop, order: shop.cancel(order.id, reason=None)),  # type: ignore[arg-type]  # that is it
+    ("reason", lambda shop, order: shop.refund(order.id, "1.00", reason=["x"])),  # type: ignore[arg-type]  # that is it
+    ("note", lambda shop, order: shop.hold(order.id, reason="manual", note=7)),  # type: ignore[arg-type]  # that is it
+    ("carrier", lambda shop, order: shop.ship(order.id, order.shipments[0].id, carrier=7)),  # type: ignore[arg-type]  # that is it
+    ("method", lambda shop, order: shop.request_return(order.id, {1: 1}, reason="x", method=7)),  # type: ignore[arg-type]  # that is it
+    ("reasons", lambda shop, order: shop.request_return(order.id, {1: 1}, reason="x", reasons={1: 7})),  # type: ignore[dict-item]  # that is it
+    ("reason", lambda shop, _: shop.put_stock("MUG", {"berlin": 1}, reason=7)),  # type: ignore[arg-type]  # that is it
+    ("service", lambda shop, order: shop.amend(order.id, delivery=DeliveryPreference(service="warp"))),  # type: ignore[arg-type]  # that is it
+    ("actor", lambda shop, order: shop.cancel(order.id, reason="x", actor=7)),  # type: ignore[arg-type]  # that is it
+    ("id", told(id="")),
+    ("id", told(id=None)),
+    ("reference", told(reference=None)),
+]
+
+
+@pytest.mark.parametrize(("field", "request_of"), WRONG, ids=[f"{n}-{field}" for n, (field, _) in enumerate(WRONG)])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_it_is_refused_and_everything_can_be_read(kind: str, field: str, request_of: Request, tmp_path: Path) -> None:
+    """The error names the field; nothing was stored, and the shop goes on."""
+    world = opened({"MUG": {"berlin": 5}}, store=None if kind == "memory" else f"sqlite:///{tmp_path}/shop.db")
+    order = world.shop.place(a_cart(("MUG", 2, "10.00")), "pm_visa")
+    before = world.shop.stock()
+    with pytest.raises(InvalidInput) as raised:
+        request_of(world.shop, order)
+    until_idle(world)
+
+    assert (raised.value.field, raised.value.outcome) == (field, "not_applied")
+    assert raised.value.remedy
+    assert (world.shop.order(order.id), world.shop.stock()) == (order, before)
+    assert world.shop.replay(order.id) == order
