@@ -107,7 +107,10 @@ What an order does is told as events in its log: `shop.records(ID)` returns them
 versions and at least once. A record with its order's id and its version is one commit, and holds the events that belong together.
 
 Names are stable: a type may get a field more, which older records lack, and none changes its meaning without a higher `schema`. Fields with a
-question mark are not always there. The message is the template that the customer gets by default, and over which channels.
+question mark are not always there. The message is the template that the customer gets by default, and over which channels; a template is filled with
+the event's data (`event`), `order_id`, the `status` after it, and the order's `total`, `currency` and `tracking` numbers as they are when it is sent.
+Who listens is plugged in where the shop is opened: `orderkit.open(..., bus=..., notifications=...)`; nothing is told before a worker relays, or
+`shop.sweep()`.
 
 orderkit puts no name and no address into an event. What a host, a person, a carrier or a provider words is kept as it is given (`customer`,
 `reason`, `tracking_number`, `error`): the log is never changed, so keep personal data out of it."""

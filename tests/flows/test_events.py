@@ -79,6 +79,10 @@ def test_the_customer_is_told_each_time_that_his_money_moves() -> None:
     until_idle(world)
 
     assert about_refunds(mails) == ["refunded", "refund_returned", "refunded"]
+    assert [each.data["event"].get("paid_minor") for each in mails.sent if each.template == "refunded"] == [5000, 5000]
+    assert [each.data["event"]["reason"] for each in mails.sent if each.template == "refund_returned"] == [
+        "account_closed"
+    ]
     assert [said["refund"] for said in told(world, order, "refund.returned")] == [order.refunds[0].id]
 
 

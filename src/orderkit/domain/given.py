@@ -8,14 +8,10 @@ since whatever was stored once must be read again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import cache
 
-from msgspec import ValidationError
-from msgspec.json import Decoder
-
-from orderkit.domain.value import Value, as_dict, encoded
+from orderkit.domain.value import Value, as_dict, encoded, misfit
 from orderkit.errors import InvalidInput
 
 NUMBER_MAX = 255  # characters of a tracking number: it is looked for in an index, whose entries are short
@@ -97,17 +93,9 @@ def _check_kinds(part: object, written: bytes, name: str) -> None:
     kind = type(part[0]) if several else type(part)  # type: ignore[index]  # just seen
     if not issubclass(kind, Value):
         return
-    try:
-        _reader(kind, several=several)(written)
-    except ValidationError as error:
-        what, _, where = str(error).rstrip("`").partition(" - at `$")
-        field = where.removeprefix(".") if where.startswith(".") else name + where
-        raise InvalidInput(what[:1].lower() + what[1:], field=field) from None
-
-
-@cache
-def _reader(kind: type, *, several: bool) -> Callable[[bytes], object]:
-    return Decoder(tuple[kind, ...] if several else kind).decode  # type: ignore[valid-type]  # known only here
+    if (found := misfit(written, kind, several=several)) is not None:
+        what, where = found
+        raise InvalidInput(what, field=where.removeprefix(".") if where.startswith(".") else name + where)
 
 
 def _refused(field: str) -> InvalidInput:

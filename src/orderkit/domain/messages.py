@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orderkit.domain.events import Record
+from orderkit.domain.events import Event, Record
 
 MESSAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "order.confirmed": ("order_confirmation", ("email",)),
@@ -41,3 +41,8 @@ def messages(events: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 def messages_of(record: Record) -> tuple[tuple[str, str], ...]:
     """Return (template, channel) for what one commit told."""
     return messages(tuple(event.type for event in record.events))
+
+
+def event_of(record: Record, template: str) -> Event:
+    """Return the event of a record for which a template is sent."""
+    return next(event for event in record.events if MESSAGES.get(event.type, ("",))[0] == template)

@@ -8,17 +8,18 @@ particular, nor how values are stored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, dataclass_transform
 
 import attrs
-from msgspec import Struct, field
-from msgspec.json import Encoder
+from msgspec import Struct, ValidationError, field
+from msgspec.json import Decoder, Encoder
 from msgspec.structs import force_setattr, replace
 
 from orderkit.errors import InvalidInput
 
-__all__ = ["Value", "as_dict", "canonical", "corrected", "encoded", "evolve", "field", "field_names"]
+__all__ = ["Value", "as_dict", "canonical", "corrected", "encoded", "evolve", "field", "field_names", "misfit"]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -65,6 +66,21 @@ def _pairs(value: object) -> object:
 
 def _unknown(value: object) -> object:
     return _pairs(value) if isinstance(value, Mapping) else str(value)
+
+
+def misfit(written: bytes, kind: type[Value], *, several: bool = False) -> tuple[str, str] | None:
+    """Return what is wrong with the bytes of a value, or of several, that should be of this kind, and where: `.lines[0].name`."""
+    try:
+        _reader(kind, several=several)(written)
+    except ValidationError as error:
+        what, _, where = str(error).rstrip("`").partition(" - at `$")
+        return what[:1].lower() + what[1:], where
+    return None
+
+
+@cache
+def _reader(kind: type[Value], *, several: bool) -> Callable[[bytes], object]:
+    return Decoder(tuple[kind, ...] if several else kind).decode  # type: ignore[valid-type]  # known only here
 
 
 _canonical = Encoder(order="deterministic", enc_hook=_unknown).encode

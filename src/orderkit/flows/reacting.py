@@ -11,7 +11,7 @@ from typing import Any
 
 from orderkit.domain.events import Record
 from orderkit.domain.invoicing import invoices, may_credit, memos
-from orderkit.domain.messages import messages_of
+from orderkit.domain.messages import event_of, messages_of
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Order
 from orderkit.domain.status import axes, word
@@ -41,7 +41,7 @@ async def react(record: Record) -> None:
             channel=channel,
             recipient=recipient,
             template=template,
-            data=_told(order, record),
+            data=_told(order, record, template),
         )
     await Index((document(order),))
     await Remember({f"order_status:{order.id}": word(order)}, STATUS_SECONDS)
@@ -49,9 +49,11 @@ async def react(record: Record) -> None:
         await Forget((f"user_orders:{order.facts.customer}",))
 
 
-def _told(order: Order, record: Record) -> Mapping[str, Any]:
+def _told(order: Order, record: Record, template: str) -> Mapping[str, Any]:
+    """Return what fills a template: the event that it is about, as the table of events names its data, and how the order stands now."""
     return {
         "order_id": order.id,
+        "event": dict(event_of(record, template).data),
         "status": record.to_status,
         "total": to_text(order.total_minor, order.currency),
         "currency": order.currency,

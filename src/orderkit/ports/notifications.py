@@ -9,7 +9,11 @@ from orderkit.ports.effect import Outside
 
 
 class Notify(Outside[None], kw_only=True):
-    """Tell the customer. `id` makes a repeat visible to the channel; `template` names the text, `data` fills it."""
+    """Tell the customer. `id` makes a repeat visible to the channel; `template` names the text, `data` fills it.
+
+    In `data`: `order_id`; `event`, the data of the event that the message is about (`orderkit.domain.event_types`); `status` after it; the order's
+    `total`, `currency` and `tracking` numbers as they are when the message is sent.
+    """
 
     id: str
     channel: str
