@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orderkit.domain.given import check_text
+from orderkit.domain.given import check_text, check_texts
 from orderkit.domain.stock import StockReceipt
 from orderkit.errors import InvalidInput
 from orderkit.flows.kit import Caller, checked_key
@@ -20,8 +20,9 @@ async def put_stock(sku: str, units: Mapping[str, int], caller: Caller, *, reaso
     """
     if not isinstance(units, Mapping):
         raise InvalidInput("say how many units by warehouse", field="units")
-    for name, text in (("sku", sku), ("reason", reason), *(("warehouse", warehouse) for warehouse in units)):
-        check_text(text, name)
+    check_text(sku, "sku")
+    check_text(reason, "reason")
+    check_texts(units=units)
     key = None if caller.key is None else checked_key(caller.key)
     receipts = []
     for warehouse, quantity in units.items():
