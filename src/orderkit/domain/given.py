@@ -77,14 +77,19 @@ def check_texts(**parts: object) -> None:
     times as many. Raises: `InvalidInput`, naming the field, or else the part.
     """
     for name, part in parts.items():
-        try:
-            written = encoded(part)
-        except (TypeError, ValueError, OverflowError):  # a surrogate, or what is refused elsewhere: the walk finds out
-            written = _NUL
-        if _NUL in written and (found := _unstorable(part, name)) is not None:
+        written = _written(part)
+        if (written is None or _NUL in written) and (found := _unstorable(part, name)) is not None:
             raise _refused(found)
-        if written is not _NUL:
+        if written is not None:
             _check_kinds(part, written, name)
+
+
+def _written(part: object) -> bytes | None:
+    """Return the bytes of a part; nothing of one with a surrogate, or with what is refused elsewhere: the walk finds out."""
+    try:
+        return encoded(part)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _check_kinds(part: object, written: bytes, name: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from orderkit.domain import returning
 from orderkit.domain.actions import refused
 from orderkit.domain.events import Decision, decided
-from orderkit.domain.given import check_text
+from orderkit.domain.given import check_text, check_texts
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
 from orderkit.errors import NotAllowed
@@ -36,6 +36,7 @@ async def accept_return(
 ) -> Order:
     """Open a return for units by SKU or line number, or for all that may come back; `reasons` may differ from line to line."""
     check_text(method, "method")
+    check_texts(reasons=reasons)
     for why in (reasons or {}).values():
         check_text(why, "reasons")
 
