@@ -10,7 +10,7 @@ from orderkit.domain.allocation import Rules, Warehouse
 from orderkit.domain.order import Order, Policies
 from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
-from orderkit.errors import FlowMisused, NotAllowed, OrderkitError
+from orderkit.errors import FlowMisused, Misconfigured, NotAllowed, OrderkitError
 from orderkit.ports.clock import Clock, Ids
 from orderkit.ports.effect import Effect, Flow, Outside
 from orderkit.ports.settings import Settings
@@ -59,7 +59,16 @@ class _Shop(Generic[H]):
         self._handlers: H = handlers
         self._owned = tuple(owned)
         self._admission = admission
-        self._closed = False
+
+    def _joined_to(self, tx: object) -> Any:
+        """Return the store inside the host's transaction. Raises: `Misconfigured`."""
+        if not self.store.capabilities.joins_host_transaction:
+            raise Misconfigured(
+                "this store cannot join a transaction of the host",
+                field="tx",
+                remedy="Leave tx= out, or keep the orders in the database that the transaction is of.",
+            )
+        return self.store.joined(tx)
 
 
 class Plans(Writes):
@@ -114,13 +123,14 @@ class Shop(_Shop[Handlers], Verbs):
     @property
     def plan(self) -> Plans:
         """Every verb as a dry run."""
+        self._admission.check_open()
         return Plans(self._handlers)
 
     def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""
         try:
             with self._admission:
-                return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self.store.joined(tx)))
+                return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self._joined_to(tx)))
         except OrderkitError:  # it may not have begun: a connection that cannot be joined, or no room
             flow.close()
             raise
@@ -143,6 +153,7 @@ class Shop(_Shop[Handlers], Verbs):
         return run_each(flows, self._handlers, in_flight=in_flight, **self._limits(lanes))
 
     def _limits(self, lanes: int | None) -> dict[str, int]:
+        self._admission.check_open()
         if lanes is None:
             lanes = bulk_lanes_of(self.store)
         return {"largest": self.store.capabilities.batch_max, "lanes": lanes}
@@ -159,8 +170,8 @@ class Shop(_Shop[Handlers], Verbs):
 
     def close(self) -> None:
         """Close what this shop opened."""
-        if not self._closed:
-            self._closed = True
+        if not self._admission.closed:
+            self._admission.closed = True
             _close(self._owned)
 
     def __enter__(self) -> Self:
@@ -176,13 +187,14 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
     @property
     def plan(self) -> AsyncPlans:
         """Every verb as a dry run."""
+        self._admission.check_open()
         return AsyncPlans(self._handlers)
 
     async def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""
         try:
             with self._admission:
-                return await (self._handlers if tx is None else self._handlers.joined(self.store.joined(tx))).run(flow)
+                return await (self._handlers if tx is None else self._handlers.joined(self._joined_to(tx))).run(flow)
         except OrderkitError:  # it may not have begun: a connection that cannot be joined, or no room
             flow.close()
             raise
@@ -199,8 +211,8 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
 
     async def close(self) -> None:
         """Close what this shop opened."""
-        if not self._closed:
-            self._closed = True
+        if not self._admission.closed:
+            self._admission.closed = True
             await _closed(self._owned)
 
     async def __aenter__(self) -> Self:

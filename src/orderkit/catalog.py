@@ -45,7 +45,7 @@ _ENTRIES = (
         "invalid_money",
         422,
         "An amount of money is not exact",
-        "Send amounts as text or whole minor units, never as a float.",
+        'Send amounts as text such as "12.50", or as whole numbers; never as a float.',
     ),
     _caller(
         "money_precision",
@@ -67,7 +67,10 @@ _ENTRIES = (
         "Name a warehouse of the shop, or describe it in warehouses=, or put stock there first.",
     ),
     _caller(
-        "unknown_line", 422, "The order has no such line or SKU", "Name a line number or SKU that the order holds."
+        "unknown_line",
+        422,
+        "The order has no such line, SKU, shipment or return",
+        "Name one that the order has; the message or the order itself says which there are.",
     ),
     _caller(
         "total_mismatch",
@@ -196,6 +199,14 @@ _ENTRIES = (
         "Wait for Retry-After seconds.",
         True,
     ),
+    Entry(
+        "shop_closed",
+        "The shop was closed",
+        500,
+        "host",
+        "not_applied",
+        "Open a shop again; close it when nobody needs it any more.",
+    ),
     # outside
     Entry(
         "port_failed", "Something outside failed", 503, "provider", "unknown", "Send it again with the same key.", True
@@ -243,6 +254,14 @@ _ENTRIES = (
         "unknown",
         "Send it again with the same key.",
         True,
+    ),
+    Entry(
+        "order_damaged",
+        "What is stored of the order cannot be read",
+        500,
+        "installation",
+        "not_applied",
+        "Run `orderkit audit verify`, and restore what it names from a backup: somebody wrote into the store by hand, or its disk is at fault.",
     ),
     Entry(
         "book_unreadable",

@@ -2,7 +2,7 @@
 
 A `Verb` is a descriptor: the same declaration is `shop.cancel(…) -> Order` on a `Shop`, an awaitable of it on an `AsyncShop`, and a `Preview` on
 `shop.plan`. It is two parts: what is *accepted* in one commit, which may join a transaction of the host (`tx=`), and what follows once that is
-durable. This module knows no verb in particular.
+durable. Arguments of another kind than declared are refused as it is called. This module knows no verb in particular.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import attrs
 
+from orderkit.arguments import Arguments
 from orderkit.domain.order import Order
 from orderkit.domain.preview import Preview
 from orderkit.domain.value import as_dict
@@ -81,7 +82,7 @@ class Verb(Generic[P]):
     """A write: declared as a function from its arguments to a `Command`, bound to whatever runs it."""
 
     def __init__(self, build: Callable[P, Command[Any]]) -> None:
-        self._build = build
+        self._build, self._arguments = build, Arguments(build)
         self.__doc__, self.__name__ = build.__doc__, build.__name__
 
     @overload
@@ -101,6 +102,7 @@ class Verb(Generic[P]):
 
         @functools.wraps(self._build)
         def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
+            self._arguments.check(args, kwargs)
             tx = kwargs.get("tx")
             if act is not None:
                 return act(self._build(*args, **kwargs), tx)
@@ -117,7 +119,7 @@ class Query(Generic[P, A_co]):
     """
 
     def __init__(self, build: Callable[P, Flow[A_co]]) -> None:
-        self._build = build
+        self._build, self._arguments = build, Arguments(build)
         self.__doc__, self.__name__ = build.__doc__, build.__name__
 
     @overload
@@ -132,6 +134,7 @@ class Query(Generic[P, A_co]):
 
         @functools.wraps(self._build)
         def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
+            self._arguments.check(args, kwargs)
             tx = kwargs.get("tx")
             flow = self._build(*args, **kwargs)
             return shop.run(flow) if tx is None else shop.run(flow, tx=tx)

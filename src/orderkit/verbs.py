@@ -100,12 +100,12 @@ def amend(
     if sum(part is not None for part in (ship_to, delivery, add)) != 1:
         raise InvalidInput("change one thing at a time: ship_to, delivery or add", field="amend")
     caller = _caller(key, actor, tx)
-    if ship_to is not None:
+    if ship_to is not None and pay_with is None:
         return _simple(changing.amend_address(order_id, ship_to, caller, expected_version=expected_version), caller)
-    if delivery is not None:
+    if delivery is not None and pay_with is None:
         return _simple(changing.amend_delivery(order_id, delivery, caller, expected_version=expected_version), caller)
     if add is None or pay_with is None:
-        raise InvalidInput("say what pays for the added lines", code="tenders_mismatch", field="pay_with")
+        raise InvalidInput("added lines are paid for, and nothing else", code="tenders_mismatch", field="pay_with")
     return _simple(changing.accept_lines(order_id, add, pay_with, caller, expected_version=expected_version), caller)
 
 

@@ -149,6 +149,10 @@ def test_more_than_there_is_cannot_be_cancelled() -> None:
         world.shop.cancel(order_id, {"MUG": 4}, reason="late")
 
     assert caught.value.facts["cancellable"] == 3
+    assert (caught.value.code, caught.value.remedy) == (
+        "invalid_quantity",
+        "Cancel no more units than can still be cancelled.",
+    )
 
 
 def test_an_unknown_sku_is_named() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from orderkit import Cart, DeliveryPreference, InvalidInput, Order, Shop, Tender
+from orderkit import Cart, DeliveryPreference, Disposition, Grade, Graded, InvalidInput, Order, Service, Shop, Tender
 from orderkit.domain.value import evolve
 from orderkit.ports.store import Message
 from tests.missing import opened, until_idle
@@ -31,6 +32,20 @@ def told(**changes: Any) -> Request:
     return lambda shop, _: shop.receive_message(evolve(message, **changes))
 
 
+def delivered(shop: Shop, order: Order) -> str:
+    """Let the goods arrive; returns the order's id."""
+    shop.ship(order.id, order.shipments[0].id)
+    return shop.deliver(order.id, order.shipments[0].id).id
+
+
+def receiving(arrived: Any = None, **options: Any) -> Request:
+    def receive(shop: Shop, order: Order) -> object:
+        back = shop.request_return(delivered(shop, order), {1: 1}, reason="x").returns[0]
+        return shop.receive_return(order.id, back.id, arrived, warehouse="berlin", **options)
+
+    return receive
+
+
 WRONG: list[tuple[str, Request]] = [
     ("customer", placing(customer=None)),
     ("customer", placing(customer=7)),
@@ -38,9 +53,15 @@ WRONG: list[tuple[str, Request]] = [
     ("reference", placing(reference=["x"])),
     ("ship_to", placing(ship_to={})),
     ("delivery", placing(delivery=None)),
-    ("delivery.service", placing(delivery=DeliveryPreference(service="warp"))),  # type: ignore[arg-type]  # that is it
+    ("service", lambda shop, order: DeliveryPreference(service="warp")),  # type: ignore[arg-type]  # that is it
+    ("service", lambda shop, order: DeliveryPreference(service=None)),  # type: ignore[arg-type]  # that is it
     ("lines[0].name", a_line(name=7)),
     ("lines[0].seller", a_line(seller=7)),
+    ("customer", placing(customer=b"anna")),  # bytes would be stored as a text
+    ("customer", placing(customer=UUID(int=7))),
+    ("lines[0].quantity", a_line(quantity=1.0)),
+    ("lines", placing(lines=list(a_cart().lines))),
+    ("lines[0].tags", a_line(tags=frozenset({b"x"}))),
     ("lines[0].attributes[0][1]", a_line(attributes=(("color", None),))),
     ("tenders[0].method", lambda shop, _: shop.place(a_cart(("MUG", 1, "10.00")), [Tender(method=7)])),  # type: ignore[arg-type]  # that is it
     ("reason", lambda shop, order: shop.cancel(order.id, reason=7)),  # type: ignore[arg-type]  # that is it
@@ -51,8 +72,25 @@ WRONG: list[tuple[str, Request]] = [
     ("method", lambda shop, order: shop.request_return(order.id, {1: 1}, reason="x", method=7)),  # type: ignore[arg-type]  # that is it
     ("reasons", lambda shop, order: shop.request_return(order.id, {1: 1}, reason="x", reasons={1: 7})),  # type: ignore[dict-item]  # that is it
     ("reason", lambda shop, _: shop.put_stock("MUG", {"berlin": 1}, reason=7)),  # type: ignore[arg-type]  # that is it
-    ("service", lambda shop, order: shop.amend(order.id, delivery=DeliveryPreference(service="warp"))),  # type: ignore[arg-type]  # that is it
     ("actor", lambda shop, order: shop.cancel(order.id, reason="x", actor=7)),  # type: ignore[arg-type]  # that is it
+    (
+        "contact",
+        lambda shop, order: shop.amend(order.id, add=evolve(a_cart(("MUG", 1, "1.00")), contact=7), pay_with="pm_visa"),
+    ),
+    ("pay_with", lambda shop, order: shop.amend(order.id, delivery=DeliveryPreference(), pay_with="pm_visa")),
+    (
+        "reasons",
+        lambda shop, order: shop.request_return(delivered(shop, order), {1: 1}, reason="x", reasons={"HAT": "y"}),
+    ),
+    ("deduction_minor", receiving(deduction_minor=1.5)),
+    ("deduction_minor", receiving(deduction_minor=-1)),
+    ("graded", receiving([Graded(line=1, quantity=0, grade=Grade.DAMAGED, disposition=Disposition.RESTOCK)])),
+    ("arrived[0].grade", receiving([Graded(line=1, quantity=1, grade="shiny", disposition=Disposition.RESTOCK)])),  # type: ignore[arg-type]  # that is it
+    (
+        "arrived[0].quantity",
+        receiving([Graded(line=1, quantity=1.0, grade=Grade.DAMAGED, disposition=Disposition.RESTOCK)]),
+    ),  # type: ignore[arg-type]  # that is it
+    ("data.at", told(data={"at": NOON})),
     ("id", told(id="")),
     ("id", told(id=None)),
     ("reference", told(reference=None)),
@@ -69,8 +107,26 @@ def test_it_is_refused_and_everything_can_be_read(kind: str, field: str, request
     with pytest.raises(InvalidInput) as raised:
         request_of(world.shop, order)
     until_idle(world)
+    after = world.shop.order(order.id)
 
     assert (raised.value.field, raised.value.outcome) == (field, "not_applied")
     assert raised.value.remedy
-    assert (world.shop.order(order.id), world.shop.stock()) == (order, before)
-    assert world.shop.replay(order.id) == order
+    assert after.refunds == ()
+    assert world.shop.replay(order.id) == after
+    if not after.shipments[0].scans:  # it did not have to arrive first
+        assert (after, world.shop.stock()) == (order, before)
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_text_is_the_choice_that_it_spells(kind: str, tmp_path: Path) -> None:
+    """A grade from a form is the grade: what comes back whole goes on the shelf, in whatever store."""
+    world = opened({"MUG": {"berlin": 5}}, store=None if kind == "memory" else f"sqlite:///{tmp_path}/shop.db")
+    order = world.shop.place(a_cart(("MUG", 2, "10.00")), "pm_visa")
+    graded = Graded(line=1, quantity=1, grade="like_new", disposition="restock")  # type: ignore[arg-type]  # that is it
+    after = receiving([graded])(world.shop, order)
+
+    assert isinstance(after, Order)
+    assert DeliveryPreference(service="express").service is Service.EXPRESS  # type: ignore[arg-type]  # that is it
+    assert after.returns[0].receipts[0].graded[0].disposition is Disposition.RESTOCK
+    assert [level.on_hand for level in world.shop.stock("MUG")] == [4]
+    assert world.shop.replay(order.id) == after

@@ -17,9 +17,9 @@ import attrs
 from orderkit.domain.agenda import PARKED
 from orderkit.domain.events import Record
 from orderkit.domain.order import Order
-from orderkit.domain.stock import ReceiptContent, by_shelf
+from orderkit.domain.stock import ReceiptContent, by_shelf, cannot_be_counted_off
 from orderkit.domain.value import evolve
-from orderkit.errors import InvalidInput, KeyReused, OrderkitError
+from orderkit.errors import KeyReused, OrderkitError
 from orderkit.ports.store import (
     ClaimDue,
     Commit,
@@ -232,12 +232,7 @@ class MemoryStore:
         for (sku, warehouse), quantity in added.items():
             shelf = self._shelf(sku, warehouse)
             if shelf.on_hand + quantity < shelf.reserved:
-                return InvalidInput(
-                    f"{warehouse} has {shelf.on_hand} of {sku} and has promised {shelf.reserved}: {quantity} cannot be counted off",
-                    code="invalid_quantity",
-                    field="quantity",
-                    facts={"warehouse": warehouse, "on_hand": shelf.on_hand, "reserved": shelf.reserved},
-                )
+                return cannot_be_counted_off((sku, warehouse), quantity, on_hand=shelf.on_hand, reserved=shelf.reserved)
         for (sku, warehouse), quantity in added.items():
             shelf = self._shelf(sku, warehouse, make=True)
             shelf.on_hand += quantity

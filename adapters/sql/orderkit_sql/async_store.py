@@ -65,8 +65,8 @@ class AsyncSqlMethods:
         """Apply each commit wholly or not at all, in order, in one transaction."""
         return await greenlet_spawn(self._methods.commit_many, commits)
 
-    async def load_many(self, order_ids: Sequence[str]) -> list[Order | None]:
-        """Return each order, or nothing in its place."""
+    async def load_many(self, order_ids: Sequence[str]) -> list[Order | OrderkitError | None]:
+        """Return each order, or nothing in its place; for one that cannot be read, an error."""
         return await greenlet_spawn(self._methods.load_many, order_ids)
 
     async def find_keys(self, keys: Sequence[FindKey]) -> list[DuplicateKey | None]:

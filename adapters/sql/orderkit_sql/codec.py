@@ -20,6 +20,7 @@ from orderkit.domain.payment import Operation
 from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.value import Value
+from orderkit.errors import OrderkitError
 
 CHAIN_START = bytes(32)
 _CHAIN = b"orderkit chain 1\n"  # the version of the rule: another way of hashing gets another word
@@ -37,8 +38,8 @@ class State(Value):
     sought_at: datetime | None = None
 
 
-# What reading stored bytes may raise when they are not what was written.
-UNREADABLE = (ValueError, msgspec.DecodeError)
+# What reading may raise where somebody wrote by hand: bytes are another value's, a file of SQLite keeps any kind, an address may be none any more.
+UNREADABLE = (ValueError, TypeError, msgspec.DecodeError, OrderkitError)
 
 encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_facts = msgspec.json.Decoder(Facts).decode

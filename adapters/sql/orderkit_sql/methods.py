@@ -105,8 +105,8 @@ class SqlMethods(ABC):
         except UNWRITABLE as error:
             return as_error(error)
 
-    def load_many(self, order_ids: Sequence[str]) -> list[Order | None]:
-        """Return each order, or nothing in its place."""
+    def load_many(self, order_ids: Sequence[str]) -> list[Order | OrderkitError | None]:
+        """Return each order, or nothing in its place; for one that cannot be read, an error."""
         return self._read(lambda c: reading.load_many(self.database, c, order_ids))
 
     def find_keys(self, keys: Sequence[FindKey]) -> list[DuplicateKey | None]:

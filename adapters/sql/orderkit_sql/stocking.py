@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from orderkit.domain.events import StockMove
 from orderkit.domain.given import storable
-from orderkit.domain.stock import ReceiptContent, StockReceipt, by_shelf
+from orderkit.domain.stock import ReceiptContent, StockReceipt, by_shelf, cannot_be_counted_off
 from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.store import PutStock, ReadStock, ReadSupply, StockLevel
 from orderkit_sql.backend import Change, Row
@@ -174,17 +174,8 @@ def _known(database: Database, connection: Connection, ids: Iterable[str]) -> di
 
 
 def _uncovered(place: Place, quantity: int, shelf: Shelf) -> InvalidInput:
-    (sku, warehouse), on_hand, reserved = (
-        place,
-        shelf.on_hand + shelf.moved_on_hand,
-        shelf.reserved + shelf.moved_reserved,
-    )
-    return InvalidInput(
-        f"{warehouse} has {on_hand} of {sku} and has promised {reserved}: {quantity} cannot be counted off",
-        code="invalid_quantity",
-        field="quantity",
-        facts={"warehouse": warehouse, "on_hand": on_hand, "reserved": reserved},
-    )
+    on_hand, reserved = shelf.on_hand + shelf.moved_on_hand, shelf.reserved + shelf.moved_reserved
+    return cannot_be_counted_off(place, quantity, on_hand=on_hand, reserved=reserved)
 
 
 def read_supply_many(

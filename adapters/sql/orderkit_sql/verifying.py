@@ -26,8 +26,7 @@ from orderkit_sql.database import Database
 from orderkit_sql.reading import load_many
 
 PAGE = 200
-# What reading may raise where somebody wrote by hand: a file of SQLite keeps any kind of value, PostgreSQL knows times that Python does not.
-STRANGE = (*UNREADABLE, TypeError, DataError)
+STRANGE = (*UNREADABLE, DataError)  # PostgreSQL knows times that Python does not
 _Log = Sequence[Sequence[Any]]
 T = TypeVar("T")
 
@@ -112,8 +111,10 @@ def _each(ids: Sequence[str], read: Callable[[Sequence[str]], Mapping[str, T]]) 
         return {id_: found for one in ids for id_, found in _each([one], read).items()}
 
 
-def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Order]:
-    return {order.id: order for order in load_many(database, connection, ids) if order is not None}
+def _orders(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, Order | Exception]:
+    return {
+        id_: found for id_, found in zip(ids, load_many(database, connection, ids), strict=True) if found is not None
+    }
 
 
 def _heads(database: Database, connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:

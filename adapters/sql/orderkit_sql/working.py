@@ -6,7 +6,7 @@ the claim only, so that no relay gets a record behind one that another relay has
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from orderkit.ports.store import (
     TakeMessages,
     TakeOutbox,
 )
-from orderkit_sql.codec import decode_data, decode_record, encode_data
+from orderkit_sql.codec import UNREADABLE, decode_data, decode_record, encode_data
 from orderkit_sql.database import Database
 
 _RELAY_LOCK = 7_093_104_417  # one number for all relays of a database, out of the way of a host's own locks
@@ -122,7 +122,18 @@ def take_outbox(database: Database, connection: Connection, asked: TakeOutbox) -
     if chosen:
         lease = _lease(database, asked.lease_seconds)
         _mark(database, connection, f"leased_until = {lease}", [(row[0], row[1]) for row in chosen])
-    return tuple(decode_record(row[2]) for row in chosen)
+    return tuple(_readable(chosen))
+
+
+def _readable(rows: Iterable[Sequence[Any]]) -> Iterator[Record]:
+    """Yield the records of each order up to one that cannot be read: its order comes again later, and holds up no other."""
+    damaged: set[str] = set()
+    for order_id, _, body in rows:
+        if order_id not in damaged:
+            try:
+                yield decode_record(body)
+            except UNREADABLE:
+                damaged.add(order_id)
 
 
 def _lease(database: Database, seconds: float) -> str:

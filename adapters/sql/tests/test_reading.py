@@ -8,14 +8,21 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
 
+import orderkit
+from orderkit import flows
+from orderkit.cli.main import root
 from orderkit.domain.events import decided
 from orderkit.domain.order import Order
 from orderkit.domain.value import evolve
-from orderkit.ports.store import Committed
+from orderkit.errors import PortError
+from orderkit.ports.store import Committed, ReadRecords, TakeOutbox
 from orderkit.testing.samples import a_commit, goods, next_commit
 from orderkit_sql import SqlStore, open_store
 from tests.sent import statements_of
+from tests.shops import a_cart
 
 CHANGES, READS = 150, 300
 
@@ -43,6 +50,88 @@ def test_orders_are_read_by_one_statement(store: SqlStore, monkeypatch: pytest.M
     assert (found, joined) == ([commit.after for commit in commits], [commits[0].after])
     assert alone == ["SELECT"]
     assert _words(sent) == ["SELECT", "SAVEPOINT", "SELECT", "RELEASE"]
+
+
+WAYS_TO_DAMAGE = {
+    "no document": "UPDATE {orders} SET document = {bytes} WHERE id = 'order-1'",
+    "another state": "UPDATE {orders} SET state = {bytes} WHERE id = 'order-1'",
+}
+
+
+@pytest.mark.parametrize("change", WAYS_TO_DAMAGE.values(), ids=WAYS_TO_DAMAGE)
+def test_a_damaged_order_is_an_error_of_its_own(store: SqlStore, change: str) -> None:
+    """Somebody wrote into the database by hand: the error names the order, and its neighbors are read."""
+    commits = [a_commit(f"order-{n}", {"MUG": 1}) for n in range(3)]
+    store.commit_many(commits)
+    tampered(store, change)
+    before, error, after = store.load_many([commit.after.id for commit in commits])
+
+    assert (before, after) == (commits[0].after, commits[2].after)
+    assert isinstance(error, PortError)
+    assert (error.code, error.outcome, error.facts) == ("order_damaged", "not_applied", {"order_id": "order-1"})
+    assert "audit verify" in error.remedy
+
+
+def test_an_address_that_is_none_any_more_is_damage(store: SqlStore) -> None:
+    """What would be the caller's fault in a request is not when it is read."""
+    store.commit_many([a_commit("order-1", {"MUG": 1})])
+    with store._engine.begin() as connection:
+        document = connection.execute(text(f"SELECT document FROM {_orders(store)}")).scalar_one()
+        changed = bytes(document).replace(b'"country":"DE"', b'"country":"xx"')
+        connection.execute(text(f"UPDATE {_orders(store)} SET document = :changed"), {"changed": changed})
+    (error,) = store.load_many(["order-1"])
+
+    assert changed != bytes(document)
+    assert isinstance(error, PortError)
+    assert "xx" not in str(error)
+
+
+def test_a_damaged_record_stops_the_relay_of_its_order_only(store: SqlStore) -> None:
+    """The log of that order cannot be read, and of all others everything is published."""
+    store.commit_many([a_commit(f"order-{n}", {"MUG": 1}) for n in range(3)])
+    tampered(store, "UPDATE {records} SET body = {bytes} WHERE order_id = 'order-1'")
+
+    with pytest.raises(PortError, match="order_damaged") as raised:
+        store.read_records(ReadRecords("order-1"))
+    assert raised.value.field == "order_id"
+    assert [record.order_id for record in store.take_outbox(TakeOutbox(10))] == ["order-0", "order-2"]
+
+
+def test_the_shop_and_the_doctor_name_a_damaged_order(tmp_path: Path) -> None:
+    """Others go on, workers too; the doctor finds the order, and says what to do."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+    with orderkit.open(url) as shop:
+        shop.put_stock("MUG", {"berlin": 5})
+        damaged, fine = (shop.place(a_cart(("MUG", 1, "10.00")), "pm_visa") for _ in range(2))
+        tampered(shop.store, f"UPDATE {{orders}} SET document = {{bytes}} WHERE id = '{damaged.id}'")
+        with pytest.raises(PortError, match="order_damaged"):
+            shop.order(damaged.id)
+        answers = shop.run_many([flows.order(damaged.id), flows.order(fine.id)])
+        shop.sweep()
+        shop.cancel(fine.id, reason="changed mind")
+    found = CliRunner().invoke(root, ["doctor", "--store", url, "--format", "json"])
+
+    assert [type(answer) for answer in answers] == [PortError, Order]
+    assert found.exit_code == 1
+    assert damaged.id in found.output
+    assert fine.id not in found.output
+
+
+def tampered(store: SqlStore, change: str) -> None:
+    """Change the database as its owner can: without the triggers."""
+    bytes_ = "x'7b7d'" if store.database.backend.name == "sqlite" else "convert_to('{}', 'UTF8')"
+    records = store.database.name(store.database.tables.records)
+    with store._engine.begin() as connection:
+        if store.database.backend.name == "sqlite":
+            for name in ("no_update", "no_delete"):
+                connection.execute(text(f"DROP TRIGGER IF EXISTS orderkit_records_{name}"))
+        else:
+            connection.execute(text("SET session_replication_role = replica"))
+        connection.execute(text(change.format(orders=_orders(store), records=records, bytes=bytes_)))
+
+
+def _orders(store: SqlStore) -> str:
+    return store.database.name(store.database.tables.orders)
 
 
 def _words(sent: list[tuple[str, object]]) -> list[str]:

@@ -10,7 +10,7 @@ from orderkit import OrderQuery, Shop, open
 from orderkit.cli.arguments import Command
 from orderkit.cli.output import existing_store_option, format_option, payments_option, say, store_option, table
 from orderkit.cli.providers import ports_of
-from orderkit.errors import NotAllowed, OrderkitError
+from orderkit.errors import NotAllowed, OrderkitError, PortError
 
 
 @click.command(cls=Command)
@@ -132,7 +132,7 @@ def _logs(shop: Shop) -> list[dict[str, str]]:
 def _replays(shop: Shop, order_id: str) -> bool:
     try:
         return shop.replay(order_id) == shop.order(order_id)
-    except NotAllowed:  # the log's moves contradict each other
+    except (NotAllowed, PortError):  # the log's moves contradict each other, or what is stored cannot be read
         return False
 
 

@@ -165,6 +165,8 @@ class Rules(Value, kw_only=True):
         _counted("rules.node_budget", self.node_budget, 0)
         if self.partial not in PARTIAL:
             raise _invalid("rules.partial", f"{self.partial!r} is none of {', '.join(PARTIAL)}")
+        if not isinstance(self.objective, tuple):
+            raise _invalid("rules.objective", f"is a tuple of names, not {self.objective!r}")
         unknown = [key for key in self.objective if key not in OBJECTIVE]
         if unknown or len(set(self.objective)) != len(self.objective) or self.objective[:1] != ("backordered",):
             raise _invalid(

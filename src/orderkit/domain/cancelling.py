@@ -207,7 +207,9 @@ def _taken(order: Order, number: int, count: int, now: datetime) -> list[Move]:
 def _too_many(order: Order, number: int, asked: int, free: int) -> NotAllowed:
     line = order.line(number)
     code = (
-        "already_shipped"
+        "invalid_quantity"
+        if asked > line.ordered
+        else "already_shipped"
         if line.left and not line[Bucket.RELEASED]
         else "cutoff_passed"
         if line[Bucket.RELEASED] + line[Bucket.RESERVED]
@@ -218,4 +220,5 @@ def _too_many(order: Order, number: int, asked: int, free: int) -> NotAllowed:
         code=code,
         field="units",
         facts={"line": number, "sku": line.sku, "asked": asked, "cancellable": free, "quantities": line.quantities()},
+        remedy="Cancel no more units than can still be cancelled." if free else None,
     )

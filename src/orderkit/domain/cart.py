@@ -70,6 +70,10 @@ class Cart(Value, kw_only=True):
             raise InvalidInput(
                 f"{quantity!r} of {sku} is no number of units", code="invalid_quantity", field="quantity"
             )
+        if isinstance(tags, str) or not isinstance(tags, Iterable):
+            raise InvalidInput(f"the tags of {sku} are several texts, not {tags!r}", field="tags")
+        if attributes is not None and not isinstance(attributes, Mapping):
+            raise InvalidInput(f"the attributes of {sku} are texts by name, not {attributes!r}", field="attributes")
         price_minor = to_minor(price, self.currency)
         if price_minor < 0:
             raise InvalidInput(f"the price of {sku} is below zero", code="invalid_money", field="price")
@@ -89,6 +93,8 @@ class Cart(Value, kw_only=True):
 
     def discounted(self, name: str, amount: str | int | Decimal, *, lines: Iterable[int] | None = None) -> Cart:
         """Return the cart with a discount over all lines, or over those with the given numbers (from 1)."""
+        if lines is not None and (isinstance(lines, (str, bytes)) or not isinstance(lines, Iterable)):
+            raise InvalidInput(f"the discount {name} is of several line numbers, not {lines!r}", field="lines")
         chosen = None if lines is None else tuple(lines)
         return evolve(self, discounts=(*self.discounts, Discount(name, to_minor(amount, self.currency), chosen)))
 

@@ -10,10 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
-from orderkit.domain.value import Value, as_dict, encoded, misfit
+from orderkit.domain.value import Misfit, as_dict, encoded, field_names, read_again
 from orderkit.errors import InvalidInput
 
+T = TypeVar("T")
+
+REQUEST_MAX = 4_000_000  # bytes of a cart, or whatever else is asked for: a thousand lines of four kilobytes
 NUMBER_MAX = 255  # characters of a tracking number: it is looked for in an index, whose entries are short
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _UNSTORABLE = _NO_TEXT.search
@@ -70,18 +74,25 @@ def check_number(number: object, field: str) -> None:
         raise InvalidInput(f"a tracking number has {NUMBER_MAX} characters at most", field=field)
 
 
-def check_texts(**parts: object) -> None:
-    """Refuse such a text wherever in the parts it is, and values whose fields are not of their kinds: stored, they could never be read again.
+def kept(part: T, name: str) -> T:
+    """Return a part of a request as it will be read again once it is stored.
 
-    Ordinary requests are looked at as a whole, by writing them down and reading them once: that takes some microseconds where a walk takes ten
-    times as many. Raises: `InvalidInput`, naming the field, or else the part.
+    Refused is such a text wherever in the part it is, and a value whose fields are not of their kinds: nobody could read it any more. Ordinary
+    requests are looked at as a whole, by writing them down and reading them once: that takes some microseconds where a walk takes ten times as
+    many. Raises: `InvalidInput`, naming the field, or else the part.
     """
-    for name, part in parts.items():
-        written = _written(part)
-        if (written is None or _NUL in written) and (found := _unstorable(part, name)) is not None:
-            raise _refused(found)
-        if written is not None:
-            _check_kinds(part, written, name)
+    written = _written(part)
+    if (written is None or _NUL in written) and (found := _unstorable(part, name)) is not None:
+        raise _refused(found)
+    if written is not None and len(written) > REQUEST_MAX:
+        raise InvalidInput(f"it has {len(written)} bytes; {REQUEST_MAX} are kept at most", field=name)
+    return part if written is None else _read_again(part, written, name)
+
+
+def fitting(part: T, name: str) -> T:
+    """Return a value as it would be read again, whatever its texts. Raises: `InvalidInput`, naming the field that is not of its kind."""
+    written = _written(part)
+    return part if written is None else _read_again(part, written, name)
 
 
 def _written(part: object) -> bytes | None:
@@ -92,15 +103,17 @@ def _written(part: object) -> bytes | None:
         return None
 
 
-def _check_kinds(part: object, written: bytes, name: str) -> None:
-    """Refuse a value of ours, or several, whose bytes do not give such a value again."""
+def _read_again(part: Any, written: bytes, name: str) -> Any:
+    """Return what the bytes of a value, or of several, give again; whatever else it is, as it is."""
     several = isinstance(part, (tuple, list)) and bool(part)
-    kind = type(part[0]) if several else type(part)  # type: ignore[index]  # just seen
-    if not issubclass(kind, Value):
-        return
-    if (found := misfit(written, kind, several=several)) is not None:
-        what, where = found
-        raise InvalidInput(what, field=where.removeprefix(".") if where.startswith(".") else name + where)
+    kind = type(part[0]) if several else type(part)
+    if field_names(kind) is None:
+        return part
+    try:
+        return read_again(part, written, kind, several=several)
+    except Misfit as error:
+        what, where = error.args
+        raise InvalidInput(what, field=where.removeprefix(".") if where.startswith(".") else name + where) from None
 
 
 def _refused(field: str) -> InvalidInput:

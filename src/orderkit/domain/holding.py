@@ -40,9 +40,7 @@ def held(order: Order, now: datetime, *, reason: str, note: str = "", until: dat
 
 def hold_released(order: Order, hold_id: str, now: datetime, *, trigger: str = "release") -> Decision:
     """End one hold; `trigger` is `expire` when its time is up."""
-    hold = next((h for h in order.holds if h.id == hold_id), None)
-    if hold is None:
-        raise InvalidInput(f"order {order.id} has no hold {hold_id}", code="not_found", field="hold")
+    hold = order.hold(hold_id)
     after = evolve(hold, state=HOLD.step(hold.state, trigger), released_at=now)
     told = Event("order.hold_released", {"hold": hold.id, "reason": hold.reason, "by": trigger})
     return decided(order, told, holds=tuple(after if h.id == hold_id else h for h in order.holds))
@@ -50,8 +48,10 @@ def hold_released(order: Order, hold_id: str, now: datetime, *, trigger: str = "
 
 def goodwill(order: Order, amount_minor: int, now: datetime, *, reason: str) -> Decision:
     """Give money back, or give up what is missing, for nothing but the customer's good will; no units are credited."""
-    if amount_minor <= 0:
-        raise InvalidInput("a refund gives back more than nothing", code="invalid_money", field="amount")
+    if type(amount_minor) is not int or amount_minor <= 0:
+        raise InvalidInput(
+            f"a refund gives back more than nothing, not {amount_minor!r}", code="invalid_money", field="amount"
+        )
     if order.state in ("placed", "payment_pending"):
         raise NotAllowed(
             "the payment of this order is not known yet", code="action_in_flight", facts={"state": order.state}
@@ -90,7 +90,14 @@ def finding_settled(order: Order, finding: str, now: datetime) -> Decision:
     Raises: `InvalidInput` (no such finding), `NotAllowed` (money is missing, and no tender may be asked for it: the finding stays).
     """
     if finding not in order.findings:
-        raise InvalidInput(f"order {order.id} has no finding {finding}", code="not_found", field="finding")
+        known = ", ".join(order.findings) or "none"
+        raise InvalidInput(
+            f"order {order.id} has no finding {finding!r}; there are: {known}",
+            code="not_found",
+            field="finding",
+            facts={"findings": list(order.findings)},
+            remedy="Attend to a finding of the order, by its name.",
+        )
     decision = decided(
         order, Event("order.attended", {"finding": finding}), findings=tuple(f for f in order.findings if f != finding)
     )

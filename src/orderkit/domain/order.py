@@ -7,8 +7,10 @@ statuses are derived (see `status`). Nothing here decides anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from orderkit.domain.lifecycle import HOLD, ORDER, REFUND
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment
@@ -17,10 +19,11 @@ from orderkit.domain.quantities import Line
 from orderkit.domain.refunds import RefundComponent, RefundPolicy
 from orderkit.domain.returns import Return, ReturnPolicy
 from orderkit.domain.shipment import Shipment
-from orderkit.domain.value import Value, field
+from orderkit.domain.value import Value, corrected, field
 from orderkit.errors import InvalidInput, NotAllowed
 
 COUNTRY_LENGTH = 2  # ISO 3166-1 alpha-2
+_NEEDED = ("street", "city", "zip")
 LINES_MAX = 1_000  # a cart above this is an import or an attack; each commit must stay one readable unit of work
 
 
@@ -34,8 +37,10 @@ class Address(Value, kw_only=True):
     name: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("street", "city", "zip"):
-            if not getattr(self, name).strip():
+        for name in ("street", "city", "zip", "country", "name"):
+            if not isinstance(text := getattr(self, name), str):
+                raise InvalidInput(f"an address is of texts, not {text!r}", code="invalid_address", field=name)
+            if not text.strip() and name in _NEEDED:
                 raise InvalidInput(f"an address needs its {name}", code="invalid_address", field=name)
         if len(self.country) != COUNTRY_LENGTH or not self.country.isascii() or not self.country.isupper():
             raise InvalidInput(
@@ -59,8 +64,14 @@ class DeliveryPreference(Value, kw_only=True):
     note: str = ""
 
     def __post_init__(self) -> None:
-        if isinstance(self.not_before, datetime):  # it is a date for Python, and cannot be compared with one
-            raise InvalidInput("it is a day that is wished for, not a time", field="not_before")
+        if type(self.service) is not Service:  # the text that it is in a form, say
+            try:
+                corrected(self, "service", Service(self.service))
+            except ValueError:
+                raise InvalidInput(f"{self.service!r} is none of {', '.join(Service)}", field="service") from None
+        day: object = self.not_before
+        if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):  # a time is a date for Python
+            raise InvalidInput(f"it is a day that is wished for, a date, not {day!r}", field="not_before")
 
 
 class OrderLine(Value, kw_only=True):
@@ -191,28 +202,35 @@ class Order(Value, kw_only=True):
         for shipment in self.shipments:
             if shipment.id == shipment_id:
                 return shipment
-        raise InvalidInput(f"order {self.id} has no shipment {shipment_id}", code="unknown_line", field="shipment")
+        raise _unknown(self, "shipment", shipment_id, self.shipments)
 
     def payment(self, payment_id: str) -> Payment:
         """Return the payment with that id."""
         for payment in self.payments:
             if payment.id == payment_id:
                 return payment
-        raise InvalidInput(f"order {self.id} has no payment {payment_id}", code="unknown_line", field="payment")
+        raise _unknown(self, "payment", payment_id, self.payments)
 
     def return_(self, return_id: str) -> Return:
         """Return the return with that id."""
         for found in self.returns:
             if found.id == return_id:
                 return found
-        raise InvalidInput(f"order {self.id} has no return {return_id}", code="unknown_line", field="return")
+        raise _unknown(self, "return", return_id, self.returns)
 
     def refund(self, refund_id: str) -> Refund:
         """Return the refund with that id."""
         for found in self.refunds:
             if found.id == refund_id:
                 return found
-        raise InvalidInput(f"order {self.id} has no refund {refund_id}", code="unknown_line", field="refund")
+        raise _unknown(self, "refund", refund_id, self.refunds)
+
+    def hold(self, hold_id: str) -> Hold:
+        """Return the hold with that id."""
+        for found in self.holds:
+            if found.id == hold_id:
+                return found
+        raise _unknown(self, "hold", hold_id, self.holds, code="not_found")
 
     def saga(self, name: str) -> SagaRun | None:
         """Return the run of the named saga that is under way, if any."""
@@ -290,3 +308,14 @@ class Order(Value, kw_only=True):
     def active_holds(self) -> tuple[Hold, ...]:
         """The holds that still stop the order."""
         return tuple([hold for hold in self.holds if hold.state == "active"]) if self.holds else ()
+
+
+def _unknown(order: Order, kind: str, name: str, there: Iterable[Any], *, code: str = "unknown_line") -> InvalidInput:
+    """Return the error for a name that nothing of this kind in the order has: the short form of an id, perhaps, which only people read."""
+    names = [each.id for each in there]
+    return InvalidInput(
+        f"order {order.id} has no {kind} {name!r}; there are: {', '.join(names) or 'none'}",
+        code=code,
+        field=kind,
+        facts={f"{kind}s": names},
+    )

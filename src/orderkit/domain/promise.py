@@ -34,8 +34,11 @@ class Handling(Value, kw_only=True):
     grace: timedelta = timedelta(minutes=30)
 
     def __post_init__(self) -> None:
-        if not self.workdays & frozenset(range(7)):
-            raise InvalidInput("a warehouse works on some day of the week, 0 (Monday) to 6", field="workdays")
+        days: object = self.workdays
+        if not isinstance(days, frozenset) or not days & frozenset(range(7)):
+            raise InvalidInput(
+                "a warehouse works on some days of the week, a frozenset of 0 (Monday) to 6", field="workdays"
+            )
 
     def works_on(self, day: date) -> bool:
         """Whether the warehouse works on that day."""

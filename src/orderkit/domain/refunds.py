@@ -51,7 +51,10 @@ class TenderOrder(StrEnum):
 
 def _pairs(grades: Mapping[str, int] | Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     pairs = sorted(grades.items()) if isinstance(grades, Mapping) else grades
-    return tuple((grade, points) for grade, points in pairs)
+    try:
+        return tuple((grade, points) for grade, points in pairs)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"grades are basis points by name, not {grades!r}", field="grades") from None
 
 
 @attrs.frozen(kw_only=True)

@@ -232,8 +232,10 @@ def return_received(
     arrived = _counted(graded)
     if not arrived:
         raise InvalidInput("a receipt holds at least one unit", code="invalid_quantity", field="graded")
-    if deduction_minor < 0:
-        raise InvalidInput("a deduction is not below zero", code="invalid_money", field="deduction_minor")
+    if type(deduction_minor) is not int or deduction_minor < 0:
+        raise InvalidInput(
+            f"{deduction_minor!r} is no number of minor units to keep", code="invalid_money", field="deduction_minor"
+        )
     outstanding = found.outstanding
     for number, count in arrived.items():
         if count > outstanding.get(number, 0):
@@ -295,8 +297,8 @@ def graded_by_default(items: Mapping[int, int], grade: Grade = Grade.LIKE_NEW) -
 def _counted(graded: Iterable[Graded]) -> dict[int, int]:
     counts: dict[int, int] = {}
     for part in graded:
-        if part.quantity <= 0:
-            raise InvalidInput(f"cannot receive {part.quantity} units", code="invalid_quantity", field="graded")
+        if type(part.quantity) is not int or part.quantity <= 0:
+            raise InvalidInput(f"cannot receive {part.quantity!r} units", code="invalid_quantity", field="graded")
         counts[part.line] = counts.get(part.line, 0) + part.quantity
     return counts
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from orderkit.domain.allocation import Plan, Warehouse
 from orderkit.domain.cancelling import shrunk
 from orderkit.domain.events import Decision, Event, StockMove, decided
-from orderkit.domain.given import check_texts, check_time
+from orderkit.domain.given import check_time, kept
 from orderkit.domain.granting import granted
 from orderkit.domain.lifecycle import ORDER, SHIPMENT
 from orderkit.domain.order import Order
@@ -110,7 +110,7 @@ def tracked(order: Order, shipment_id: str, scans: Iterable[Scan], now: datetime
     unseen = [scan for scan in {scan.id: scan for scan in scans}.values() if scan.id not in known]
     for scan in unseen:
         check_time(scan.at, "at")
-    check_texts(scans=unseen)
+    unseen = kept(unseen, "scans")
     fresh = sorted(unseen, key=lambda s: (s.at, s.id))
     all_scans = shipment.scans + tuple(fresh)
     status = folded(all_scans)

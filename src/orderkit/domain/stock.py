@@ -46,6 +46,18 @@ class StockReceipt(Value):
         return self.sku, self.warehouse, self.quantity, self.reason
 
 
+def cannot_be_counted_off(place: tuple[str, str], quantity: int, *, on_hand: int, reserved: int) -> InvalidInput:
+    """Return the error for a receipt that would take from a shelf (SKU, warehouse) what it has not, or what is promised to orders."""
+    sku, warehouse = place
+    return InvalidInput(
+        f"{warehouse} has {on_hand} of {sku} and has promised {reserved}: {quantity} cannot be counted off",
+        code="invalid_quantity",
+        field="quantity",
+        facts={"warehouse": warehouse, "on_hand": on_hand, "reserved": reserved},
+        remedy="Count off no more than is there and not promised; what is promised comes free when its orders are cancelled or refused.",
+    )
+
+
 def by_shelf(receipts: Iterable[StockReceipt]) -> dict[tuple[str, str], int]:
     """Return the units by SKU and warehouse that the receipts add."""
     found: dict[tuple[str, str], int] = {}

@@ -19,7 +19,18 @@ from msgspec.structs import force_setattr, replace
 
 from orderkit.errors import InvalidInput
 
-__all__ = ["Value", "as_dict", "canonical", "corrected", "encoded", "evolve", "field", "field_names", "misfit"]
+__all__ = [
+    "Misfit",
+    "Value",
+    "as_dict",
+    "canonical",
+    "corrected",
+    "encoded",
+    "evolve",
+    "field",
+    "field_names",
+    "read_again",
+]
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -68,18 +79,46 @@ def _unknown(value: object) -> object:
     return _pairs(value) if isinstance(value, Mapping) else str(value)
 
 
-def misfit(written: bytes, kind: type[Value], *, several: bool = False) -> tuple[str, str] | None:
-    """Return what is wrong with the bytes of a value, or of several, that should be of this kind, and where: `.lines[0].name`."""
+def read_again(part: object, written: bytes, kind: type, *, several: bool = False) -> object:
+    """Return a value of this kind, or several, as its bytes tell it: with an enumeration's member where its text was given.
+
+    Raises: `Misfit` for one that is not what it was, or none of this kind: bytes of Python's own, say, are read as a text.
+    """
     try:
-        _reader(kind, several=several)(written)
+        again = _reader(kind, several=several)(written)
     except ValidationError as error:
         what, _, where = str(error).rstrip("`").partition(" - at `$")
-        return what[:1].lower() + what[1:], where
-    return None
+        raise Misfit(what[:1].lower() + what[1:], where) from None
+    if again != (tuple(part) if several else part):  # type: ignore[arg-type]  # several are a list or tuple
+        raise Misfit(*_changed(part, again))
+    return again
+
+
+class Misfit(Exception):
+    """A value with a field that is not of its kind."""
+
+
+def _changed(part: Any, again: Any) -> tuple[str, str]:
+    """Return how a value and what was read from its bytes differ, and where first."""
+    if isinstance(part, Struct) and type(part) is type(again):
+        pairs = [(f".{name}", getattr(part, name), getattr(again, name)) for name in part.__struct_fields__]
+    elif isinstance(part, (tuple, list)) and type(part) in (type(again), list):
+        pairs = [(f"[{n}]", *pair) for n, pair in enumerate(zip(part, again, strict=True))]
+    elif isinstance(part, Mapping) and isinstance(again, Mapping) and part.keys() == again.keys():
+        pairs = [(f".{name}", part[name], again[name]) for name in part]
+    else:
+        pairs = []
+    for where, inner, read in pairs:
+        if inner != read:
+            what, further = _changed(inner, read)
+            return what, where + further
+    if type(part) is type(again):
+        return "what is in it cannot be kept as it is", ""
+    return f"expected `{type(again).__name__}`, got `{type(part).__name__}`", ""
 
 
 @cache
-def _reader(kind: type[Value], *, several: bool) -> Callable[[bytes], object]:
+def _reader(kind: type, *, several: bool) -> Callable[[bytes], object]:
     return Decoder(tuple[kind, ...] if several else kind).decode  # type: ignore[valid-type]  # known only here
 
 

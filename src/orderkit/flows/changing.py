@@ -8,7 +8,7 @@ from datetime import datetime
 from orderkit.domain import amending, cancelling, holding
 from orderkit.domain.cart import Cart
 from orderkit.domain.events import Decision
-from orderkit.domain.given import check_text, check_texts
+from orderkit.domain.given import check_text, kept
 from orderkit.domain.order import Address, DeliveryPreference, Order
 from orderkit.errors import InvalidInput
 from orderkit.flows.advancing import continued
@@ -66,7 +66,7 @@ async def amend_address(
     order_id: str, ship_to: Address, caller: Caller, *, expected_version: int | None = None
 ) -> Order:
     """Send what has not left to another address."""
-    check_texts(ship_to=ship_to)
+    ship_to = kept(ship_to, "ship_to")
     return await changed(
         order_id,
         "amend_address",
@@ -81,7 +81,7 @@ async def amend_delivery(
     order_id: str, delivery: DeliveryPreference, caller: Caller, *, expected_version: int | None = None
 ) -> Order:
     """Wish for another day or service."""
-    check_texts(delivery=delivery)
+    delivery = kept(delivery, "delivery")
     settings = await ReadSettings()
 
     def decide(order: Order, now: datetime) -> Decision:
@@ -105,7 +105,8 @@ async def accept_lines(
     if not cart.lines:
         raise InvalidInput("nothing to add", code="empty_cart", field="add")
     tenders = tenders_of(pay_with)
-    check_texts(cart=cart, tenders=tenders)
+    cart = kept(cart, "cart")
+    tenders = kept(tenders, "tenders")
 
     def first(current: Order) -> int:
         return 1 + max(line.number for line in current.facts.lines)

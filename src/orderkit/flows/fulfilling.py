@@ -9,7 +9,7 @@ from orderkit.domain import shipping
 from orderkit.domain.allocation import Demand
 from orderkit.domain.cart import fingerprint
 from orderkit.domain.events import Decision, decided
-from orderkit.domain.given import check_number, check_text, check_texts
+from orderkit.domain.given import check_number, check_text, kept
 from orderkit.domain.order import Order
 from orderkit.domain.shipment import Scan
 from orderkit.errors import Conflict, NotAllowed, PortError
@@ -92,7 +92,7 @@ async def accept_dispatch(
     order_id: str, shipment_id: str, caller: Caller, *, booked: Booked, known: Order | None = None
 ) -> Order:
     """Book that a shipment left under a tracking number that is known already."""
-    check_texts(booked=booked)
+    booked = kept(booked, "booked")
     check_number(booked.tracking_number, "tracking_number")
     return await changed(
         order_id,

@@ -10,7 +10,7 @@ from orderkit.domain.actions import Action, actions
 from orderkit.domain.agenda import PARKED, Task, due
 from orderkit.domain.cart import Cart, CartLine
 from orderkit.domain.events import Record, replayed
-from orderkit.domain.given import check_texts, storable
+from orderkit.domain.given import fitting, kept, storable
 from orderkit.domain.lifecycle import RETURN
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
@@ -180,9 +180,11 @@ def _explained(found: Order, task: Task | None, progress: str, now: datetime) ->
 async def orders(query: OrderQuery) -> Page:
     """Return a page of orders, newest first. What holds a text that no store keeps is in no order.
 
-    Raises: `InvalidInput` (a status that cannot be one, or a cursor of another list).
+    Raises: `InvalidInput` (a value of the wrong kind, a status that cannot be one, or a cursor of another list).
     """
-    check_texts(statuses=query.statuses, payment_statuses=query.payment_statuses)
+    query = fitting(query, "query")
+    kept(query.statuses, "statuses")
+    kept(query.payment_statuses, "payment_statuses")
     sought = (query.customer, query.sku, query.tracking_number, query.text)
     if not all(text is None or storable(text) for text in sought):
         return Page(())

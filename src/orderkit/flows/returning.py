@@ -8,10 +8,10 @@ from datetime import datetime
 from orderkit.domain import returning
 from orderkit.domain.actions import refused
 from orderkit.domain.events import Decision, decided
-from orderkit.domain.given import check_text, check_texts
+from orderkit.domain.given import check_text, kept
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
-from orderkit.errors import NotAllowed
+from orderkit.errors import InvalidInput, NotAllowed
 from orderkit.flows.advancing import continued, followed
 from orderkit.flows.changing import Units, by_line
 from orderkit.flows.kit import Caller, changed, principal_of
@@ -36,7 +36,7 @@ async def accept_return(
 ) -> Order:
     """Open a return for units by SKU or line number, or for all that may come back; `reasons` may differ from line to line."""
     check_text(method, "method")
-    check_texts(reasons=reasons)
+    reasons = kept(reasons, "reasons")
     for why in (reasons or {}).values():
         check_text(why, "reasons")
 
@@ -50,6 +50,8 @@ async def accept_return(
         chosen = _everything(order, free, now) if units is None else by_line(order, units, free=free)
         skus = {line.number: line.sku for line in order.lines}
         why = reasons or {}
+        if strange := [name for name in why if name not in skus and name not in skus.values()]:
+            raise InvalidInput(f"order {order.id} has no {strange[0]!r}", code="unknown_line", field="reasons")
         items = [
             ReturnItem(line=n, quantity=q, reason=why.get(n) or why.get(skus[n]) or reason) for n, q in chosen.items()
         ]
@@ -223,6 +225,7 @@ async def accept_receipt(
 ) -> Order:
     """Book a receipt: units by SKU or line of one grade, units already graded, or everything that is outstanding."""
     await check_warehouses((warehouse,))
+    arrived = kept(arrived, "arrived")
 
     def decide(order: Order, now: datetime) -> Decision:
         outstanding = order.return_(return_id).outstanding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orderkit.domain.given import check_text, check_texts
+from orderkit.domain.given import check_text, kept
 from orderkit.domain.stock import StockReceipt
 from orderkit.errors import InvalidInput
 from orderkit.flows.kit import Caller, checked_key
@@ -22,7 +22,7 @@ async def put_stock(sku: str, units: Mapping[str, int], caller: Caller, *, reaso
         raise InvalidInput("say how many units by warehouse", field="units")
     check_text(sku, "sku")
     check_text(reason, "reason")
-    check_texts(units=units)
+    units = kept(units, "units")
     key = None if caller.key is None else checked_key(caller.key)
     receipts = []
     for warehouse, quantity in units.items():

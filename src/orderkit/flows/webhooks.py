@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orderkit.domain.given import check_texts, check_time, in_utc
+from orderkit.domain.given import check_time, in_utc, kept
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment
 from orderkit.errors import InvalidInput, NotAllowed, NotFound, OrderkitError
@@ -31,7 +31,7 @@ async def receive_message(message: Message, caller: Caller) -> bool:
     Raises: `InvalidInput` (`received_at` without a zone, text that no store keeps, a message without an id).
     """
     check_time(message.received_at, "received_at")
-    check_texts(message=message)
+    message = kept(message, "message")
     if not message.id:
         raise InvalidInput(
             "a message needs the id that its sender gave it: without one the next counts as a repeat", field="id"

@@ -8,23 +8,30 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-from orderkit.errors import Overloaded
+from orderkit.errors import Misconfigured, Overloaded
 from orderkit.runtime.opening import check_count
 
 
 class Admission:
     """Lets at most `limit` flows run at a time; `None` lets all. Safe to use from many threads. A context manager for each run."""
 
-    __slots__ = ("_lock", "limit", "running")
+    __slots__ = ("_lock", "closed", "limit", "running")
 
     def __init__(self, limit: int | None) -> None:
         if limit is not None:
             check_count("running_max", limit, 1)  # a shop that runs no flow at all is of no use
         self.limit = limit
         self.running = 0
+        self.closed = False
         self._lock = threading.Lock()
 
+    def check_open(self) -> None:
+        """Refuse whoever comes after the shop was closed: adapters would open again what nobody closes. Raises: `Misconfigured`."""
+        if self.closed:
+            raise Misconfigured("the shop is closed", code="shop_closed")
+
     def __enter__(self) -> None:
+        self.check_open()
         with self._lock:
             if self.limit is not None and self.running >= self.limit:
                 raise Overloaded(

@@ -246,7 +246,7 @@ def _first(call: Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]) -> AsyncOn
 
 
 def _store(adapter: store.AsyncStore) -> tuple[Binding, ...]:
-    async def load_many(asked: Sequence[store.Load]) -> list[Any]:
+    async def load_many(asked: Sequence[store.Load]) -> Sequence[Any]:
         return await adapter.load_many([effect.order_id for effect in asked])
 
     return (

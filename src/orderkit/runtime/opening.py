@@ -7,36 +7,19 @@ adapter; what a value holds within its own class is that class's to check.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time, timedelta
-from operator import attrgetter
+from datetime import datetime
 from typing import Any
 
 from orderkit.domain.allocation import Rules, Warehouse
+from orderkit.domain.given import fitting
 from orderkit.domain.order import Policies
-from orderkit.domain.payment import CaptureMode
 from orderkit.domain.promise import Handling
-from orderkit.domain.refunds import RefundPolicy
-from orderkit.domain.returns import ReturnPolicy
 from orderkit.domain.value import evolve
-from orderkit.errors import Misconfigured
+from orderkit.errors import InvalidInput, Misconfigured
 from orderkit.ports.clock import Clock, Ids
 from orderkit.ports.settings import Settings
 
-# Every setting that has one class, by its name: the parts of a policy after the policy.
-_KINDS: tuple[tuple[str, type, str], ...] = (
-    ("rules", Rules, "orderkit.Rules"),
-    ("policies", Policies, "orderkit.Policies"),
-    ("policies.capture", CaptureMode, "one of orderkit.CaptureMode"),
-    ("policies.refund", RefundPolicy, "an orderkit.RefundPolicy"),
-    ("policies.returns", ReturnPolicy, "an orderkit.ReturnPolicy"),
-    ("policies.returns.window", timedelta, "a timedelta"),
-    ("policies.returns.expires_after", timedelta, "a timedelta"),
-    ("policies.reservation", timedelta, "a timedelta"),
-    ("answer_within", timedelta, "a timedelta"),
-    ("handover_after", timedelta, "a timedelta"),
-    ("reacts", bool, "True or False"),
-)
-_COUNTS = (("replan_max", 0), ("retry_max", 1), ("doubts_max", 1))  # and the least of each
+_COUNTS = (("replan_max", 0), ("retry_max", 1), ("doubts_max", 1))  # settings that are counts, and the least of each
 
 
 def wrong(field: str, message: str, remedy: str | None = None) -> Misconfigured:
@@ -91,9 +74,6 @@ def _warehouse(value: object) -> Warehouse:
 
 
 def _checked(settings: Settings) -> Settings:
-    for name, kind, called in _KINDS:
-        if not isinstance(value := attrgetter(name)(settings), kind):
-            raise wrong(name, f"{name} is {called}, not {value!r}")
     for name, least in _COUNTS:
         check_count(name, getattr(settings, name), least)
     if not isinstance(settings.warehouses, Mapping):
@@ -108,7 +88,11 @@ def _checked(settings: Settings) -> Settings:
         )
     for warehouse, handling in settings.handling.items():
         _check_handling(warehouse, handling)
-    return settings
+    try:  # the parts of each setting, as its class declares them
+        return fitting(settings, "settings")
+    except InvalidInput as error:
+        field = (error.field or "settings").replace("[...]", "")  # which of several is not known
+        raise wrong(field, f"{field}: {error.message}") from error
 
 
 def _check_handling(warehouse: object, handling: object) -> None:
@@ -116,10 +100,6 @@ def _check_handling(warehouse: object, handling: object) -> None:
         raise wrong("handling", f"{warehouse!r} is no id of a warehouse")
     if not isinstance(handling, Handling):
         raise wrong("handling", f"the handling of {warehouse} is orderkit.Handling, not {handling!r}")
-    parts: tuple[tuple[object, type], ...] = ((handling.cutoff, time), (handling.grace, timedelta))
-    for value, kind in parts:
-        if not isinstance(value, kind):
-            raise wrong("handling", f"{value!r} in the handling of {warehouse} is no {kind.__name__}")
 
 
 def check_count(name: str, value: object, least: int) -> None:

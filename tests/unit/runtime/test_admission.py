@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,38 @@ def test_a_refused_verb_has_asked_nobody_and_leaves_no_coroutine_behind() -> Non
     assert shop.orders(OrderQuery()).items == ()
     assert bank.calls == []
     assert shop.place(a_cart(), "pm_visa", key="checkout-7f3a").version > 0
+
+
+def test_a_closed_shop_says_so_and_opens_nothing_again(tmp_path: Path) -> None:
+    """Verbs, questions, dry runs and batches; to close it twice is nothing."""
+    shop = orderkit.open(f"sqlite:///{tmp_path}/shop.db")
+    shop.close()
+    shop.close()
+    asked: list[Callable[[], object]] = [
+        lambda: shop.place(a_cart(), "pm_visa"),
+        lambda: shop.order("x"),
+        lambda: shop.plan.cancel("x", reason="y"),
+        lambda: shop.run_many([]),
+        lambda: shop.run_each([]),
+    ]
+    for ask in asked:
+        with pytest.raises(Misconfigured) as refused:
+            ask()
+        assert (refused.value.code, refused.value.fault, refused.value.outcome) == (
+            "shop_closed",
+            "host",
+            "not_applied",
+        )
+
+
+async def test_a_closed_async_shop_says_so() -> None:
+    """The same on an event loop."""
+    shop = await orderkit.open_async()
+    await shop.close()
+    with pytest.raises(Misconfigured, match="shop_closed"):
+        await shop.order("x")
+    with pytest.raises(Misconfigured, match="shop_closed"):
+        await shop.plan.cancel("x", reason="y")
 
 
 async def test_concurrent_flows_above_the_limit_are_refused_and_the_others_end() -> None:

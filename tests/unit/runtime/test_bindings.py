@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import pytest
@@ -19,7 +19,7 @@ from orderkit.ports.effect import Effect, Flow, all_of
 from orderkit.ports.notifications import Notify
 from orderkit.ports.payments import Confirmed, MoveMoney, PaymentAnswer, Refused, Unknown
 from orderkit.ports.settings import ReadSettings, Settings
-from orderkit.ports.store import Commit, Committed, Load
+from orderkit.ports.store import Commit, Committed, Load, StoreCapabilities
 from orderkit.runtime.asynchronous import bound_async, run_async
 from orderkit.runtime.batch import run_many
 from orderkit.runtime.bindings import Handlers, bound, joined
@@ -271,6 +271,7 @@ class Host:
     """A store that a host's transaction can join; the transaction is another store."""
 
     store: MemoryStore
+    capabilities: ClassVar[StoreCapabilities] = evolve(MemoryStore.capabilities, joins_host_transaction=True)
 
     def joined(self, tx: Any) -> Any:
         """Return the store of the transaction."""

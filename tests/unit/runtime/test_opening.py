@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 import orderkit
-from orderkit import CaptureMode, Handling, OrderkitError, Policies, Rules, Settings, VirtualClock, Warehouse
+from orderkit import (
+    CaptureMode,
+    Handling,
+    OrderkitError,
+    Policies,
+    ReturnPolicy,
+    Rules,
+    Settings,
+    VirtualClock,
+    Warehouse,
+)
 from orderkit.domain.value import evolve
 from orderkit_sql import AsyncSqlStore, SqlStore
 from tests.drivers import needs_aiosqlite
@@ -49,7 +59,7 @@ WRONG: dict[str, tuple[object, ...]] = {
         [Warehouse("b"), Warehouse("b")],
     ),
     "rules": (5, "x", {}, Rules),
-    "handling": (5, "x", [Handling()], {"berlin": 5}, {5: Handling()}, Handling, Handling(cutoff="15:00")),  # type: ignore[arg-type]  (the mistake that is refused)
+    "handling": (5, "x", [Handling()], {"berlin": 5}, {5: Handling()}, Handling),
     "policies": (5, {}, Policies),
     "settings": (5, {}, Settings),
     "clock": (5, "now", lambda: NOON, VirtualClock, Clock("noon"), Clock(NOON.replace(tzinfo=None)), Clock(OSError())),
@@ -60,12 +70,16 @@ WRONG: dict[str, tuple[object, ...]] = {
     "metrics": (5, "x", Empty()),
 }
 WITHIN: tuple[tuple[str, object], ...] = (
-    ("policies.capture", Settings(policies=Policies(capture="now"))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("policies.capture", Settings(policies=Policies(capture="later"))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("policies.refund", Settings(policies=Policies(refund=5))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("policies.returns", Settings(policies=Policies(returns=30))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("policies.reservation", Settings(policies=Policies(reservation=1800))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("warehouses", Settings(warehouses=[Warehouse("berlin")])),  # type: ignore[arg-type]  (the mistake that is refused)
     ("warehouses", Settings(warehouses={"berlin": 5})),  # type: ignore[dict-item]  (the mistake that is refused)
+    ("policies.returns.approval", Settings(policies=Policies(returns=ReturnPolicy(approval="no")))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("warehouses.seller", Settings(warehouses={"berlin": Warehouse("berlin", seller=7)})),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("handling.cutoff", Settings(handling={"*": Handling(cutoff="15:00")})),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("handling.holidays", Settings(handling={"*": Handling(holidays=None)})),  # type: ignore[arg-type]  (the mistake that is refused)
     ("handling", Settings(handling=Handling())),  # type: ignore[arg-type]  (the mistake that is refused)
     ("answer_within", Settings(answer_within=2)),  # type: ignore[arg-type]  (the mistake that is refused)
     ("retry_max", Settings(retry_max=0)),
@@ -90,11 +104,17 @@ async def test_a_wrong_argument_is_refused_by_its_name(name: str, value: object)
 
 @pytest.mark.parametrize(("name", "settings"), WITHIN)
 def test_a_wrong_part_of_the_settings_is_refused_by_its_name(name: str, settings: Settings) -> None:
-    """Some would not even fail later: text is never the capture mode that it spells."""
+    """Some would fail late: they are stored with each order, which could not be read again."""
     with pytest.raises(OrderkitError) as caught:
         orderkit.open(settings=settings)
 
     assert (caught.value.code, caught.value.field) == ("misconfigured", name)
+
+
+def test_a_text_is_the_choice_that_it_spells() -> None:
+    """Whoever reads settings from a file need not know the classes of choices."""
+    with orderkit.open(policies=Policies(capture="per_shipment")) as shop:  # type: ignore[arg-type]  (what a file has)
+        assert shop.settings.policies.capture is CaptureMode.PER_SHIPMENT
 
 
 def test_what_was_given_is_looked_at_before_a_store_is_made(tmp_path: Any) -> None:

@@ -94,7 +94,7 @@ class BlockingStore:
         """Pass the commits on."""
         return self._loop.run(self._store.commit_many(commits))
 
-    def load_many(self, order_ids: Sequence[str]) -> list[Order | None]:
+    def load_many(self, order_ids: Sequence[str]) -> Sequence[Order | OrderkitError | None]:
         """Pass the question on."""
         return self._loop.run(self._store.load_many(order_ids))
 

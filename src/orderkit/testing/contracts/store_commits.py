@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orderkit.domain.events import decided, replayed
-from orderkit.domain.order import LINES_MAX
+from orderkit.domain.order import LINES_MAX, Order
 from orderkit.domain.value import evolve
 from orderkit.ports.store import (
     Committed,
@@ -69,7 +69,7 @@ class CommitCases(StoreCase):
         order = store.load_many(["life-1"])[0]
 
         assert records == tuple(commit.record for commit in life)
-        assert order is not None
+        assert isinstance(order, Order)
         assert replayed(records, order.facts) == order
 
     def test_an_order_that_is_not_there_has_no_log(self, store: Store) -> None:
