@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import orderkit
 from orderkit import Misconfigured
+from orderkit.cli.main import root
 from orderkit.plugins.manager import Plugins
 from orderkit.ports.notifications import Notifications
 from orderkit.testing.contracts.notifications import NotificationsContract
@@ -75,6 +77,26 @@ def test_a_shop_tells_its_customers_through_it(tmp_path: Path) -> None:
     assert first
     assert all(order.id in name for name in first)
     assert [mail["X-Orderkit-Id"] for mail in mails(tmp_path / "outbox")] == first
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("named", [True, False], ids=["named", "not named"])
+def test_a_worker_tells_customers_through_it(tmp_path: Path, *, named: bool) -> None:
+    """A worker that was not told how says so: what it relays is told to nobody, nor is it kept in its memory."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+    with orderkit.open(url) as shop:
+        shop.put_stock("MUG", {"berlin": 3})
+        order = shop.place(a_cart(("MUG", 1, "12.50")), "pm_visa")
+    options = ["--store", url, "--payments", "fakepsp:", "--bus", "memory:", "--once"]
+    done = CliRunner().invoke(root, ["worker", *options, *(["--notifications", "maildir:outbox"] if named else [])])
+
+    assert done.exit_code == 0
+    assert ("no customer is told" in done.stderr) is not named
+    assert (
+        [order.id in mail["X-Orderkit-Id"] for mail in mails(tmp_path / "outbox")]
+        if named
+        else not (tmp_path / "outbox").exists()
+    )
 
 
 @pytest.mark.usefixtures("installed")

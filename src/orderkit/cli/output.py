@@ -56,6 +56,21 @@ def payments_option(command: F) -> F:
     )(command)
 
 
+REACTIONS = {
+    "notifications": "URL of the channel to customers; without one the relay tells them nothing.",
+    "documents": "URL of the cabinet of invoices; without one the relay makes none.",
+    "search": "URL of the search index; without one the relay keeps none.",
+    "cache": "URL of the cache; without one the relay keeps none.",
+}
+
+
+def reactions_option(command: F) -> F:
+    """Add the ports of what follows from an event, none of which is there by default: what is told to nobody cannot be told again."""
+    for name, said in reversed(REACTIONS.items()):
+        command = click.option(f"--{name}", envvar=f"ORDERKIT_{name.upper()}", help=said)(command)
+    return command
+
+
 def format_option(command: F) -> F:
     """Add `--format`. It is read first, because errors are told in it too (`tell`)."""
     return click.option(

@@ -7,24 +7,36 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from orderkit import Shop, open
+from orderkit import Settings, Shop, open
 from orderkit.cli.arguments import Command
-from orderkit.cli.output import payments_option, store_option
+from orderkit.cli.hosted import hosted
+from orderkit.cli.output import REACTIONS, payments_option, reactions_option, store_option
 from orderkit.cli.providers import check_book, check_named, ports_of
-from orderkit.errors import Misconfigured, PortError
+from orderkit.errors import Misconfigured, OrderkitError, PortError
 from orderkit.flows.working import ALL_ROLES, LEASE_SECONDS
 
 RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not there yet
 
 
 @click.command(cls=Command)
+@click.option(
+    "--shop",
+    "hosts",
+    metavar="MODULE:FUNCTION",
+    envvar="ORDERKIT_SHOP",
+    help="The function of your program that opens its shop; in the place of all URLs.",
+)
 @store_option
 @payments_option
 @click.option("--bus", envvar="ORDERKIT_BUS", help="URL of the event bus; without one nothing is relayed.")
+@reactions_option
 @click.option(
     "--roles",
     help=f"What to do, with commas; default: {','.join(ALL_ROLES)}, without a bus all but relay.",
@@ -56,7 +68,11 @@ RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not 
 )
 @click.option("--once", is_flag=True, help="Work until nothing is due, then stop.")
 @click.option("--gates", is_flag=True, help="List the places at which ORDERKIT_CRASH_AT can end a process, then stop.")
+@click.pass_context
 def worker(
+    context: click.Context,
+    /,
+    hosts: str | None,
     store: str,
     payments: str | None,
     carriers: str | None,
@@ -69,6 +85,7 @@ def worker(
     grace: float,
     once: bool,
     gates: bool,
+    **reactions: str | None,
 ) -> None:
     """Go on with sagas, resolve doubts, run timers, poll carriers, relay events, try messages.
 
@@ -77,31 +94,33 @@ def worker(
     \b
     Examples:
       orderkit worker --store sqlite:///demo.db
-      orderkit worker --store postgresql://localhost/shop --payments … --carriers … --bus … --concurrency 16
+      orderkit worker --shop myshop.wiring:open_shop --concurrency 16
+      orderkit worker --store postgresql://localhost/shop --payments … --carriers … --bus … --notifications …
       orderkit worker --once --roles sagas,resolver
     """
     from orderkit.runtime.workers import Plan, Worker  # noqa: PLC0415  (only a worker needs threads)
 
     if gates:
         return _list_gates()
-    chosen = _roles(roles, bus)
-    ports: dict[str, Any] = {**ports_of(store, payments, carriers), "bus": bus}
-    if set(chosen) - {"relay"}:  # every other role goes on with orders, and whatever they wait for may need both
-        check_named(ports)
+    if hosts is not None:
+        _refuse_beside_shop(context)
+        chosen = _roles(roles, "the program's own")
+        opens: Callable[[], Shop] = partial(hosted, hosts)
+    else:
+        chosen = _roles(roles, bus)
+        opens = _by_urls(chosen, store, payments, carriers, {"bus": bus, **reactions})
     if once:
-        _say_unrelayed(chosen, roles)
-        with open(**ports) as shop:
-            _check_book(shop, chosen, payments)
+        _say_left_out(chosen, roles, hosts, reactions)
+        with opens() as shop:
             return _work_once(shop, chosen, limit)
     plan = Plan(roles=chosen, concurrency=concurrency, limit=limit, interval=interval, lease_seconds=lease, grace=grace)
     name, begin = f"worker {socket.gethostname()}/{os.getpid()}", time.monotonic()
-    shop = _opened(ports, interval)
-    _check_book(shop, chosen, payments)
+    shop = _opened(opens, interval)
     found = Worker(shop, plan, say=_say)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: found.stop() if not found.stopping else os._exit(130))
     _say(f"{name} started: roles {','.join(chosen)}; {concurrency} orders at a time")
-    _say_unrelayed(chosen, roles)
+    _say_left_out(chosen, roles, hosts, reactions)
     ended = found.run()
     counts = ", ".join(f"{count} {word}" for word, count in sorted(found.counts.items()) if count) or "nothing to do"
     _say(f"{name} stopped after {time.monotonic() - begin:.1f} s: {counts}")
@@ -113,20 +132,56 @@ def worker(
     return None
 
 
-def _check_book(shop: Shop, roles: tuple[str, ...], payments: str | None) -> None:
-    if payments is None and set(roles) - {"relay"}:
-        check_book(shop)
+def _refuse_beside_shop(context: click.Context) -> None:
+    """Refuse URLs beside a program's own shop: two answers to one question."""
+    for name in ("store", "payments", "carriers", "bus", *REACTIONS):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--shop opens the shop with all that it needs: leave out --{name}")
+
+
+def _by_urls(
+    roles: tuple[str, ...], store: str, payments: str | None, carriers: str | None, more: dict[str, str | None]
+) -> Callable[[], Shop]:
+    """Return what opens a shop by URLs. Where nobody named who is to be told, the relay publishes and no more.
+
+    Raises: `Misconfigured` (`missing_port`).
+    """
+    reacts = any(more[name] for name in REACTIONS)
+    ports: dict[str, Any] = {**ports_of(store, payments, carriers), **more, "settings": Settings(reacts=reacts)}
+    acts = bool(
+        set(roles) - {"relay"}
+    )  # every other role goes on with orders, and whatever they wait for may need both
+    if acts:
+        check_named(ports)
+
+    def opens() -> Shop:
+        shop = open(**ports)
+        try:
+            if payments is None and acts:
+                check_book(shop)
+        except OrderkitError:
+            shop.close()
+            raise
+        return shop
+
+    return opens
 
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _say_unrelayed(chosen: tuple[str, ...], named: str | None) -> None:
-    """Say that the relay was left out, where nobody asked for that."""
+def _say_left_out(
+    chosen: tuple[str, ...], named: str | None, hosts: str | None, reactions: dict[str, str | None]
+) -> None:
+    """Say what nobody asked for: that the relay is left out, or that it tells no customer."""
     if named is None and "relay" not in chosen:
         _say(
             "nothing is relayed: nobody named the event bus (--bus URL, or ORDERKIT_BUS); what was committed waits for it"
+        )
+    if "relay" in chosen and hosts is None and not reactions["notifications"]:
+        _say(
+            "no customer is told what is relayed here: nobody named --notifications (or ORDERKIT_NOTIFICATIONS); consumers of the bus may do it"
         )
 
 
@@ -159,12 +214,12 @@ def _roles(text: str | None, bus: str | None) -> tuple[str, ...]:
     return chosen
 
 
-def _opened(ports: dict[str, Any], interval: float) -> Shop:
+def _opened(opens: Callable[[], Shop], interval: float) -> Shop:
     """Open the shop; a store that is not there yet is waited for."""
     pause = interval
     while True:
         try:
-            return open(**ports)
+            return opens()
         except PortError as error:
             _say(f"warning: {error}")
             time.sleep(pause)
