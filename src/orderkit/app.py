@@ -22,7 +22,7 @@ from orderkit.runtime.clocks import SystemClock, UuidIds
 from orderkit.runtime.gates import gated, gated_async, named_gate
 from orderkit.runtime.observe import Metrics, observed, observed_async, observer
 from orderkit.runtime.opening import check_watchers, checked_clock, checked_ids, chosen, wrong
-from orderkit.runtime.sync import run_sync
+from orderkit.runtime.sync import check_flow, run_sync
 from orderkit.verb import Command, staged
 from orderkit.verbs import Verbs, Writes
 
@@ -128,6 +128,7 @@ class Shop(_Shop[Handlers], Verbs):
 
     def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""
+        check_flow(flow)
         try:
             with self._admission:
                 return run_sync(flow, self._handlers if tx is None else joined(self._handlers, self._joined_to(tx)))
@@ -192,6 +193,7 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
 
     async def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""
+        check_flow(flow)
         try:
             with self._admission:
                 return await (self._handlers if tx is None else self._handlers.joined(self._joined_to(tx))).run(flow)

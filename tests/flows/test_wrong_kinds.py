@@ -9,9 +9,22 @@ from uuid import UUID
 
 import pytest
 
-from orderkit import Cart, DeliveryPreference, Disposition, Grade, Graded, InvalidInput, Order, Service, Shop, Tender
+import orderkit
+from orderkit import (
+    Cart,
+    DeliveryPreference,
+    Disposition,
+    Grade,
+    Graded,
+    InvalidInput,
+    Order,
+    OrderQuery,
+    Service,
+    Shop,
+    Tender,
+)
 from orderkit.domain.value import evolve
-from orderkit.ports.store import Message
+from orderkit.ports.store import LIMIT_MAX, Message
 from tests.missing import opened, until_idle
 from tests.shops import NOON, a_cart
 
@@ -115,6 +128,50 @@ def test_it_is_refused_and_everything_can_be_read(kind: str, field: str, request
     assert world.shop.replay(order.id) == after
     if not after.shipments[0].scans:  # it did not have to arrive first
         assert (after, world.shop.stock()) == (order, before)
+
+
+async def not_called() -> None:
+    """A flow of a test."""
+
+
+ASKED: list[tuple[str, Callable[[Shop], object]]] = [
+    ("limit", lambda shop: shop.orders(OrderQuery(limit=0))),
+    ("limit", lambda shop: shop.orders(OrderQuery(limit=LIMIT_MAX + 1))),
+    ("limit", lambda shop: shop.orders(OrderQuery(limit="5"))),  # type: ignore[arg-type]  # that is it
+    ("customer", lambda shop: shop.orders(OrderQuery(customer=7))),  # type: ignore[arg-type]  # that is it
+    ("statuses", lambda shop: shop.orders(OrderQuery(statuses="placed"))),  # type: ignore[arg-type]  # that is it
+    ("roles", lambda shop: shop.sweep(roles=("bakers",))),
+    ("roles", lambda shop: shop.sweep(roles="sagas")),
+    ("limit", lambda shop: shop.sweep(limit=0)),
+    ("flow", lambda shop: shop.run(not_called)),  # type: ignore[arg-type]  # that is it
+    ("flow", lambda shop: shop.run(None)),  # type: ignore[arg-type]  # that is it
+    ("flows", lambda shop: shop.run_many(7)),  # type: ignore[arg-type]  # that is it
+    ("flows", lambda shop: shop.run_each(7)),  # type: ignore[arg-type]  # that is it
+    ("in_flight", lambda shop: shop.run_many([], in_flight="7")),  # type: ignore[arg-type]  # that is it
+    ("lanes", lambda shop: shop.run_each([], lanes=-1)),
+]
+
+
+@pytest.mark.parametrize(("field", "ask"), ASKED, ids=[f"{n}-{field}" for n, (field, _) in enumerate(ASKED)])
+def test_a_question_of_the_wrong_kind_is_refused(field: str, ask: Callable[[Shop], object]) -> None:
+    """It is not answered as if there were nothing, or with an error of Python's own."""
+    with pytest.raises(InvalidInput) as raised:
+        ask(opened({}).shop)
+
+    assert raised.value.field == field
+
+
+async def test_what_is_no_flow_is_said_so_in_its_place() -> None:
+    """Among many, and on an event loop."""
+    shop = opened({}).shop
+    refused, answered = shop.run_many([not_called, not_called()])  # type: ignore[list-item]  # that is it
+
+    assert isinstance(refused, InvalidInput)
+    assert "call it, as in not_called(…)" in refused.message
+    assert answered is None
+    async with await orderkit.open_async() as other:
+        with pytest.raises(InvalidInput, match="a flow is expected"):
+            await other.run(7)  # type: ignore[arg-type]  # that is it
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])

@@ -15,7 +15,7 @@ from orderkit.domain.events import Decision, Record
 from orderkit.domain.expiring import parked
 from orderkit.domain.order import Order
 from orderkit.domain.value import Value, evolve
-from orderkit.errors import OrderkitError
+from orderkit.errors import InvalidInput, OrderkitError
 from orderkit.flows.advancing import advanced
 from orderkit.flows.kit import WORKER, Caller, changed, loaded
 from orderkit.flows.reacting import react
@@ -76,8 +76,14 @@ def kinds_of(roles: Iterable[str]) -> tuple[str, ...]:
     return tuple(kind.value for kind in chosen)
 
 
-async def sweep(*, roles: tuple[str, ...] = ALL_ROLES, limit: int = 100) -> Swept:
-    """Do one round of everything that is due, in the given roles."""
+async def sweep(*, roles: Sequence[str] = ALL_ROLES, limit: int = 100) -> Swept:
+    """Do one round of everything that is due, in the given roles. Raises: `InvalidInput` (no such role, or nothing to be done at once)."""
+    if unknown := [role for role in roles if role not in ALL_ROLES]:
+        raise InvalidInput(
+            f"no such role: {', '.join(map(repr, unknown))}; there are {', '.join(ALL_ROLES)}", field="roles"
+        )
+    if limit < 1:
+        raise InvalidInput(f"{limit} is no number of orders to claim, 1 or more", field="limit")
     found: list[Worked] = []
     messages, relayed = 0, Relayed()
     if kinds_of(roles):

@@ -16,7 +16,7 @@ from orderkit.domain.given import check_time
 from orderkit.domain.order import Order
 from orderkit.domain.stock import ReceiptContent, StockReceipt
 from orderkit.domain.value import Value
-from orderkit.errors import KeyReused, OrderkitError
+from orderkit.errors import InvalidInput, KeyReused, OrderkitError
 from orderkit.ports.effect import Inside
 
 
@@ -164,6 +164,9 @@ class ReadRecords(Inside[tuple[Record, ...]]):
     order_id: str
 
 
+LIMIT_MAX = 10_000  # orders of one page: more are read page by page
+
+
 class OrderQuery(Value, kw_only=True):
     """A search over what is stored. All given conditions hold together; times have a zone; `cursor` goes on after the last page."""
 
@@ -181,6 +184,8 @@ class OrderQuery(Value, kw_only=True):
     cursor: str | None = None
 
     def __post_init__(self) -> None:
+        if type(self.limit) is not int or not 1 <= self.limit <= LIMIT_MAX:
+            raise InvalidInput(f"{self.limit!r} is no number of orders for a page, 1 to {LIMIT_MAX}", field="limit")
         for name in ("placed_from", "placed_until", "shipped_from", "shipped_until"):
             if (at := getattr(self, name)) is not None:
                 check_time(at, name)

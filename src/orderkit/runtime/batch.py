@@ -15,12 +15,13 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeAlias, TypeVar
 
+from orderkit.errors import InvalidInput
 from orderkit.ports.clock import Pause
 from orderkit.ports.effect import STEPPED, All, Effect, Flow, driver
 from orderkit.ports.store import Commit
 from orderkit.runtime.bindings import Handlers, Kind, checked
 from orderkit.runtime.guards import asked
-from orderkit.runtime.sync import awaitable, explained
+from orderkit.runtime.sync import awaitable, check_flow, explained
 
 A = TypeVar("A")
 # In line: the position and the flow, or the group and the place in it; and the effect.
@@ -42,9 +43,20 @@ def run_each(
 
     Flows are taken from the iterable, and answers handed out, outside the driver: either side may run flows of its own. With `lanes`, so
     many batches of commits are under way at once, each in a thread; without, everything happens here, and in the same order each time.
+
+    Raises: `InvalidInput` for what is no number, or no iterable; what is no flow among them has that as its answer.
     """
-    if in_flight < 1 or largest < 1 or lanes < 0:
-        raise ValueError("in_flight and largest are 1 or more, lanes 0 or more")
+    for name, count, least in (("in_flight", in_flight, 1), ("largest", largest, 1), ("lanes", lanes, 0)):
+        if type(count) is not int or count < least:
+            raise InvalidInput(f"{count!r} is no whole number, {least} or more", field=name)
+    if not isinstance(flows, Iterable):
+        raise InvalidInput(f"several flows are expected, not {type(flows).__name__}", field="flows")
+    return _each(flows, handlers, in_flight, largest, lanes)
+
+
+def _each(
+    flows: Iterable[Flow[A]], handlers: Handlers, in_flight: int, largest: int, lanes: int
+) -> Iterator[tuple[int, A | Exception]]:
     source = enumerate(flows)
     bench = _Bench(handlers, largest, lanes)
     started: deque[tuple[int, Flow[A]]] = deque()
@@ -96,7 +108,12 @@ class _Bench:
     def begin(self, position: int, flow: Flow[Any]) -> None:
         """Start a flow."""
         self.running += 1
-        self._step(position, flow, None, None)
+        try:
+            check_flow(flow)
+        except InvalidInput as error:
+            self._end(position, error)
+        else:
+            self._step(position, flow, None, None)
 
     def _step(self, position: int, flow: Flow[Any], value: Any, error: Exception | None) -> None:  # noqa: C901  (the hot loop: calls cost)
         """Step a flow until it waits in a line or ends; what no port takes in batches is answered on the spot."""

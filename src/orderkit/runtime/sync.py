@@ -6,7 +6,7 @@ import os
 from types import CodeType
 from typing import Any, TypeVar
 
-from orderkit.errors import FlowMisused
+from orderkit.errors import FlowMisused, InvalidInput
 from orderkit.ports.effect import STEPPED, Effect, Flow, driver
 from orderkit.runtime.bindings import Handlers
 
@@ -45,6 +45,15 @@ def run_sync(flow: Flow[A], handlers: Handlers) -> A:
         raise found from error
     finally:
         driver.reset(token)
+
+
+def check_flow(flow: object) -> None:
+    """Refuse what is no flow, such as the function of one that nobody called. Raises: `InvalidInput`."""
+    if hasattr(flow, "send"):
+        return
+    name = getattr(flow, "__name__", None)
+    hint = f": call it, as in {name}(…)" if callable(flow) and name else ""
+    raise InvalidInput(f"a flow is expected, not {type(flow).__name__}{hint}", field="flow")
 
 
 def awaitable(flow: Flow[Any], awaited: object) -> Effect[Any]:

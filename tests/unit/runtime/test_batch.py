@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 
-from orderkit.errors import FlowMisused, PortError
+from orderkit.errors import FlowMisused, InvalidInput, PortError
 from orderkit.ports.clock import Now, Pause
 from orderkit.ports.effect import Flow, all_of, driver
 from orderkit.ports.store import FindKey, Load
@@ -264,8 +264,9 @@ def test_a_pause_waits_once_for_all_and_after_everything_else() -> None:
 
 def test_a_window_of_nothing_is_refused() -> None:
     """No flow would ever run."""
-    with pytest.raises(ValueError, match="1 or more"):
+    with pytest.raises(InvalidInput, match="1 or more") as refused:
         run_many([], Shelf().handlers, in_flight=0)
+    assert refused.value.field == "in_flight"
     assert run_many([], Shelf().handlers) == []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orderkit.errors import PortError
+from orderkit.errors import InvalidInput, PortError
 from orderkit.ports.clock import Pause
 from orderkit.ports.effect import driver
 from orderkit.ports.store import Commit, Committed, Load
@@ -140,7 +140,7 @@ def test_what_ends_a_program_ends_it_from_a_lane_too() -> None:
 
     with pytest.raises(SystemExit):
         run_many((committing(n) for n in range(4)), Handlers({}, {Commit: commit_many}), largest=2, lanes=2)
-    with pytest.raises(ValueError, match="lanes"):
+    with pytest.raises(InvalidInput, match="lanes"):
         run_many([], Handlers({}), lanes=-1)
 
 
