@@ -15,12 +15,13 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 import orderkit
-from orderkit import AsyncShop, Warehouse
+from orderkit import AsyncShop, Cart, InvalidInput, Money, Warehouse
 from orderkit_fastapi import Actor, add_problem_handlers, orders_router, shop_of
 
 STORE = os.environ.get("ORDERKIT_STORE", "sqlite:///shop.db")
 # token:customer, separated by commas; `staff/` before a name makes a colleague. A real shop verifies tokens that it issued.
 TOKENS = os.environ.get("SHOP_TOKENS", "anna-token:anna,bruno-token:bruno,sofia-token:staff/sofia")
+PRICES = {"MUG": "12.50", "TEE": "20.00", "TENT-2P": "119.00"}  # a real shop asks its catalog
 STOCK = {"MUG": {"berlin": 50, "madrid": 30}, "TEE": {"madrid": 40}, "TENT-2P": {"lyon": 3}}
 WAREHOUSES = (
     Warehouse(id="berlin", country="DE", position=(52.52, 13.40)),
@@ -60,8 +61,16 @@ async def open_shop() -> AsyncShop:
     return shop
 
 
+async def check_cart(cart: Cart) -> None:
+    """Refuse what is not to be had at this price: it came from a browser."""
+    for line in cart.lines:
+        asked, price = Money(line.unit_price_minor, cart.currency), PRICES.get(line.sku)
+        if price is not None and asked != Money.parse(price, cart.currency):
+            raise InvalidInput(f"{line.sku} costs {price}, not {asked}", code="total_mismatch", field="price")
+
+
 app = FastAPI(title="A small shop")
-app.include_router(orders_router(open_shop, actor=current_actor, sweep_seconds=5))
+app.include_router(orders_router(open_shop, actor=current_actor, sweep_seconds=5, check_cart=check_cart))
 add_problem_handlers(app)
 
 

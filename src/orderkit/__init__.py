@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orderkit.domain.promise import Handling
     from orderkit.domain.refunds import RefundPolicy
     from orderkit.domain.returns import Disposition, Grade, Graded, ReturnPolicy
+    from orderkit.domain.shipment import CarrierStatus, Scan
+    from orderkit.domain.status import status_of
     from orderkit.errors import (
         Conflict,
         FlowMisused,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         PortError,
     )
     from orderkit.flows.kit import Caller
+    from orderkit.ports.carriers import Booked
     from orderkit.ports.settings import Settings
     from orderkit.ports.store import Message, OrderQuery
     from orderkit.runtime.clocks import SeededIds, VirtualClock
@@ -42,8 +45,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Address",
     "AsyncShop",
+    "Booked",
     "Caller",
     "CaptureMode",
+    "CarrierStatus",
     "Cart",
     "Conflict",
     "DeliveryPreference",
@@ -69,6 +74,7 @@ __all__ = [
     "RefundPolicy",
     "ReturnPolicy",
     "Rules",
+    "Scan",
     "SeededIds",
     "Service",
     "Settings",
@@ -80,6 +86,7 @@ __all__ = [
     "flows",
     "open",
     "open_async",
+    "status_of",
 ]
 
 # Every name with the module that it comes from: a name is imported when it is first asked for, so that `import orderkit` costs nothing
@@ -95,6 +102,8 @@ _NAMES = {
     "orderkit.domain.promise": ("Handling",),
     "orderkit.domain.refunds": ("RefundPolicy",),
     "orderkit.domain.returns": ("Disposition", "Grade", "Graded", "ReturnPolicy"),
+    "orderkit.domain.shipment": ("CarrierStatus", "Scan"),
+    "orderkit.domain.status": ("status_of",),
     "orderkit.errors": (
         "Conflict",
         "FlowMisused",
@@ -108,6 +117,7 @@ _NAMES = {
         "PortError",
     ),
     "orderkit.flows.kit": ("Caller",),
+    "orderkit.ports.carriers": ("Booked",),
     "orderkit.ports.settings": ("Settings",),
     "orderkit.ports.store": ("Message", "OrderQuery"),
     "orderkit.runtime.clocks": ("SeededIds", "VirtualClock"),

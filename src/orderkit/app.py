@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from orderkit.domain.allocation import Rules, Warehouse
 from orderkit.domain.order import Order, Policies
-from orderkit.domain.preview import Preview, previewed_commit
 from orderkit.domain.promise import Handling
-from orderkit.errors import FlowMisused, Misconfigured, NotAllowed, OrderkitError
+from orderkit.errors import Misconfigured, OrderkitError
+from orderkit.plans import AsyncPlans, Plans
 from orderkit.ports.clock import Clock, Ids
-from orderkit.ports.effect import Effect, Flow, Outside
+from orderkit.ports.effect import Flow
 from orderkit.ports.settings import Settings
-from orderkit.ports.store import Commit
 from orderkit.runtime.admission import Admission
 from orderkit.runtime.batch import run_each, run_many
 from orderkit.runtime.bindings import Handlers, bound, bulk_lanes_of, joined
@@ -24,10 +23,10 @@ from orderkit.runtime.observe import Metrics, observed, observed_async, observer
 from orderkit.runtime.opening import check_watchers, checked_clock, checked_ids, chosen, wrong
 from orderkit.runtime.sync import check_flow, run_sync
 from orderkit.verb import Command, staged
-from orderkit.verbs import Verbs, Writes
+from orderkit.verbs import Verbs
 
 if TYPE_CHECKING:  # asyncio is a third of the time that `import orderkit` would take
-    from orderkit.runtime.asynchronous import AsyncHandlers
+    from orderkit.runtime.asynchronous import AsyncHandlers  # noqa: F401  (named in quotes below)
 
 A = TypeVar("A")
 H = TypeVar("H")
@@ -41,13 +40,6 @@ PORTS = {
     "notifications": "memory:",
     "documents": "memory:",
 }
-
-
-class _Stopped(BaseException):
-    """A dry run has reached its commit; the flow ends here and nothing was written."""
-
-    def __init__(self, commit: Commit) -> None:
-        self.commit = commit
 
 
 class _Shop(Generic[H]):
@@ -71,60 +63,13 @@ class _Shop(Generic[H]):
         return self.store.joined(tx)
 
 
-class Plans(Writes):
-    """Every verb as a dry run: what it would do to units, stock, money, and the customer's inbox. Nothing is written."""
-
-    def __init__(self, handlers: Handlers) -> None:
-        self._handlers = handlers.over(
-            {kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop}
-        )
-
-    def preview(self, command: Command[Any]) -> Preview:
-        """Run what a command accepts up to its commit."""
-        try:
-            order = run_sync(command.accepted(), self._handlers)
-        except _Stopped as stopped:
-            return previewed_commit(stopped.commit.before, stopped.commit.after, stopped.commit.record)
-        raise _unchanged(order)
-
-
-class AsyncPlans(Writes):
-    """The same on an event loop."""
-
-    def __init__(self, handlers: AsyncHandlers) -> None:
-        self._handlers = handlers.over(
-            {kind: _refuse for kind in handlers.one if issubclass(kind, Outside)} | {Commit: _stop}
-        )
-
-    async def preview_async(self, command: Command[Any]) -> Preview:
-        """Run what a command accepts up to its commit."""
-        try:
-            order = await self._handlers.run(command.accepted())
-        except _Stopped as stopped:
-            return previewed_commit(stopped.commit.before, stopped.commit.after, stopped.commit.record)
-        raise _unchanged(order)
-
-
-def _unchanged(order: Order) -> NotAllowed:
-    return NotAllowed(f"nothing would change on order {order.id}", code="not_allowed")
-
-
-def _stop(effect: Any) -> Any:
-    raise _Stopped(effect)
-
-
-def _refuse(effect: Effect[Any]) -> Any:
-    raise FlowMisused(f"a dry run cannot do {type(effect).__name__}: it would leave the process")
-
-
 class Shop(_Shop[Handlers], Verbs):
     """An order shop for programs without an event loop. Safe to use from many threads: commits that wait share transactions."""
 
     @property
     def plan(self) -> Plans:
         """Every verb as a dry run."""
-        self._admission.check_open()
-        return Plans(self._handlers)
+        return Plans(self._handlers, self._admission)
 
     def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""
@@ -188,8 +133,7 @@ class AsyncShop(_Shop["AsyncHandlers"], Verbs):
     @property
     def plan(self) -> AsyncPlans:
         """Every verb as a dry run."""
-        self._admission.check_open()
-        return AsyncPlans(self._handlers)
+        return AsyncPlans(self._handlers, self._admission)
 
     async def run(self, flow: Flow[A], *, tx: object | None = None) -> A:
         """Run a flow; with `tx`, inside the transaction that the host has open there. Raises `Overloaded` before its first effect."""

@@ -42,13 +42,13 @@ class Kind:
 
     def check(self, value: object, name: str) -> None:
         """Refuse a value of another kind. Raises: `InvalidInput`, naming the argument, or the element of it."""
-        if type(value) is str and len(value) > TEXT_MAX:
+        if isinstance(value, str) and len(value) > TEXT_MAX:
             raise InvalidInput(f"a text has {TEXT_MAX} characters at most", code=_code(name), field=name)
         if type(value) in self.classes or not self.classes:
             return
         if not any(_fits(value, kind) for kind in self.classes):
             raise _refused(value, name, " or ".join(_word(kind) for kind in self.classes if kind is not NoneType))
-        if isinstance(value, Sequence):
+        if _fits(value, Sequence) and isinstance(value, Sequence):
             for number, each in enumerate(value):
                 if not isinstance(each, self.element):
                     raise _refused(each, f"{name}[{number}]", _word(self.element))

@@ -347,15 +347,15 @@ _ENTRIES = (
         "not_applied",
         "Open a transaction and pass that.",
     ),
-    # bugs
     Entry(
         "flow_misused",
         "A flow awaited something its driver cannot answer",
         500,
-        "library",
+        "host",
         "unknown",
         "Await effects and flows only.",
     ),
+    # bugs
     Entry(
         "internal", "An unexpected fault", 500, "library", "unknown", "Repeat with the same key; report it if it stays."
     ),

@@ -69,13 +69,13 @@ class AsyncRuns(Protocol):
 class Previews(Protocol):
     """The dry run of a shop."""
 
-    def preview(self, command: Command[Any]) -> Preview: ...
+    def preview(self, command: Command[Any], tx: object | None = None) -> Preview: ...
 
 
 class AsyncPreviews(Protocol):
     """The dry run of an async shop."""
 
-    async def preview_async(self, command: Command[Any]) -> Preview: ...
+    async def preview_async(self, command: Command[Any], tx: object | None = None) -> Preview: ...
 
 
 class Verb(Generic[P]):
@@ -98,18 +98,14 @@ class Verb(Generic[P]):
     def __get__(self, shop: Any, owner: type) -> Any:
         if shop is None:
             return self
-        act = next((getattr(shop, name) for name in ("perform", "perform_async") if hasattr(shop, name)), None)
+        name = next(name for name in ("perform", "perform_async", "preview", "preview_async") if hasattr(shop, name))
+        run = getattr(shop, name)
 
-        @functools.wraps(self._build)
         def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
             self._arguments.check(args, kwargs)
-            tx = kwargs.get("tx")
-            if act is not None:
-                return act(self._build(*args, **kwargs), tx)
-            dry = shop.preview if hasattr(shop, "preview") else shop.preview_async
-            return dry(self._build(*args, **kwargs))
+            return run(self._build(*args, **kwargs), kwargs.get("tx"))
 
-        return bound
+        return _told(self._build, bound, awaited=name.endswith("_async"))
 
 
 class Query(Generic[P, A_co]):
@@ -132,11 +128,22 @@ class Query(Generic[P, A_co]):
         if shop is None:
             return self
 
-        @functools.wraps(self._build)
         def bound(*args: P.args, **kwargs: P.kwargs) -> Any:
             self._arguments.check(args, kwargs)
             tx = kwargs.get("tx")
             flow = self._build(*args, **kwargs)
             return shop.run(flow) if tx is None else shop.run(flow, tx=tx)
 
-        return bound
+        return _told(self._build, bound, awaited=hasattr(shop, "perform_async"))
+
+
+def _told(build: Callable[..., Any], bound: Callable[..., Any], *, awaited: bool) -> Callable[..., Any]:
+    """Return what a verb is on a shop, with the verb's own name and words. Where it is awaited, it says no where it is awaited, not before."""
+    if not awaited:
+        return functools.wraps(build)(bound)
+
+    @functools.wraps(build)
+    async def asked(*args: Any, **kwargs: Any) -> Any:
+        return await bound(*args, **kwargs)
+
+    return asked

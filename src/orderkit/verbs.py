@@ -105,7 +105,8 @@ def amend(
     if delivery is not None and pay_with is None:
         return _simple(changing.amend_delivery(order_id, delivery, caller, expected_version=expected_version), caller)
     if add is None or pay_with is None:
-        raise InvalidInput("added lines are paid for, and nothing else", code="tenders_mismatch", field="pay_with")
+        what = "only added lines are paid for" if add is None else "say what pays for the added lines"
+        raise InvalidInput(what, code="tenders_mismatch", field="pay_with")
     return _simple(changing.accept_lines(order_id, add, pay_with, caller, expected_version=expected_version), caller)
 
 
@@ -284,7 +285,7 @@ def receive_return(
     arrived: Units | Sequence[Graded] | None = None,
     *,
     warehouse: str,
-    grade: Grade = Grade.LIKE_NEW,
+    grade: Grade | str = Grade.LIKE_NEW,
     reason: str = "returned",
     deduction_minor: int = 0,
     key: str | None = None,

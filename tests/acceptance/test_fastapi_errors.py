@@ -80,6 +80,12 @@ async def test_a_field_of_another_type_is_400(web: Web, name: str, value: object
     assert found["errors"][0]["pointer"] == f"/items/0/{name}"
 
 
+@pytest.mark.parametrize("price", ["1e5", "1E2", "Infinity", "0x10", "1_000", " 5"])
+async def test_a_price_in_another_notation_is_400(web: Web, price: str) -> None:
+    """What a person would have to think about is not paid."""
+    problem(await web.place("checkout-1", items=[{**ITEM, "price": price}]), 400, "malformed")
+
+
 async def test_no_credentials_are_401(web: Web) -> None:
     """Nobody in particular may not even look, and learns how to sign in."""
     answer = await web.place("checkout-1", who=None)

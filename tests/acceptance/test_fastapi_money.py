@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from httpx2 import Response
 
-from orderkit import Address, CaptureMode, Cart, Policies, Settings, VirtualClock
+from orderkit import Address, CaptureMode, Cart, InvalidInput, OrderQuery, Policies, Settings, VirtualClock
 from orderkit.domain.shipment import CarrierStatus, Scan
 from orderkit_fakepsp import FakeCard
 from tests.acceptance.served import CART, Web, opening, problem, served
@@ -47,6 +47,30 @@ async def test_a_refund_that_was_refused_and_sent_again_counts_once(web: Web, cl
 
     assert told == [("20.00", "sent"), ("0.00", "failed"), ("20.00", "refunded")]
     assert (await web.shop.order(order_id)).refunded_minor == 2000
+
+
+async def test_prices_are_the_hosts_to_check() -> None:
+    """Before anything begins; what was ordered under a key stands, also when it costs more by now."""
+    cents = 1250
+
+    async def check_cart(cart: Cart) -> None:
+        if any(line.unit_price_minor != cents for line in cart.lines):
+            raise InvalidInput(f"a mug costs {cents}", code="total_mismatch", field="price")
+
+    item = {"sku_id": "MUG", "quantity": 1}
+    async with served(opening("memory:"), check_cart=check_cart) as web:
+        problem(await web.place("cheap", items=[{**item, "price": "0.01"}]), 422, "total_mismatch")
+        first = await web.place("fair", items=[{**item, "price": "12.50"}])
+        cents = 1300
+        again = await web.place("fair", items=[{**item, "price": "12.50"}])
+        refused = await web.ask(
+            "POST", f"/api/v1/orders/{first.json()['order_id']}/reorder", key="k", json={"payment_method_id": "pm_visa"}
+        )
+        orders = await web.shop.orders(OrderQuery())
+
+    assert (first.status_code, again.json()["order_id"]) == (201, first.json()["order_id"])
+    problem(refused, 422, "total_mismatch")
+    assert len(orders.items) == 1
 
 
 async def test_the_return_of_a_parcel_that_was_lost_and_found_is_opened(web: Web, clock: VirtualClock) -> None:

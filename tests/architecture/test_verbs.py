@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from orderkit import AsyncShop, Shop, flows
-from orderkit.app import AsyncPlans, Plans
+from orderkit.plans import AsyncPlans, Plans
 from orderkit.verb import Query, Verb
 from orderkit.verbs import Verbs, Writes
 

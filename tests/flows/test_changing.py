@@ -6,6 +6,7 @@ from datetime import date, time, timedelta
 
 import pytest
 
+import orderkit
 from orderkit import DeliveryPreference, Handling, InvalidInput, NotAllowed, OrderQuery, Service
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes, word
@@ -187,6 +188,34 @@ def test_a_placement_can_be_tried_dry() -> None:
     assert (preview.from_status, preview.to_status) == (None, "placed")
     assert world.bank.calls == []
     assert world.shop.orders(OrderQuery()).items == ()
+
+
+async def test_a_dispatch_can_be_tried_dry() -> None:
+    """Nobody is asked to take the parcel, and the goods stay; a shipment that cannot leave says so. On an event loop too."""
+    world, order_id = a_paid_order()
+    before = world.shop.order(order_id)
+    shipment = before.shipments[0].id
+    preview = world.shop.plan.ship(order_id, shipment)
+    async with await orderkit.open_async() as shop:
+        await shop.put_stock("MUG", {"berlin": 1})
+        order = await shop.place(a_cart(("MUG", 1, "10.00")), "pm_visa")
+        awaited = await shop.plan.ship(order.id, order.shipments[0].id)
+
+    assert "reserved → shipped" in str(preview) or "→ shipped" in str(preview)
+    assert "→ shipped" in str(awaited)
+    assert world.shop.order(order_id) == before
+    world.shop.ship(order_id, shipment)
+    with pytest.raises(NotAllowed):
+        world.shop.plan.ship(order_id, shipment)
+
+
+def test_the_last_of_one_article_is_named_where_it_is() -> None:
+    """Of two lines of one SKU the one that has units is asked for too many."""
+    world = a_world({"MUG": {"berlin": 5}})
+    order = world.shop.place(a_cart(("MUG", 2, "10.00"), ("MUG", 1, "10.00")), "pm_visa")
+    world.shop.cancel(order.id, {2: 1}, reason="late")
+    with pytest.raises(NotAllowed, match="line 1"):
+        world.shop.cancel(order.id, {"MUG": 3}, reason="late")
 
 
 def test_the_address_changes_before_the_cutoff_only() -> None:

@@ -78,6 +78,15 @@ def test_a_fault_is_planted_by_hand() -> None:
     assert simulate("--scenario", "placement", "--fault", "api-1/Commit/1=TIRED").exit_code == 2
 
 
+@pytest.mark.parametrize("also", [(), ("--replay", "7"), ("--scenario", "placement", "--exhaustive", "singles")])
+def test_a_fault_without_its_scenario_is_refused(also: tuple[str, ...]) -> None:
+    """Nobody believes that a fault was tried which was not."""
+    result = simulate("--fault", "api-1/Commit/1=LOST", "--seeds", "1", *also)
+
+    assert result.exit_code == 2
+    assert "name one with --scenario" in result.stderr
+
+
 def test_two_faults_at_one_place_are_refused() -> None:
     """Only one of them could happen there."""
     place = "api-1/Commit/1"

@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "def30a13f950480bf6b7b8b85010b8eb250eb2dcd5bfd032a514640a3129c6fa"
+KNOWN = "4bfd98260c3a27f57fea9c101840dc90ece83f169d1a5607b0d9bb0810ff990e"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from orderkit.domain.actions import Action
 from orderkit.domain.cart import Cart
@@ -20,6 +22,8 @@ from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import payment, word
 from orderkit.flows import expected_refund
 from orderkit.ports.store import OrderSummary
+
+_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 
 
 class Body(BaseModel):
@@ -36,12 +40,19 @@ class Body(BaseModel):
         return value
 
 
+def _plain(amount: object) -> object:
+    """Refuse an amount in a notation that nobody pays by: "1e5"."""
+    if isinstance(amount, str) and not _AMOUNT(amount):
+        raise PydanticCustomError("decimal_parsing", 'an amount is written in digits, such as "12.50"')
+    return amount
+
+
 class ItemBody(Body):
     """One item of a cart."""
 
     sku_id: Annotated[str, Field(min_length=1, max_length=200)]
     quantity: Annotated[int, Field(strict=True, gt=0, le=1_000_000)]
-    price: Annotated[Decimal, Field(ge=0, max_digits=15)]
+    price: Annotated[Decimal, BeforeValidator(_plain), Field(ge=0, max_digits=15)]
     name: Annotated[str, Field(max_length=500)] = ""
 
 

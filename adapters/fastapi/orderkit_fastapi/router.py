@@ -23,7 +23,7 @@ from orderkit.errors import InvalidInput, NotFound, OrderkitError
 from orderkit_fastapi import answers, bodies, serving
 from orderkit_fastapi.access import Actor, Limiter
 from orderkit_fastapi.problems import ProblemRoute, responses
-from orderkit_fastapi.serving import Desk, Open, caller_of, no_lifespan, owned
+from orderkit_fastapi.serving import CheckCart, Desk, Open, caller_of, no_lifespan, owned
 
 
 def orders_router(
@@ -35,13 +35,17 @@ def orders_router(
     requests_per_second: float = 50.0,
     burst: int = 100,
     sweep_seconds: float | None = None,
+    check_cart: CheckCart | None = None,
 ) -> APIRouter:
     """Return a router over the shop that `open_shop` opens; `actor` is a FastAPI dependency that answers with an `Actor`.
 
     Without a dependency for the actor there is no router: who may see an order is the host's word. `requests_per_second` and `burst` are
     per actor and process. With `sweep_seconds` this process is a worker too: it looks that often for what is due.
+
+    **Prices come with the request.** Where customers send it themselves, `check_cart` looks at the cart before anything begins, and raises
+    `InvalidInput` (`total_mismatch`) when it is not to be had at these prices; without it whoever may place an order says what it costs.
     """
-    desk = Desk(currency, Limiter(requests_per_second, burst))
+    desk = Desk(currency, Limiter(requests_per_second, burst), check_cart)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:

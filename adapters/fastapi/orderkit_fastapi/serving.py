@@ -30,6 +30,7 @@ from orderkit.ports.store import FindKey
 from orderkit_fastapi.access import Actor, Limiter
 
 Open: TypeAlias = Callable[[], Awaitable[AsyncShop]]
+CheckCart: TypeAlias = Callable[[Cart], Awaitable[None]]
 
 _log = logging.getLogger("orderkit_fastapi")
 
@@ -40,6 +41,7 @@ class Desk:
 
     currency: str
     limiter: Limiter
+    check_cart: CheckCart | None = None
     _shop: AsyncShop | None = None
     _running: set[asyncio.Task[Any]] = attrs.field(factory=set)
 
@@ -99,6 +101,8 @@ async def _sweeping(shop: AsyncShop, seconds: float) -> None:
             _log.warning("a sweep failed: %s", error)
             await asyncio.sleep(seconds)
             continue
+        if found.error:
+            _log.warning("something is not told yet, and comes again: %s", found.error)
         if found.idle:
             await asyncio.sleep(seconds)
 
@@ -130,8 +134,13 @@ async def owned(order_id: str, who: Actor) -> Order:
 
 
 async def placed(desk: Desk, cart: Cart, method: str, caller: Caller) -> Answer:
-    """Place the order, and wait for its first answer as long as the deadline allows."""
+    """Place the order, and wait for its first answer as long as the deadline allows; prices are the host's to check, before anything begins.
+
+    Not those of a repeat: what was ordered under the key stands, whatever it costs today.
+    """
     shop = desk.shop
+    if desk.check_cart is not None and not await shop.run(_spent(caller, "place")):
+        await desk.check_cart(cart)
     accepted = await shop.run(accept(cart, method, caller))
     if accepted.replayed:
         return Answer(order=await shop.run(answered_by_the_winner(accepted.order)), replayed=True)

@@ -15,7 +15,13 @@ from sqlalchemy.pool import StaticPool
 
 from orderkit.errors import Misconfigured
 
-_DRIVERS = {"psycopg", "psycopg_async", "pysqlite", "aiosqlite"}
+# The drivers of stores, by what SQLAlchemy calls them.
+_DRIVERS = {
+    "psycopg": "psycopg",
+    "psycopg_async": "psycopg's AsyncConnection",
+    "pysqlite": "sqlite3",
+    "aiosqlite": "aiosqlite",
+}
 
 
 class Host(Protocol):
@@ -48,11 +54,16 @@ def host_connection(transaction: object, engine: Engine) -> HostConnection:
     if isinstance(transaction, Session):
         transaction = transaction.connection()
     if isinstance(transaction, Connection):
+        if transaction.closed:
+            raise misfit("a connection that is closed", engine.dialect)
         joinable(transaction, engine.dialect)
         return HostConnection(connection=transaction)
     driver: Any = engine.dialect.dbapi
     if isinstance(transaction, driver.Connection):
-        bare_joinable(transaction, engine.dialect.name)
+        try:
+            bare_joinable(transaction, engine.dialect.name)
+        except driver.Error as error:
+            raise misfit("a connection that is closed", engine.dialect) from error
         return HostConnection(engine=borrowing_engine(Borrowed(transaction), engine))
     raise misfit(transaction, engine.dialect)
 
@@ -106,11 +117,12 @@ def autocommit() -> Misconfigured:
 
 def misfit(given: object, dialect: Dialect) -> Misconfigured:
     """Return the error for something that cannot be joined."""
+    driver = _DRIVERS["psycopg_async" if dialect.driver == "psycopg" and dialect.is_async else dialect.driver]
     name = given if isinstance(given, str) else f"{type(given).__module__}.{type(given).__qualname__}"
     return Misconfigured(
-        f"tx= cannot be {name}: this store is on {dialect.name}",
+        f"tx= cannot be {name}: this store is on {dialect.name}, by {driver}",
         field="tx",
-        remedy="Pass a SQLAlchemy connection or session, or the driver's own connection (psycopg, sqlite3), of the store's database.",
+        remedy=f"Pass a SQLAlchemy connection or session, or a connection of {driver}, of the store's database.",
     )
 
 

@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, exists, or_, select, tuple_
 
 from orderkit.domain.given import instant
 from orderkit.domain.value import as_dict, evolve
 from orderkit.errors import InvalidInput
-from orderkit.ports.store import FindOrders, OrderQuery, Page
+from orderkit.ports.store import FindOrders, OrderQuery, OrderSummary, Page
+from orderkit_sql.backend import Backend
+from orderkit_sql.codec import UNREADABLE
 from orderkit_sql.database import Database
+from orderkit_sql.reading import damaged
 from orderkit_sql.rows import SUMMARY, loaded_summary
+
+
+def _summary(row: Sequence[Any], backend: Backend) -> OrderSummary:
+    try:
+        return loaded_summary(row, backend)
+    except UNREADABLE as error:
+        raise damaged(row[0], error) from error
 
 
 def find_orders(database: Database, connection: Connection, asked: FindOrders) -> Page:
@@ -36,7 +47,7 @@ def find_orders(database: Database, connection: Connection, asked: FindOrders) -
         .limit(query.limit + 1)
     )
     rows = connection.execute(statement).fetchall()
-    items = tuple(loaded_summary(row, backend) for row in rows[: query.limit])
+    items = tuple([_summary(row, backend) for row in rows[: query.limit]])
     more = len(rows) > query.limit and bool(items)
     return Page(items, _cursor(query, items[-1].placed_at, items[-1].id) if more else None)
 

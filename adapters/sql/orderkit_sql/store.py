@@ -157,7 +157,15 @@ class JoinedStore(SqlMethods):
             with self._host.opened() as connection:
                 return within_savepoint(connection, work)
         except DBAPIError as error:
-            raise as_error(error) from error
+            found = as_error(error)
+            if found.code == "schema_missing":
+                found = Misconfigured(
+                    "the database of tx= has no tables of orderkit",
+                    code="schema_missing",
+                    field="tx",
+                    remedy="Pass a connection or session of the store's own database.",
+                )
+            raise found from error
 
 
 def within_savepoint(connection: Connection, work: Work[A]) -> A:

@@ -24,6 +24,7 @@ from orderkit.ports.store import (
     TakeMessages,
     TakeOutbox,
 )
+from orderkit_sql.backend import Backend
 from orderkit_sql.codec import UNREADABLE, decode_data, decode_record, encode_data
 from orderkit_sql.database import Database
 
@@ -204,18 +205,24 @@ def take_messages(database: Database, connection: Connection, asked: TakeMessage
             "until": moment(asked.now + timedelta(seconds=asked.lease_seconds)),
         },
     ).fetchall()
-    return tuple(
-        Message(
-            source=row[0],
-            id=row[1],
-            kind=row[2],
-            reference=row[3],
-            data=decode_data(row[4]),
-            received_at=database.backend.instant(row[5]),  # type: ignore[arg-type]  # the column is not null
-            attempts=row[6],
-        )
-        for row in sorted(rows, key=lambda row: (row[5], row[1]))
-    )
+    return tuple(_messages(sorted(rows, key=lambda row: (row[5], row[1])), database.backend))
+
+
+def _messages(rows: Iterable[Sequence[Any]], backend: Backend) -> Iterator[Message]:
+    """Yield the messages; one that cannot be read comes again later, and holds up no other."""
+    for source, id_, kind, reference, data, received_at, attempts in rows:
+        try:
+            yield Message(
+                source=source,
+                id=id_,
+                kind=kind,
+                reference=reference,
+                data=decode_data(data),
+                received_at=backend.instant(received_at),  # type: ignore[arg-type]  # the column is not null
+                attempts=attempts,
+            )
+        except UNREADABLE:
+            continue
 
 
 def settle_message(database: Database, connection: Connection, asked: SettleMessage) -> None:

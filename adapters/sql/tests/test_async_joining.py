@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +126,12 @@ async def test_a_connection_that_commits_by_itself_is_refused(host: Host) -> Non
 
 
 async def test_a_sync_connection_is_refused(host: Host) -> None:
-    """What would block the loop cannot be joined."""
-    with pytest.raises(Misconfigured) as refusal:
-        await host.store.joined("not a connection").load_many(["order-1"])
+    """What would block the loop cannot be joined: the error says by which driver it could."""
+    with closing(sqlite3.connect(":memory:")) as sync, pytest.raises(Misconfigured) as refusal:
+        await host.store.joined(sync).load_many(["order-1"])
 
     assert refusal.value.field == "tx"
+    assert ("aiosqlite" if host.sqlite else "AsyncConnection") in refusal.value.remedy
 
 
 @pytest.mark.postgres

@@ -215,6 +215,36 @@ def test_what_is_no_connection_is_refused(host: Host, thing: object) -> None:
     assert "SQLAlchemy" in refusal.value.remedy
 
 
+@pytest.mark.parametrize("form", ["sqlalchemy", "sqlite3"])
+def test_a_closed_connection_is_refused(tmp_path: Path, form: str) -> None:
+    """It is said to be closed, and by which driver the store is reached."""
+    address = f"sqlite:///{tmp_path}/shop.db"
+    with closing(open_store(address)) as store:
+        connection: Any = sqlite3.connect(tmp_path / "shop.db")
+        if form == "sqlalchemy":
+            connection.close()
+            engine = sqlalchemy.create_engine(address)
+            connection = engine.connect()
+            engine.dispose()
+        connection.close()
+        with pytest.raises(Misconfigured, match=r"closed.* on sqlite, by sqlite3") as refusal:
+            store.joined(connection)
+
+    assert refusal.value.field == "tx"
+
+
+def test_a_connection_of_another_file_is_refused(tmp_path: Path) -> None:
+    """Nobody is told to make orderkit's tables in a database that is not the store's."""
+    address = f"sqlite:///{tmp_path}/shop.db"
+    with closing(open_store(address)) as store, closing(sqlite3.connect(tmp_path / "x.db")) as other:
+        with pytest.raises(Misconfigured) as refusal:
+            store.joined(other).load_many(["order-1"])
+        other.rollback()
+
+    assert (refusal.value.code, refusal.value.field) == ("schema_missing", "tx")
+    assert "migrate" not in refusal.value.remedy
+
+
 @pytest.mark.postgres
 def test_a_connection_of_another_database_is_refused(postgres_url: str) -> None:
     """Rows of one database cannot be committed with another; the error names both."""

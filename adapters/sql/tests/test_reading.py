@@ -12,17 +12,17 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 import orderkit
-from orderkit import flows
+from orderkit import OrderQuery, flows
 from orderkit.cli.main import root
 from orderkit.domain.events import decided
 from orderkit.domain.order import Order
 from orderkit.domain.value import evolve
 from orderkit.errors import PortError
-from orderkit.ports.store import Committed, ReadRecords, TakeOutbox
-from orderkit.testing.samples import a_commit, goods, next_commit
+from orderkit.ports.store import Committed, KeepMessage, Message, ReadRecords, TakeMessages, TakeOutbox
+from orderkit.testing.samples import a_commit, goods, next_commit, paid
 from orderkit_sql import SqlStore, open_store
 from tests.sent import statements_of
-from tests.shops import a_cart
+from tests.shops import NOON, a_cart
 
 CHANGES, READS = 150, 300
 
@@ -88,13 +88,44 @@ def test_an_address_that_is_none_any_more_is_damage(store: SqlStore) -> None:
 
 def test_a_damaged_record_stops_the_relay_of_its_order_only(store: SqlStore) -> None:
     """The log of that order cannot be read, and of all others everything is published."""
-    store.commit_many([a_commit(f"order-{n}", {"MUG": 1}) for n in range(3)])
+    commits = [a_commit(f"order-{n}", {"MUG": 1}) for n in range(3)]
+    store.commit_many(commits)
     tampered(store, "UPDATE {records} SET body = {bytes} WHERE order_id = 'order-1'")
+
+    later = paid(commits[1].after)
+    store.commit_many([later])
 
     with pytest.raises(PortError, match="order_damaged") as raised:
         store.read_records(ReadRecords("order-1"))
     assert raised.value.field == "order_id"
     assert [record.order_id for record in store.take_outbox(TakeOutbox(10))] == ["order-0", "order-2"]
+
+
+def test_a_damaged_message_holds_up_no_other(store: SqlStore) -> None:
+    """It comes again when its time is over, and again."""
+    message = Message(source="van", id="1", kind="x", reference="r", received_at=NOON, data={})
+    for each in (message, evolve(message, id="2")):
+        assert store.keep_message(KeepMessage(each))
+    inbox = store.database.name(store.database.tables.inbox)
+    tampered(store, f"UPDATE {inbox} SET data = {{bytes}} || {{bytes}} WHERE id = '1'")
+
+    assert [each.id for each in store.take_messages(TakeMessages(NOON, 10))] == ["2"]
+
+
+def test_a_damaged_row_of_a_list_is_named(tmp_path: Path) -> None:
+    """A file of SQLite keeps any kind of value: the doctor says what it found instead of falling over it."""
+    url = f"sqlite:///{tmp_path}/shop.db"
+    with orderkit.open(url) as shop:
+        shop.put_stock("MUG", {"berlin": 5})
+        order = shop.place(a_cart(("MUG", 1, "10.00")), "pm_visa")
+        tampered(shop.store, "UPDATE {orders} SET updated_at = 'x'")
+        with pytest.raises(PortError, match=f"order_damaged.*{order.id}"):
+            shop.orders(OrderQuery())
+    found = CliRunner().invoke(root, ["doctor", "--store", url])
+
+    assert found.exit_code == 1
+    assert order.id in found.output
+    assert "Traceback" not in found.output
 
 
 def test_the_shop_and_the_doctor_name_a_damaged_order(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import click
@@ -31,8 +32,19 @@ def agreed(
         if then:
             click.echo(f"then      {then}")
     if not dry_run and not yes and form != "json":
-        click.confirm("Do it?", abort=True)
+        _ask()
     return not dry_run
+
+
+def _ask() -> None:
+    """Ask whether to do it; where nobody can answer, say how to do without. Raises: `click.Abort`, `click.UsageError`."""
+    try:
+        if click.confirm("Do it?"):
+            return
+    except click.Abort:
+        if not sys.stdin.isatty():
+            raise click.UsageError("nobody is there to answer: add --yes to do it, or --dry-run to look only") from None
+    raise click.Abort
 
 
 def done(found: Order, form: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from orderkit.errors import InvalidInput
+from orderkit.errors import InvalidInput, Misconfigured
 from orderkit.ports.audit import Head
 
 FORM = "orderkit anchors 1"
@@ -23,6 +23,13 @@ def write_anchors(path: Path, heads: Iterable[Head], key: str | None) -> int:
     """Write the heads; return how many there are. The file appears whole or not at all."""
     seal, count = _Seal(key), 0
     beside = path.with_name(f"{path.name}.part")
+    if not path.parent.is_dir():
+        raise Misconfigured(
+            f"{path} cannot be written: there is no directory {path.parent}",
+            code="file_missing",
+            field="--out",
+            remedy=f"Make it: mkdir -p {path.parent}",
+        )
     with beside.open("w", encoding="utf-8", newline="\n") as file:
         file.write(seal.line({"form": FORM, "signed": key is not None}))
         for head in heads:
@@ -35,8 +42,8 @@ def write_anchors(path: Path, heads: Iterable[Head], key: str | None) -> int:
 
 def read_anchors(path: Path, key: str | None) -> list[Head]:
     """Return the heads of a file. Raises `InvalidInput` when it is not what was written, or not signed with this key."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         first, last = json.loads(lines[0]), json.loads(lines[-1])
         rows = [json.loads(line) for line in lines[1:-1]]
         form, signed, stated = str(first["form"]), bool(first["signed"]), str(last["seal"])

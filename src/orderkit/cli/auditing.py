@@ -12,7 +12,7 @@ import click
 
 from orderkit.cli.anchors import read_anchors, write_anchors
 from orderkit.cli.arguments import Group
-from orderkit.cli.output import format_option, say, store_option, table
+from orderkit.cli.output import existing_store_option, format_option, say, table
 from orderkit.errors import Misconfigured
 from orderkit.ports.audit import ChainedLog, Finding
 
@@ -26,7 +26,7 @@ def audit() -> None:
 
 
 @audit.command()
-@store_option
+@existing_store_option
 @click.option(
     "--anchors",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -73,7 +73,7 @@ def _tell(orders: int, heads: int, findings: list[Finding], form: str) -> None:
 
 
 @audit.command()
-@store_option
+@existing_store_option
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

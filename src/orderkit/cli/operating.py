@@ -99,7 +99,13 @@ def _examined(store: str, payments: str | None, carriers: str | None) -> list[di
     except OrderkitError as error:
         return [_finding("D001-open", "error", str(error), error.remedy)]
     with shop:
-        return [*_waiting(shop), *_logs(shop), *_stock(shop)]
+        found: list[dict[str, str]] = []
+        for look in (_waiting, _logs, _stock):
+            try:
+                found += look(shop)
+            except PortError as error:
+                found.append(_finding("D002-store", "error", str(error), error.remedy))
+        return found
 
 
 PARKED_MAX = 50  # enough to see that something is wrong; `order list` shows the rest
@@ -122,7 +128,7 @@ def _waiting(shop: Shop) -> list[dict[str, str]]:
 def _logs(shop: Shop) -> list[dict[str, str]]:
     page = shop.orders(OrderQuery(limit=200))
     broken = [row.id for row in page.items if not _replays(shop, row.id)]
-    remedy = "Do not edit rows by hand; compare `order timeline` with the order and correct by a command."
+    remedy = "`orderkit audit verify` says where; restore it from a backup, and do not edit rows by hand."
     return [
         _finding("D020-log", "error", f"the log of order {order_id} does not give its stored state", remedy)
         for order_id in broken
@@ -132,7 +138,11 @@ def _logs(shop: Shop) -> list[dict[str, str]]:
 def _replays(shop: Shop, order_id: str) -> bool:
     try:
         return shop.replay(order_id) == shop.order(order_id)
-    except (NotAllowed, PortError):  # the log's moves contradict each other, or what is stored cannot be read
+    except NotAllowed:  # the log's moves contradict each other
+        return False
+    except PortError as error:
+        if error.code != "order_damaged":
+            raise
         return False
 
 

@@ -78,6 +78,10 @@ def simulate(quiet: bool, jobs: int | None, **asked: Any) -> None:
     from orderkit.testing.sim import campaigns  # noqa: PLC0415  (loads the simulator)
 
     wanted = Asked(jobs=jobs or campaigns.cores(), **asked)
+    if wanted.given and (not wanted.names or wanted.exhaustive or wanted.ablations or wanted.again is not None):
+        raise click.UsageError(
+            "--fault plants a fault in a scenario: name one with --scenario, and nothing else to play"
+        )
     with nullcontext(_untold) if quiet else progress() as tell:
         if "list" in wanted.names + wanted.ablations:
             _list(wanted)

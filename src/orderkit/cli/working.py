@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from orderkit import Settings, Shop, open
 from orderkit.cli.arguments import Command
 from orderkit.cli.hosted import hosted
-from orderkit.cli.output import REACTIONS, payments_option, reactions_option, store_option
+from orderkit.cli.output import REACTIONS, existing_store_option, payments_option, reactions_option
 from orderkit.cli.providers import check_book, check_named, ports_of
 from orderkit.errors import Misconfigured, OrderkitError, PortError
 from orderkit.flows.working import ALL_ROLES, LEASE_SECONDS
@@ -33,7 +33,7 @@ RETRY_OPEN_MAX = 30.0  # seconds between two tries to reach a store that is not 
     envvar="ORDERKIT_SHOP",
     help="The function of your program that opens its shop; in the place of all URLs.",
 )
-@store_option
+@existing_store_option
 @payments_option
 @click.option("--bus", envvar="ORDERKIT_BUS", help="URL of the event bus; without one nothing is relayed.")
 @reactions_option
@@ -181,7 +181,7 @@ def _say_left_out(
         )
     if "relay" in chosen and hosts is None and not reactions["notifications"]:
         _say(
-            "no customer is told what is relayed here: nobody named --notifications (or ORDERKIT_NOTIFICATIONS); consumers of the bus may do it"
+            "customers are told nothing: nobody named --notifications (or ORDERKIT_NOTIFICATIONS); consumers of the bus may do it"
         )
 
 

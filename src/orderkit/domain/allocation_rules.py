@@ -40,7 +40,10 @@ def _counted(field: str, value: object, least: int) -> None:
 def _vector(field: str, position: Position | None) -> Vector | None:
     if position is None:
         return None
-    latitude, longitude = position
+    try:
+        latitude, longitude = map(float, position)
+    except (TypeError, ValueError):
+        raise _invalid(field, f"{position!r} is not a latitude and a longitude in degrees") from None
     if not (abs(latitude) <= LATITUDE_MAX and abs(longitude) <= LONGITUDE_MAX):
         raise _invalid(field, f"{position!r} is not a latitude and a longitude in degrees")
     phi, rho = radians(latitude), radians(longitude)

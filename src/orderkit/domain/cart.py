@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from orderkit.domain.money import Money, to_minor
 from orderkit.domain.order import Address, DeliveryPreference, Facts, OrderLine, Policies
 from orderkit.domain.pricing import Charge, Discount, LineOffer, Prices, freeze
 from orderkit.domain.value import Value, canonical, evolve, field
 from orderkit.errors import InvalidInput
+
+T = TypeVar("T")
 
 QUANTITY_MAX = 1_000_000  # beyond any real line; keeps sums inside 64 bits
 
@@ -68,11 +71,13 @@ class Cart(Value, kw_only=True):
             raise InvalidInput("a line needs a SKU", code="invalid_input", field="sku")
         if type(quantity) is not int or not 0 < quantity <= QUANTITY_MAX:
             raise InvalidInput(
-                f"{quantity!r} of {sku} is no number of units", code="invalid_quantity", field="quantity"
+                f"{quantity!r} of {sku} is no number of units, 1 to {QUANTITY_MAX:,}",
+                code="invalid_quantity",
+                field="quantity",
+                remedy=f"Send a whole number of units, 1 to {QUANTITY_MAX:,}.",
             )
-        if isinstance(tags, str) or not isinstance(tags, Iterable):
-            raise InvalidInput(f"the tags of {sku} are several texts, not {tags!r}", field="tags")
-        if attributes is not None and not isinstance(attributes, Mapping):
+        names: object = attributes or {}
+        if not isinstance(names, Mapping) or not all(isinstance(each, str) for each in names):
             raise InvalidInput(f"the attributes of {sku} are texts by name, not {attributes!r}", field="attributes")
         price_minor = to_minor(price, self.currency)
         if price_minor < 0:
@@ -86,16 +91,14 @@ class Cart(Value, kw_only=True):
             tax_minor=to_minor(tax, self.currency),
             seller=seller,
             backorder=backorder,
-            tags=frozenset(tags),
+            tags=frozenset(_several(tags, str, "tags")),
             attributes=tuple(sorted((attributes or {}).items())),
         )
         return evolve(self, lines=(*self.lines, line))
 
     def discounted(self, name: str, amount: str | int | Decimal, *, lines: Iterable[int] | None = None) -> Cart:
         """Return the cart with a discount over all lines, or over those with the given numbers (from 1)."""
-        if lines is not None and (isinstance(lines, (str, bytes)) or not isinstance(lines, Iterable)):
-            raise InvalidInput(f"the discount {name} is of several line numbers, not {lines!r}", field="lines")
-        chosen = None if lines is None else tuple(lines)
+        chosen = None if lines is None else _several(lines, int, "lines")
         return evolve(self, discounts=(*self.discounts, Discount(name, to_minor(amount, self.currency), chosen)))
 
     def charged(
@@ -152,6 +155,8 @@ class Cart(Value, kw_only=True):
 
     def facts(self, policies: Policies) -> Facts:
         """Return the document of the order that this cart becomes; an expected total that is not the total is refused."""
+        if not self.customer.strip():
+            raise InvalidInput("an order has a customer", field="customer")
         if not self.lines:
             raise InvalidInput("the cart is empty", code="empty_cart", field="items")
         prices = self.agreed(self.prices())
@@ -171,3 +176,12 @@ class Cart(Value, kw_only=True):
 def fingerprint(*parts: object) -> str:
     """Return a digest of what a request asks for; equal requests have equal fingerprints on every machine."""
     return hashlib.sha256(canonical(parts)).hexdigest()[:32]
+
+
+def _several(given: object, kind: type[T], field: str) -> tuple[T, ...]:
+    """Return several values of a kind. Raises: `InvalidInput`."""
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes)):
+        found: tuple[Any, ...] = tuple(given)
+        if all(isinstance(each, kind) and not isinstance(each, bool) for each in found):
+            return found
+    raise InvalidInput(f"several {kind.__name__} are expected, not {given!r}", field=field)

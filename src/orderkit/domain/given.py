@@ -8,14 +8,16 @@ since whatever was stored once must be read again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, TypeVar
 
-from orderkit.domain.value import Misfit, as_dict, encoded, field_names, read_again
+from orderkit.domain.value import Misfit, as_dict, encoded, plain, read_again
 from orderkit.errors import InvalidInput
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 REQUEST_MAX = 4_000_000  # bytes of a cart, or whatever else is asked for: a thousand lines of four kilobytes
 NUMBER_MAX = 255  # characters of a tracking number: it is looked for in an index, whose entries are short
@@ -60,9 +62,17 @@ def mended(text: str) -> str:
     return text if storable(text) else _NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def one_of(kind: type[E], word: str, field: str) -> E:
+    """Return the choice that a word spells, as in a form or a file. Raises: `InvalidInput`, naming the field and the choices."""
+    try:
+        return kind(word)
+    except ValueError:
+        raise InvalidInput(f"{word!r} is none of {', '.join(kind)}", field=field) from None
+
+
 def check_text(text: object, field: str) -> None:
     """Refuse what is no text, and a text that not every store keeps. Raises: `InvalidInput`, naming the field."""
-    if not isinstance(text, str):
+    if type(text) is not str and not isinstance(text, StrEnum):  # of other subclasses no store has heard
         raise InvalidInput(f"a text is expected, not {type(text).__name__}", field=field)
     if not storable(text):
         raise _refused(field)
@@ -74,25 +84,46 @@ def check_number(number: object, field: str) -> None:
         raise InvalidInput(f"a tracking number has {NUMBER_MAX} characters at most", field=field)
 
 
-def kept(part: T, name: str) -> T:
-    """Return a part of a request as it will be read again once it is stored.
+def kept(part: T, name: str, kind: type | None = None, *, strict: bool = False) -> T:
+    """Return a part of a request as it will be read again once it is stored: a value of this kind, or several.
 
-    Refused is such a text wherever in the part it is, and a value whose fields are not of their kinds: nobody could read it any more. Ordinary
-    requests are looked at as a whole, by writing them down and reading them once: that takes some microseconds where a walk takes ten times as
-    many. Raises: `InvalidInput`, naming the field, or else the part.
+    Refused is such a text wherever in the part it is, and a value whose fields are not of their kinds: nobody could read it any more. Without a kind
+    only texts are looked at. Ordinary requests are looked at as a whole, by writing them down and reading them once: that takes some microseconds
+    where a walk takes ten times as many. Raises: `InvalidInput`, naming the field, or else the part.
     """
-    written = _written(part)
-    if (written is None or _NUL in written) and (found := _unstorable(part, name)) is not None:
-        raise _refused(found)
+    several = kind is not None and isinstance(part, Sequence)
+    given: Any = tuple(part) if several else part  # type: ignore[arg-type]  # a sequence, just seen
+    try:
+        written = _written(given)
+        if (written is None or _NUL in written) and (found := _unstorable(given, name)) is not None:
+            raise _refused(found)
+    except RecursionError:
+        raise InvalidInput("it goes too deep, or round in a circle", field=name) from None
     if written is not None and len(written) > REQUEST_MAX:
         raise InvalidInput(f"it has {len(written)} bytes; {REQUEST_MAX} are kept at most", field=name)
-    return part if written is None else _read_again(part, written, name)
+    if kind is None:
+        return part
+    if written is None:
+        raise InvalidInput("what is in it cannot be written down", field=name)
+    try:
+        return read_again(given, written, kind, several=several, strict=strict)  # type: ignore[no-any-return]  # it is one of its kind
+    except Misfit as error:
+        what, where = error.args
+        raise InvalidInput(what, field=where.removeprefix(".") if where.startswith(".") else name + where) from None
 
 
-def fitting(part: T, name: str) -> T:
-    """Return a value as it would be read again, whatever its texts. Raises: `InvalidInput`, naming the field that is not of its kind."""
-    written = _written(part)
-    return part if written is None else _read_again(part, written, name)
+def as_sent(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return what somebody else has sent as it will be read again, of whatever kinds it is: it has happened, so that only texts can refuse it.
+
+    Raises: `InvalidInput`, naming the part.
+    """
+    if not isinstance(data, Mapping):
+        raise InvalidInput(f"data by name is expected, not {type(data).__name__}", field=name)
+    written = _written(kept(data, name))
+    if written is None:
+        raise InvalidInput("what is in it cannot be written down", field=name)
+    found: dict[str, Any] = plain(written)
+    return found
 
 
 def _written(part: object) -> bytes | None:
@@ -101,19 +132,6 @@ def _written(part: object) -> bytes | None:
         return encoded(part)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _read_again(part: Any, written: bytes, name: str) -> Any:
-    """Return what the bytes of a value, or of several, give again; whatever else it is, as it is."""
-    several = isinstance(part, (tuple, list)) and bool(part)
-    kind = type(part[0]) if several else type(part)
-    if field_names(kind) is None:
-        return part
-    try:
-        return read_again(part, written, kind, several=several)
-    except Misfit as error:
-        what, where = error.args
-        raise InvalidInput(what, field=where.removeprefix(".") if where.startswith(".") else name + where) from None
 
 
 def _refused(field: str) -> InvalidInput:

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from orderkit.domain.given import one_of
 from orderkit.domain.lifecycle import HOLD, ORDER, REFUND
 from orderkit.domain.payment import CaptureMode, Operation, OperationKind, Payment
 from orderkit.domain.pricing import Prices
@@ -64,11 +65,8 @@ class DeliveryPreference(Value, kw_only=True):
     note: str = ""
 
     def __post_init__(self) -> None:
-        if type(self.service) is not Service:  # the text that it is in a form, say
-            try:
-                corrected(self, "service", Service(self.service))
-            except ValueError:
-                raise InvalidInput(f"{self.service!r} is none of {', '.join(Service)}", field="service") from None
+        if type(self.service) is not Service:
+            corrected(self, "service", one_of(Service, self.service, "service"))
         day: object = self.not_before
         if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):  # a time is a date for Python
             raise InvalidInput(f"it is a day that is wished for, a date, not {day!r}", field="not_before")
@@ -99,6 +97,10 @@ class Policies(Value, kw_only=True):
     refund: RefundPolicy = field(default_factory=RefundPolicy)
     returns: ReturnPolicy = field(default_factory=ReturnPolicy)
     reservation: timedelta = timedelta(minutes=30)
+
+    def __post_init__(self) -> None:
+        if type(self.capture) is not CaptureMode:
+            corrected(self, "capture", one_of(CaptureMode, self.capture, "policies.capture"))
 
 
 class Facts(Value, kw_only=True):

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 import attrs
 
+from orderkit.domain.given import one_of
 from orderkit.domain.money import split, spoken
 from orderkit.domain.pricing import LinePrice, Prices, units_value
 from orderkit.domain.value import Value
@@ -49,9 +50,17 @@ class TenderOrder(StrEnum):
     STORE_CREDIT = "store_credit"
 
 
+def _policy(word: ShippingPolicy | str) -> ShippingPolicy:
+    return one_of(ShippingPolicy, word, "shipping")
+
+
+def _tender_order(word: TenderOrder | str) -> TenderOrder:
+    return one_of(TenderOrder, word, "tender_order")
+
+
 def _pairs(grades: Mapping[str, int] | Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    pairs = sorted(grades.items()) if isinstance(grades, Mapping) else grades
     try:
+        pairs = sorted(grades.items()) if isinstance(grades, Mapping) else grades
         return tuple((grade, points) for grade, points in pairs)
     except (TypeError, ValueError):
         raise InvalidInput(f"grades are basis points by name, not {grades!r}", field="grades") from None
@@ -68,12 +77,12 @@ class RefundPolicy:
     is kept, and the lines of an amendment whose payment is refused take the shipping that came with them.
     """
 
-    shipping: ShippingPolicy = ShippingPolicy.FULL_ON_FULL_RETURN
+    shipping: ShippingPolicy = attrs.field(default=ShippingPolicy.FULL_ON_FULL_RETURN, converter=_policy)
     restocking_fee_percent: int = 0
     restocking_fee_minor_per_unit: int = 0
     return_label_cost_minor: int = 0
-    cancellation_shipping: ShippingPolicy = ShippingPolicy.FULL_ON_FULL_RETURN
-    tender_order: TenderOrder = TenderOrder.NEWEST_FIRST
+    cancellation_shipping: ShippingPolicy = attrs.field(default=ShippingPolicy.FULL_ON_FULL_RETURN, converter=_policy)
+    tender_order: TenderOrder = attrs.field(default=TenderOrder.NEWEST_FIRST, converter=_tender_order)
     grades: tuple[tuple[str, int], ...] = attrs.field(default=(), converter=_pairs)
 
     def __attrs_post_init__(self) -> None:

@@ -229,6 +229,14 @@ def return_received(
     multipliers by grade stand in the order's refund policy; an amount agreed with the customer may be kept besides (`deduction_minor`).
     """
     found = order.return_(return_id)
+    if RETURN.states[found.state].final:
+        raise NotAllowed(
+            f"return {found.id} is {found.state.replace('_', ' ')}: nothing of it is expected",
+            code="illegal_transition",
+            field="return",
+            facts={"return": found.id, "state": found.state},
+            remedy="Receive the return that the goods belong to, or open another one.",
+        )
     arrived = _counted(graded)
     if not arrived:
         raise InvalidInput("a receipt holds at least one unit", code="invalid_quantity", field="graded")

@@ -110,7 +110,7 @@ def tracked(order: Order, shipment_id: str, scans: Iterable[Scan], now: datetime
     unseen = [scan for scan in {scan.id: scan for scan in scans}.values() if scan.id not in known]
     for scan in unseen:
         check_time(scan.at, "at")
-    unseen = kept(unseen, "scans")
+    unseen = list(kept(unseen, "scans", Scan))
     fresh = sorted(unseen, key=lambda s: (s.at, s.id))
     all_scans = shipment.scans + tuple(fresh)
     status = folded(all_scans)

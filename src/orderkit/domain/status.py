@@ -43,6 +43,9 @@ def word(order: Order) -> str:
     return "out_for_delivery" if "out_for_delivery" in states and "shipped" not in states else "shipped"
 
 
+status_of = word  # its name where it stands by itself, as in `orderkit.status_of`
+
+
 def axes(order: Order) -> Axes:
     """Return all axes of the order."""
     return Axes(

@@ -8,7 +8,8 @@ particular, nor how values are stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, dataclass_transform
 
@@ -29,6 +30,7 @@ __all__ = [
     "evolve",
     "field",
     "field_names",
+    "plain",
     "read_again",
 ]
 
@@ -79,42 +81,53 @@ def _unknown(value: object) -> object:
     return _pairs(value) if isinstance(value, Mapping) else str(value)
 
 
-def read_again(part: object, written: bytes, kind: type, *, several: bool = False) -> object:
+class Misfit(Exception):
+    """A value with a field that is not of its kind."""
+
+
+def read_again(part: Any, written: bytes, kind: type, *, several: bool = False, strict: bool = False) -> Any:
     """Return a value of this kind, or several, as its bytes tell it: with an enumeration's member where its text was given.
 
-    Raises: `Misfit` for one that is not what it was, or none of this kind: bytes of Python's own, say, are read as a text.
+    Raises: `Misfit` for one that is not what it was, or none of this kind: bytes of Python's own, say, are read as a text. A list in the place of a
+    tuple is the same, unless it is `strict`.
     """
     try:
         again = _reader(kind, several=several)(written)
     except ValidationError as error:
         what, _, where = str(error).rstrip("`").partition(" - at `$")
         raise Misfit(what[:1].lower() + what[1:], where) from None
-    if again != (tuple(part) if several else part):  # type: ignore[arg-type]  # several are a list or tuple
-        raise Misfit(*_changed(part, again))
+    if again != part and (found := _difference(part, again, strict=strict)) is not None:
+        raise Misfit(*found)
     return again
 
 
-class Misfit(Exception):
-    """A value with a field that is not of its kind."""
-
-
-def _changed(part: Any, again: Any) -> tuple[str, str]:
-    """Return how a value and what was read from its bytes differ, and where first."""
-    if isinstance(part, Struct) and type(part) is type(again):
-        pairs = [(f".{name}", getattr(part, name), getattr(again, name)) for name in part.__struct_fields__]
-    elif isinstance(part, (tuple, list)) and type(part) in (type(again), list):
+def _difference(part: Any, again: Any, *, strict: bool) -> tuple[str, str] | None:
+    """Return how a value and what was read from its bytes differ, and where first; nothing where they mean the same."""
+    if part == again and not isinstance(part, Struct):
+        return None
+    if isinstance(part, datetime) and isinstance(again, datetime) and part.utcoffset() == again.utcoffset():
+        return None  # in an hour of which a zone has two, a time is equal to none of another zone, not even to itself
+    pairs: list[tuple[str, Any, Any]] | None = None
+    if isinstance(part, type(again)) and (names := field_names(type(again))):
+        pairs = [(f".{name}", getattr(part, name), getattr(again, name)) for name in names]
+    elif isinstance(again, tuple) and isinstance(part, tuple if strict else Sequence):
         pairs = [(f"[{n}]", *pair) for n, pair in enumerate(zip(part, again, strict=True))]
     elif isinstance(part, Mapping) and isinstance(again, Mapping) and part.keys() == again.keys():
         pairs = [(f".{name}", part[name], again[name]) for name in part]
-    else:
+    elif isinstance(again, frozenset) and not strict and isinstance(part, (list, tuple, set)) and again == set(part):
         pairs = []
+    if pairs is None:
+        same = type(part) is type(again)
+        return (
+            "what is in it cannot be kept as it is"
+            if same
+            else f"expected `{type(again).__name__}`, got `{type(part).__name__}`",
+            "",
+        )
     for where, inner, read in pairs:
-        if inner != read:
-            what, further = _changed(inner, read)
-            return what, where + further
-    if type(part) is type(again):
-        return "what is in it cannot be kept as it is", ""
-    return f"expected `{type(again).__name__}`, got `{type(part).__name__}`", ""
+        if inner != read and (found := _difference(inner, read, strict=strict)) is not None:
+            return found[0], where + found[1]
+    return None
 
 
 @cache
@@ -123,4 +136,7 @@ def _reader(kind: type, *, several: bool) -> Callable[[bytes], object]:
 
 
 _canonical = Encoder(order="deterministic", enc_hook=_unknown).encode
-encoded = Encoder(enc_hook=_unknown).encode  # the bytes of whatever it is, in any order: to look at, not to keep
+plain: Callable[[bytes], Any] = Decoder().decode  # what bytes tell by themselves
+encoded = Encoder(
+    enc_hook=lambda value: dict(value) if isinstance(value, Mapping) else str(value)
+).encode  # the bytes of whatever it is, in any order: to look at, not to keep

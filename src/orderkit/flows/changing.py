@@ -10,6 +10,7 @@ from orderkit.domain.cart import Cart
 from orderkit.domain.events import Decision
 from orderkit.domain.given import check_text, kept
 from orderkit.domain.order import Address, DeliveryPreference, Order
+from orderkit.domain.payment import Tender
 from orderkit.errors import InvalidInput
 from orderkit.flows.advancing import continued
 from orderkit.flows.kit import Caller, changed, demand_of, loaded, replanned
@@ -39,7 +40,8 @@ def by_line(order: Order, units: Units, *, free: Mapping[int, int]) -> dict[int,
                 found[number] = found.get(number, 0) + part
                 rest -= part
         if rest:  # too many: ask for them all the same, so that the rule says no in its own words
-            found[lines[-1]] = found.get(lines[-1], 0) + rest
+            fullest = max(lines, key=lambda number: free.get(number, 0))
+            found[fullest] = found.get(fullest, 0) + rest
     return found
 
 
@@ -66,7 +68,7 @@ async def amend_address(
     order_id: str, ship_to: Address, caller: Caller, *, expected_version: int | None = None
 ) -> Order:
     """Send what has not left to another address."""
-    ship_to = kept(ship_to, "ship_to")
+    ship_to = kept(ship_to, "ship_to", Address)
     return await changed(
         order_id,
         "amend_address",
@@ -81,7 +83,7 @@ async def amend_delivery(
     order_id: str, delivery: DeliveryPreference, caller: Caller, *, expected_version: int | None = None
 ) -> Order:
     """Wish for another day or service."""
-    delivery = kept(delivery, "delivery")
+    delivery = kept(delivery, "delivery", DeliveryPreference)
     settings = await ReadSettings()
 
     def decide(order: Order, now: datetime) -> Decision:
@@ -105,8 +107,8 @@ async def accept_lines(
     if not cart.lines:
         raise InvalidInput("nothing to add", code="empty_cart", field="add")
     tenders = tenders_of(pay_with)
-    cart = kept(cart, "cart")
-    tenders = kept(tenders, "tenders")
+    cart = kept(cart, "cart", Cart)
+    tenders = kept(tenders, "tenders", Tender)
 
     def first(current: Order) -> int:
         return 1 + max(line.number for line in current.facts.lines)

@@ -92,7 +92,7 @@ async def accept_dispatch(
     order_id: str, shipment_id: str, caller: Caller, *, booked: Booked, known: Order | None = None
 ) -> Order:
     """Book that a shipment left under a tracking number that is known already."""
-    booked = kept(booked, "booked")
+    booked = kept(booked, "booked", Booked)
     check_number(booked.tracking_number, "tracking_number")
     return await changed(
         order_id,

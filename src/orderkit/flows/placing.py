@@ -41,9 +41,9 @@ class Accepted(Value):
 def tenders_of(pay_with: PayWith) -> tuple[Tender, ...]:
     """Return the tenders that a host's word for them means: a method token pays everything. Raises: `InvalidInput`."""
     if isinstance(pay_with, str):
-        return (Tender(method=pay_with),)
+        pay_with = Tender(method=pay_with)
     found = tuple(pay_with) if isinstance(pay_with, Iterable) else (pay_with,)
-    if not all(isinstance(each, Tender) for each in found):
+    if not all(isinstance(each, Tender) for each in found) or any(each.method == "" for each in found):
         raise InvalidInput("say what pays: a method's token, a tender, or several", field="pay_with")
     return found
 
@@ -59,10 +59,9 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
     """Plan, reserve, and make the order durable with its payment intents; nothing outside is called."""
     settings = await ReadSettings()
     tenders = tenders_of(pay_with)
-    kept(
-        cart, "cart"
-    )  # the cart itself goes on, not what was read: a copy has cold texts, and costs a twentieth of placing
-    kept(tenders, "tenders")
+    read, tenders = kept(cart, "cart", Cart), kept(tenders, "tenders", Tender)
+    if read != cart:  # else the cart itself goes on: a copy has cold texts, and costs a twentieth of placing
+        cart = read
     claim = caller.claim("place", cart, tenders)
     facts = cart.facts(settings.policies)
     divided(tenders, facts.prices.total_minor, facts.currency) if facts.prices.total_minor else None
@@ -98,7 +97,7 @@ async def place(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
 async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
     """Make new payment intents durable: on an order whose payment failed, whose goods are reserved again, or for what a confirmed one misses."""
     tenders = tenders_of(pay_with)
-    tenders = kept(tenders, "tenders")
+    tenders = kept(tenders, "tenders", Tender)
 
     def decide(order: Order, now: datetime, plan: Plan, settings: Settings) -> Decision:
         if order.state == "confirmed":  # its goods are where they are

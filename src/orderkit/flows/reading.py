@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,15 +10,16 @@ from orderkit.domain.actions import Action, actions
 from orderkit.domain.agenda import PARKED, Task, due
 from orderkit.domain.cart import Cart, CartLine
 from orderkit.domain.events import Record, replayed
-from orderkit.domain.given import fitting, kept, storable
-from orderkit.domain.lifecycle import RETURN
+from orderkit.domain.given import kept, storable
+from orderkit.domain.lifecycle import RETURN, STATUS
 from orderkit.domain.money import Money
 from orderkit.domain.order import Order
 from orderkit.domain.owing import missing_minor
 from orderkit.domain.returning import graded_by_default, refund_of, return_authorized, return_received
 from orderkit.domain.returns import Return
-from orderkit.domain.status import Axes, axes, word
+from orderkit.domain.status import PAYMENT_STATUSES, Axes, axes, word
 from orderkit.domain.value import Value, evolve, field
+from orderkit.errors import InvalidInput
 from orderkit.flows.kit import loaded
 from orderkit.ports.clock import Now
 from orderkit.ports.store import FindOrders, OrderQuery, Page, ReadRecords, ReadStock, StockLevel
@@ -99,7 +100,7 @@ def _said(order: Order, data: Mapping[str, Any]) -> str:
         if name.endswith("_minor")
         else str(value).removeprefix(f"{order.id}-")
         for name, value in sorted(data.items())  # as a store in a file has them
-        if name != "currency" and not isinstance(value, (list, dict))
+        if name != "currency" and value not in ("", None) and not isinstance(value, (list, dict))
     }
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in parts.items())
 
@@ -182,17 +183,25 @@ async def orders(query: OrderQuery) -> Page:
 
     Raises: `InvalidInput` (a value of the wrong kind, a status that cannot be one, or a cursor of another list).
     """
-    query = fitting(query, "query")
-    kept(query.statuses, "statuses")
-    kept(query.payment_statuses, "payment_statuses")
     sought = (query.customer, query.sku, query.tracking_number, query.text)
-    if not all(text is None or storable(text) for text in sought):
+    if any(isinstance(text, str) and not storable(text) for text in sought):
         return Page(())
+    query = kept(query, "query", OrderQuery)
+    _check_words("statuses", query.statuses, STATUS.states)
+    _check_words("payment_statuses", query.payment_statuses, PAYMENT_STATUSES)
     return await FindOrders(query)
 
 
+def _check_words(name: str, words: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse a status that no order has: with a slip of the pen the page would be empty."""
+    if unknown := [word for word in words if word not in known]:
+        raise InvalidInput(f"{unknown[0]!r} is no status; there are: {', '.join(known)}", field=name)
+
+
 async def stock(*skus: str) -> tuple[StockLevel, ...]:
-    """Return stock levels of some SKUs, or of all."""
+    """Return stock levels of some SKUs, or of all. Raises: `InvalidInput`."""
+    if not all(isinstance(sku, str) for sku in skus):
+        raise InvalidInput("SKUs are texts, one after the other", field="skus")
     known = tuple(sku for sku in skus if storable(sku))
     return await ReadStock(known) if known or not skus else ()
 

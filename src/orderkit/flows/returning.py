@@ -8,7 +8,7 @@ from datetime import datetime
 from orderkit.domain import returning
 from orderkit.domain.actions import refused
 from orderkit.domain.events import Decision, decided
-from orderkit.domain.given import check_text, kept
+from orderkit.domain.given import check_text, kept, one_of
 from orderkit.domain.order import Order
 from orderkit.domain.returns import Grade, Graded, Return, ReturnItem
 from orderkit.errors import InvalidInput, NotAllowed
@@ -219,20 +219,22 @@ async def accept_receipt(
     caller: Caller,
     *,
     warehouse: str,
-    grade: Grade = Grade.LIKE_NEW,
+    grade: Grade | str = Grade.LIKE_NEW,
     reason: str = "returned",
     deduction_minor: int = 0,
 ) -> Order:
     """Book a receipt: units by SKU or line of one grade, units already graded, or everything that is outstanding."""
     await check_warehouses((warehouse,))
-    arrived = kept(arrived, "arrived")
+    if arrived is not None and not isinstance(arrived, Mapping):
+        arrived = kept(arrived, "arrived", Graded)
+    found_as = one_of(Grade, grade, "grade")
 
     def decide(order: Order, now: datetime) -> Decision:
         outstanding = order.return_(return_id).outstanding
         if arrived is None:
-            graded: Sequence[Graded] = returning.graded_by_default(outstanding, grade)
+            graded: Sequence[Graded] = returning.graded_by_default(outstanding, found_as)
         elif isinstance(arrived, Mapping):
-            graded = returning.graded_by_default(by_line(order, arrived, free=outstanding), grade)
+            graded = returning.graded_by_default(by_line(order, arrived, free=outstanding), found_as)
         else:
             graded = arrived
         return returning.return_received(
@@ -245,7 +247,7 @@ async def accept_receipt(
         decide,
         caller,
         reason=reason,
-        request=(return_id, arrived, warehouse, grade, reason, deduction_minor),
+        request=(return_id, arrived, warehouse, found_as, reason, deduction_minor),
     )
 
 
@@ -256,7 +258,7 @@ async def receive_return(
     caller: Caller,
     *,
     warehouse: str,
-    grade: Grade = Grade.LIKE_NEW,
+    grade: Grade | str = Grade.LIKE_NEW,
     reason: str = "returned",
     deduction_minor: int = 0,
 ) -> Order:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from orderkit.domain.given import check_time, in_utc, kept
+from orderkit.domain.given import as_sent, check_time, in_utc, kept
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.shipment import CarrierStatus, Scan, Shipment
+from orderkit.domain.value import evolve
 from orderkit.errors import InvalidInput, NotAllowed, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, booked
 from orderkit.flows.fulfilling import track
@@ -31,7 +32,8 @@ async def receive_message(message: Message, caller: Caller) -> bool:
     Raises: `InvalidInput` (`received_at` without a zone, text that no store keeps, a message without an id).
     """
     check_time(message.received_at, "received_at")
-    message = kept(message, "message")
+    data = as_sent(message.data, "data")
+    message = evolve(kept(evolve(message, data={}), "message", Message), data=data)
     if not message.id:
         raise InvalidInput(
             "a message needs the id that its sender gave it: without one the next counts as a repeat", field="id"

@@ -54,7 +54,7 @@ class Relayed(Value, kw_only=True):
 
 
 class Swept(Value, kw_only=True):
-    """What one sweep did. `error` is the last one of a reaction to what was published: a mail that was not sent, say; it comes again later."""
+    """What one sweep did. `error` is the last one of the bus, or of a reaction to what was published: a mail that was not sent; it comes again."""
 
     claimed: int = 0
     failed: int = 0
@@ -68,6 +68,16 @@ class Swept(Value, kw_only=True):
     def idle(self) -> bool:
         """Whether there was nothing to do."""
         return not (self.claimed or self.published or self.messages)
+
+
+async def _relayed(limit: int) -> Relayed:
+    """Relay once; a bus that fails takes nothing from what the other roles did: its records come again when their lease is over."""
+    try:
+        return await relay(limit=limit)
+    except OrderkitError as error:
+        if error.code == "store_unavailable":
+            raise
+        return Relayed(error=_said(error))
 
 
 def kinds_of(roles: Iterable[str]) -> tuple[str, ...]:
@@ -91,7 +101,7 @@ async def sweep(*, roles: Sequence[str] = ALL_ROLES, limit: int = 100) -> Swept:
     if "inbox" in roles:
         messages = await sweep_messages(WORKER, limit=limit)
     if "relay" in roles:
-        relayed = await relay(limit=limit)
+        relayed = await _relayed(limit)
     return Swept(
         claimed=len(found),
         failed=found.count(Worked.FAILED),

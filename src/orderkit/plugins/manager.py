@@ -139,7 +139,7 @@ class Plugins:
             "migrate_store", url, print_only=print_only, phase=phase, with_roles=with_roles
         )
         if found is None:
-            raise self._unanswered("store", url)
+            raise self._unanswered("store with tables", url)
         return found
 
     def retire_store(self, url: Url | str, before: date, *, unpublished: bool = False) -> Sequence[date]:
@@ -147,7 +147,7 @@ class Plugins:
         url = Url.parse(url)
         found: Sequence[date] | None = self._ask("retire_store", url, before=before, unpublished=unpublished)
         if found is None:
-            raise self._unanswered("store", url)
+            raise self._unanswered("store with tables", url)
         return found
 
     def installed(self, *, capabilities: bool = False) -> tuple[Adapter, ...]:
@@ -258,7 +258,7 @@ class Plugins:
                 f"the adapter {url.scheme!r} has no {port} for {str(url)!r}; it offers: {offers}",
                 code="missing_port",
                 field=port,
-                remedy=f"Pass another URL as orderkit.open({port}=…).",
+                remedy="Name another adapter; `orderkit adapters list` shows what each is for.",
                 facts={"scheme": url.scheme, "port": port},
             )
         schemes = sorted({entry.name for entry in _entries()})

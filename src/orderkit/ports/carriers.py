@@ -17,8 +17,8 @@ class Booked(Value, kw_only=True):
 
     carrier: str
     tracking_number: str
-    tracking_url: str
-    label_url: str
+    tracking_url: str = ""
+    label_url: str = ""
 
 
 CarrierAnswer: TypeAlias = "Booked | Refused | Unknown"

@@ -31,8 +31,8 @@ class Admission:
             raise Misconfigured("the shop is closed", code="shop_closed")
 
     def __enter__(self) -> None:
-        self.check_open()
         with self._lock:
+            self.check_open()
             if self.limit is not None and self.running >= self.limit:
                 raise Overloaded(
                     f"{self.running} requests are running, and no more are let in",

@@ -190,7 +190,7 @@ def bound_async(
     Raises: `Misconfigured` (`missing_port`) when a port that the shop needs is absent, or an adapter lacks a method.
     """
     found = fitted_ports(store_, ports, awaits=True)
-    one: dict[Kind, AsyncOne] = {binding.kind: _at_once(binding.one) for binding in absent(found)}
+    one: dict[Kind, AsyncOne] = {binding.kind: at_once(binding.one) for binding in absent(found)}
     one |= {binding.kind: binding.one for binding in _several(store_, lanes=shares(store_))}
     one[clock.Now] = lambda _: Ready(clock_.now())
     one[clock.NewId] = lambda _: Ready(ids.new_id(clock_.now()))
@@ -211,7 +211,8 @@ def joined_async(handlers: AsyncHandlers, store_: Any) -> AsyncHandlers:
     )
 
 
-def _at_once(call: Callable[[Any], Any]) -> AsyncOne:
+def at_once(call: Callable[[Any], Any]) -> AsyncOne:
+    """Return a handler for an event loop whose answer is there at once."""
     return lambda effect: Ready(call(effect))
 
 

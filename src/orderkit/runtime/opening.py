@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from orderkit.domain.allocation import Rules, Warehouse
-from orderkit.domain.given import fitting
+from orderkit.domain.given import kept
 from orderkit.domain.order import Policies
 from orderkit.domain.promise import Handling
 from orderkit.domain.value import evolve
@@ -89,10 +89,11 @@ def _checked(settings: Settings) -> Settings:
     for warehouse, handling in settings.handling.items():
         _check_handling(warehouse, handling)
     try:  # the parts of each setting, as its class declares them
-        return fitting(settings, "settings")
+        kept(settings, "settings", Settings, strict=True)
     except InvalidInput as error:
         field = (error.field or "settings").replace("[...]", "")  # which of several is not known
         raise wrong(field, f"{field}: {error.message}") from error
+    return settings
 
 
 def _check_handling(warehouse: object, handling: object) -> None:

@@ -60,12 +60,14 @@ def test_a_refused_verb_has_asked_nobody_and_leaves_no_coroutine_behind() -> Non
 def test_a_closed_shop_says_so_and_opens_nothing_again(tmp_path: Path) -> None:
     """Verbs, questions, dry runs and batches; to close it twice is nothing."""
     shop = orderkit.open(f"sqlite:///{tmp_path}/shop.db")
+    plan = shop.plan
     shop.close()
     shop.close()
     asked: list[Callable[[], object]] = [
         lambda: shop.place(a_cart(), "pm_visa"),
         lambda: shop.order("x"),
         lambda: shop.plan.cancel("x", reason="y"),
+        lambda: plan.cancel("x", reason="y"),
         lambda: shop.run_many([]),
         lambda: shop.run_each([]),
     ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import time, timedelta
+from collections import ChainMap, UserDict
+from collections.abc import Callable
+from datetime import date, time, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -70,13 +73,13 @@ WRONG: dict[str, tuple[object, ...]] = {
     "metrics": (5, "x", Empty()),
 }
 WITHIN: tuple[tuple[str, object], ...] = (
-    ("policies.capture", Settings(policies=Policies(capture="later"))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("policies.refund", Settings(policies=Policies(refund=5))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("policies.returns", Settings(policies=Policies(returns=30))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("policies.reservation", Settings(policies=Policies(reservation=1800))),  # type: ignore[arg-type]  (the mistake that is refused)
     ("warehouses", Settings(warehouses=[Warehouse("berlin")])),  # type: ignore[arg-type]  (the mistake that is refused)
     ("warehouses", Settings(warehouses={"berlin": 5})),  # type: ignore[dict-item]  (the mistake that is refused)
     ("policies.returns.approval", Settings(policies=Policies(returns=ReturnPolicy(approval="no")))),  # type: ignore[arg-type]  (the mistake that is refused)
+    ("warehouses.berlin.ships_to", Settings(warehouses={"berlin": Warehouse("berlin", ships_to=["DE"])})),  # type: ignore[arg-type]  (the mistake that is refused)
     ("warehouses.seller", Settings(warehouses={"berlin": Warehouse("berlin", seller=7)})),  # type: ignore[arg-type]  (the mistake that is refused)
     ("handling.cutoff", Settings(handling={"*": Handling(cutoff="15:00")})),  # type: ignore[arg-type]  (the mistake that is refused)
     ("handling.holidays", Settings(handling={"*": Handling(holidays=None)})),  # type: ignore[arg-type]  (the mistake that is refused)
@@ -115,6 +118,23 @@ def test_a_text_is_the_choice_that_it_spells() -> None:
     """Whoever reads settings from a file need not know the classes of choices."""
     with orderkit.open(policies=Policies(capture="per_shipment")) as shop:  # type: ignore[arg-type]  (what a file has)
         assert shop.settings.policies.capture is CaptureMode.PER_SHIPMENT
+
+
+class Late(Handling):
+    """Hours of a host's own."""
+
+    def works_on(self, day: date) -> bool:
+        """Never on a first of the month."""
+        return day.day > 1
+
+
+@pytest.mark.parametrize("mapping", [dict, MappingProxyType, ChainMap, UserDict])
+def test_classes_and_mappings_of_the_hosts_own_are_let_in(mapping: Callable[[Any], Any]) -> None:
+    """They stay what they are: settings are looked at, not copied."""
+    settings = Settings(handling=mapping({"*": Late()}), warehouses=mapping({"berlin": Warehouse("berlin")}))
+    with orderkit.open(settings=settings) as shop:
+        assert shop.settings is settings
+        assert isinstance(shop.settings.handling["*"], Late)
 
 
 def test_what_was_given_is_looked_at_before_a_store_is_made(tmp_path: Any) -> None:
