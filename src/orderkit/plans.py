@@ -38,7 +38,7 @@ class Plans(Writes):
         self._handlers = handlers.over(_dry(handlers.one))
         self._admission = admission
 
-    def preview(self, command: Command[Any], _tx: object | None = None) -> Preview:
+    def preview(self, command: Command[Any], _tx: object | None = None, /) -> Preview:
         """Run what a command accepts up to its commit; it joins nothing."""
         _check_open(self._admission, command)
         try:
@@ -57,7 +57,7 @@ class AsyncPlans(Writes):
         self._handlers = handlers.over({**_dry(handlers.one), BookParcel: at_once(_as_if_booked)})
         self._admission = admission
 
-    async def preview_async(self, command: Command[Any], _tx: object | None = None) -> Preview:
+    async def preview_async(self, command: Command[Any], _tx: object | None = None, /) -> Preview:
         """Run what a command accepts up to its commit; it joins nothing."""
         _check_open(self._admission, command)
         try:

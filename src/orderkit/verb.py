@@ -69,13 +69,13 @@ class AsyncRuns(Protocol):
 class Previews(Protocol):
     """The dry run of a shop."""
 
-    def preview(self, command: Command[Any], tx: object | None = None) -> Preview: ...
+    def preview(self, command: Command[Any], tx: object | None = None, /) -> Preview: ...
 
 
 class AsyncPreviews(Protocol):
     """The dry run of an async shop."""
 
-    async def preview_async(self, command: Command[Any], tx: object | None = None) -> Preview: ...
+    async def preview_async(self, command: Command[Any], tx: object | None = None, /) -> Preview: ...
 
 
 class Verb(Generic[P]):

@@ -182,8 +182,8 @@ async def not_called() -> None:
 
 
 ASKED: list[tuple[str, Callable[[Shop], object]]] = [
-    ("statuses", lambda shop: shop.orders(OrderQuery(statuses=("shiped",)))),
-    ("payment_statuses", lambda shop: shop.orders(OrderQuery(payment_statuses=("payed",)))),
+    ("statuses", lambda shop: shop.orders(OrderQuery(statuses=("no_such",)))),
+    ("payment_statuses", lambda shop: shop.orders(OrderQuery(payment_statuses=("no_such",)))),
     ("limit", lambda shop: shop.orders(OrderQuery(limit=0))),
     ("skus", lambda shop: shop.stock("MUG", 7)),  # type: ignore[arg-type]  # that is it
     ("limit", lambda shop: shop.orders(OrderQuery(limit=LIMIT_MAX + 1))),
