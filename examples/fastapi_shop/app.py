@@ -65,7 +65,9 @@ async def check_cart(cart: Cart) -> None:
     """Refuse what is not to be had at this price: it came from a browser."""
     for line in cart.lines:
         asked, price = Money(line.unit_price_minor, cart.currency), PRICES.get(line.sku)
-        if price is not None and asked != Money.parse(price, cart.currency):
+        if price is None:
+            raise InvalidInput(f"there is no {line.sku} in the catalog", code="unknown_sku", field="sku")
+        if asked != Money.parse(price, cart.currency):
             raise InvalidInput(f"{line.sku} costs {price}, not {asked}", code="total_mismatch", field="price")
 
 

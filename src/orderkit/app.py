@@ -45,12 +45,25 @@ PORTS = {
 class _Shop(Generic[H]):
     """What a sync and an async shop have in common: settings, adapters, and what was opened here and must be closed here."""
 
-    def __init__(self, settings: Settings, handlers: H, store: Any, owned: Sequence[Any], admission: Admission) -> None:
+    def __init__(
+        self, settings: Settings, handlers: H, ports: Mapping[str, Any], owned: Sequence[Any], admission: Admission
+    ) -> None:
         self.settings = settings
-        self.store = store
+        self.store = ports["store"]
+        self._listening = tuple([ports[name] for name in ("bus", "notifications", "documents", "search", "cache")])
         self._handlers: H = handlers
         self._owned = tuple(owned)
         self._admission = admission
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._admission.closed
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody hears of its events who is not in this process's memory alone: a bus, a channel to customers, an index."""
+        return any(port is not None and not getattr(port, "in_memory", False) for port in self._listening)
 
     def _joined_to(self, tx: object) -> Any:
         """Return the store inside the host's transaction. Raises: `Misconfigured`."""
@@ -266,7 +279,7 @@ def open(  # noqa: A001  (the shop's own word, as in `shelve.open`)
         _close(owned)
         raise
     watched = gated(observed(handlers, observer(logs=logs, metrics=metrics)), named_gate())
-    return Shop(found, watched, ports["store"], owned, admission)
+    return Shop(found, watched, ports, owned, admission)
 
 
 async def open_async(
@@ -319,4 +332,4 @@ async def open_async(
         await _closed(owned)
         raise
     watched = gated_async(observed_async(handlers, observer(logs=logs, metrics=metrics)), named_gate())
-    return AsyncShop(found, watched, ports["store"], owned, admission)
+    return AsyncShop(found, watched, ports, owned, admission)

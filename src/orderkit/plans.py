@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orderkit.domain.order import Order
 from orderkit.domain.preview import Preview, previewed_commit
-from orderkit.errors import FlowMisused, NotAllowed, OrderkitError
+from orderkit.errors import FlowMisused, Misconfigured, NotAllowed, OrderkitError
 from orderkit.ports.carriers import Booked, BookParcel
 from orderkit.ports.effect import Effect, Outside
 from orderkit.ports.store import Commit
@@ -38,9 +38,9 @@ class Plans(Writes):
         self._handlers = handlers.over(_dry(handlers.one))
         self._admission = admission
 
-    def preview(self, command: Command[Any], _tx: object | None = None, /) -> Preview:
-        """Run what a command accepts up to its commit; it joins nothing."""
-        _check_open(self._admission, command)
+    def preview(self, command: Command[Any], tx: object | None = None, /) -> Preview:
+        """Run what a command accepts up to its commit."""
+        _check(self._admission, command, tx)
         try:
             order = run_sync(command.accepted(), self._handlers)
         except _Stopped as stopped:
@@ -57,9 +57,9 @@ class AsyncPlans(Writes):
         self._handlers = handlers.over({**_dry(handlers.one), BookParcel: at_once(_as_if_booked)})
         self._admission = admission
 
-    async def preview_async(self, command: Command[Any], _tx: object | None = None, /) -> Preview:
-        """Run what a command accepts up to its commit; it joins nothing."""
-        _check_open(self._admission, command)
+    async def preview_async(self, command: Command[Any], tx: object | None = None, /) -> Preview:
+        """Run what a command accepts up to its commit."""
+        _check(self._admission, command, tx)
         try:
             order = await self._handlers.run(command.accepted())
         except _Stopped as stopped:
@@ -67,10 +67,14 @@ class AsyncPlans(Writes):
         raise _unchanged(order)
 
 
-def _check_open(admission: Admission, command: Command[Any]) -> None:
-    """Refuse a dry run of a closed shop; what was to run is closed as well. Raises: `Misconfigured`."""
+def _check(admission: Admission, command: Command[Any], tx: object | None) -> None:
+    """Refuse a dry run of a closed shop, and one in a transaction; what was to run is closed as well. Raises: `Misconfigured`."""
     try:
         admission.check_open()
+        if tx is not None:
+            raise Misconfigured(
+                "a dry run joins no transaction", field="tx", remedy="Leave tx= out: nothing is written anyway."
+            )
     except OrderkitError:
         command.accept.close()
         raise

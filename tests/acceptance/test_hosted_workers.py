@@ -30,6 +30,20 @@ def open_shop():
     return orderkit.open("sqlite:///shop.db", notifications=Mail(), warehouses=[orderkit.Warehouse("berlin")])
 
 
+def open_alone():
+    return orderkit.open("sqlite:///shop.db", warehouses=[orderkit.Warehouse("berlin")])
+
+
+def open_closed():
+    shop = open_alone()
+    shop.close()
+    return shop
+
+
+async def open_async():
+    return await orderkit.open_async("sqlite:///shop.db")
+
+
 def number():
     return 7
 
@@ -58,6 +72,24 @@ def test_it_works_with_the_programs_own_objects() -> None:
     assert "told nothing" not in said
 
 
+def test_what_nobody_would_hear_of_is_not_relayed() -> None:
+    """A shop whose bus and channels are in the memory of its process: what is relayed there is heard by nobody, so it waits."""
+    said = command("worker", "--shop", "wiring:open_alone", "--once")
+    heard = command("worker", "--shop", "wiring:open_shop", "--once")
+
+    assert "nothing is relayed: the program's shop has neither a bus nor a channel" in said
+    assert "mail to anna about order_confirmation" in heard
+
+
+def test_what_is_typed_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One store by hand, on a machine whose workers have a shop of their own."""
+    monkeypatch.setenv("ORDERKIT_SHOP", "wiring:open_shop")
+    said = command("worker", "--store", "sqlite:///shop.db", "--payments", "fakepsp:", "--once")
+
+    assert "nothing is relayed: nobody named the event bus" in said
+    assert "mail to anna" in command("worker", "--once")
+
+
 def test_it_stops_as_any_worker_does() -> None:
     """It says its roles at the start and what it did at the end."""
     begun = [sys.executable, "-m", "orderkit.cli", "worker", "--shop", "wiring:open_shop", "--interval", "0.05"]
@@ -82,6 +114,8 @@ def test_it_stops_as_any_worker_does() -> None:
         ("wiring:absent", "wiring has no function 'absent'"),
         ("wiring:nothing", "wiring has no function 'nothing'"),
         ("wiring:number", "wiring:number returned int"),
+        ("wiring:open_closed", "wiring:open_closed returned a shop that is closed"),
+        ("wiring:open_async", "wiring:open_async is an async function"),
     ],
 )
 def test_what_opens_no_shop_is_refused(named: str, said: str) -> None:
@@ -91,6 +125,7 @@ def test_what_opens_no_shop_is_refused(named: str, said: str) -> None:
     assert said in answer
     assert "field --shop" in answer
     assert "Traceback" not in answer
+    assert "Warning" not in answer
 
 
 def test_a_fault_within_the_program_is_told_as_it_is() -> None:

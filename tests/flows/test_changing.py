@@ -7,7 +7,7 @@ from datetime import date, time, timedelta
 import pytest
 
 import orderkit
-from orderkit import DeliveryPreference, Handling, InvalidInput, NotAllowed, OrderQuery, Service
+from orderkit import DeliveryPreference, Handling, InvalidInput, Misconfigured, NotAllowed, OrderQuery, Service
 from orderkit.domain.payment import OperationKind
 from orderkit.domain.status import axes, word
 from orderkit.domain.value import evolve
@@ -204,6 +204,9 @@ async def test_a_dispatch_can_be_tried_dry() -> None:
     assert "reserved → shipped" in str(preview) or "→ shipped" in str(preview)
     assert "→ shipped" in str(awaited)
     assert world.shop.order(order_id) == before
+    with pytest.raises(Misconfigured) as joined:
+        world.shop.plan.ship(order_id, shipment, tx=object())
+    assert joined.value.field == "tx"
     world.shop.ship(order_id, shipment)
     with pytest.raises(NotAllowed):
         world.shop.plan.ship(order_id, shipment)

@@ -36,6 +36,7 @@ from orderkit import (
     Warehouse,
 )
 from orderkit.domain.given import REQUEST_MAX
+from orderkit.domain.pricing import Prices
 from orderkit.domain.value import as_dict, evolve
 from orderkit.ports.store import LIMIT_MAX, Message
 from tests.missing import opened, until_idle
@@ -86,6 +87,21 @@ class Card(StrEnum):
 
 class Home(Address):
     """An address of some host."""
+
+
+class Word(str):
+    """Texts of some host."""
+
+    __slots__ = ()
+
+
+class Dear(Cart):
+    """A cart of some host, which knows better what things cost."""
+
+    def prices(self, *, first: int = 1) -> Prices:
+        """Return twice what the lines say."""
+        double = tuple(evolve(line, unit_price_minor=2 * line.unit_price_minor) for line in self.lines)
+        return evolve(Cart(**as_dict(self)), lines=double).prices(first=first)
 
 
 WRONG: list[tuple[str, Request]] = [
@@ -260,6 +276,24 @@ def test_what_means_the_same_is_let_in(kind: str, tmp_path: Path) -> None:
     assert [level.on_hand for level in world.shop.stock("MUG")] == [4]
     assert world.shop.replay(order.id) == after == world.shop.order(order.id)
     assert world.shop.orders(OrderQuery(statuses=["returned", "partially_returned"])).items  # type: ignore[arg-type]  # that is it
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_cart_of_the_hosts_own_says_what_it_costs(kind: str, tmp_path: Path) -> None:
+    """Also where something in it is not of our kinds."""
+    world = opened({"MUG": {"berlin": 5}}, store=None if kind == "memory" else f"sqlite:///{tmp_path}/shop.db")
+    plain = a_cart(("MUG", 2, "10.00"))
+    for lines in (plain.lines, list(plain.lines)):
+        cart = Dear(**{**as_dict(plain), "lines": lines, "customer": Word("anna"), "contact": Word("a@example.org")})
+        order = world.shop.place(cart, "pm_visa")
+        assert (order.total_minor, order.captured_minor) == (4000, 0)
+        assert world.shop.order(order.id).facts.customer == "anna"
+        assert world.shop.cancel(order.id, reason=Card.VISA).state == "cancelled"
+
+
+def test_what_costs_nothing_needs_nothing_to_pay_with() -> None:
+    """An empty method is one that nobody is asked for."""
+    assert opened({"MUG": {"berlin": 1}}).shop.place(a_cart(("MUG", 1, "0")), "").state == "confirmed"
 
 
 @pytest.mark.parametrize("at", TWICE_OR_NEVER, ids=str)

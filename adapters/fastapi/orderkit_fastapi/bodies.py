@@ -183,7 +183,7 @@ class PayBody(Body):
 class MissingBody(PayBody):
     """The same for what an order misses: all of it, or a part of what a confirmed order misses."""
 
-    amount: Annotated[Decimal, Field(gt=0, max_digits=15)] | None = None
+    amount: Annotated[Decimal, BeforeValidator(_plain), Field(gt=0, max_digits=15)] | None = None
 
 
 # ---- answers

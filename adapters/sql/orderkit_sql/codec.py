@@ -41,7 +41,15 @@ class State(Value):
 # What reading may raise where somebody wrote by hand: bytes are another value's, a file of SQLite keeps any kind, an address may be none any more.
 UNREADABLE = (ValueError, TypeError, msgspec.DecodeError, OrderkitError)
 
-encode = msgspec.json.Encoder(order="deterministic").encode
+
+def _text(value: object) -> str:
+    """Return the text that a value of a host's own class of texts is; the codec knows only Python's own."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    raise TypeError(f"{type(value).__name__} cannot be written down")
+
+
+encode = msgspec.json.Encoder(order="deterministic", enc_hook=_text).encode
 _decode_facts = msgspec.json.Decoder(Facts).decode
 
 

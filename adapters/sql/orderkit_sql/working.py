@@ -205,24 +205,26 @@ def take_messages(database: Database, connection: Connection, asked: TakeMessage
             "until": moment(asked.now + timedelta(seconds=asked.lease_seconds)),
         },
     ).fetchall()
-    return tuple(_messages(sorted(rows, key=lambda row: (row[5], row[1])), database.backend))
-
-
-def _messages(rows: Iterable[Sequence[Any]], backend: Backend) -> Iterator[Message]:
-    """Yield the messages; one that cannot be read comes again later, and holds up no other."""
-    for source, id_, kind, reference, data, received_at, attempts in rows:
+    messages: list[Message] = []
+    for row in sorted(rows, key=lambda row: (row[5], row[1])):
         try:
-            yield Message(
-                source=source,
-                id=id_,
-                kind=kind,
-                reference=reference,
-                data=decode_data(data),
-                received_at=backend.instant(received_at),  # type: ignore[arg-type]  # the column is not null
-                attempts=attempts,
-            )
-        except UNREADABLE:
-            continue
+            messages.append(_message(row, database.backend))
+        except UNREADABLE:  # it holds up no other, and is left to a person with its note
+            given_up = SettleMessage(row[0], row[1], None, "its data cannot be read", row[6])
+            settle_message(database, connection, given_up)
+    return tuple(messages)
+
+
+def _message(row: Sequence[Any], backend: Backend) -> Message:
+    return Message(
+        source=row[0],
+        id=row[1],
+        kind=row[2],
+        reference=row[3],
+        data=decode_data(row[4]),
+        received_at=backend.instant(row[5]),  # type: ignore[arg-type]  # the column is not null
+        attempts=row[6],
+    )
 
 
 def settle_message(database: Database, connection: Connection, asked: SettleMessage) -> None:

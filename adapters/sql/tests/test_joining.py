@@ -225,8 +225,9 @@ def test_a_closed_connection_is_refused(tmp_path: Path, form: str) -> None:
             connection.close()
             engine = sqlalchemy.create_engine(address)
             connection = engine.connect()
-            engine.dispose()
         connection.close()
+        if form == "sqlalchemy":
+            engine.dispose()
         with pytest.raises(Misconfigured, match=r"closed.* on sqlite, by sqlite3") as refusal:
             store.joined(connection)
 

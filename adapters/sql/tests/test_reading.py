@@ -102,7 +102,7 @@ def test_a_damaged_record_stops_the_relay_of_its_order_only(store: SqlStore) -> 
 
 
 def test_a_damaged_message_holds_up_no_other(store: SqlStore) -> None:
-    """It comes again when its time is over, and again."""
+    """It is left to a person, with a note."""
     message = Message(source="van", id="1", kind="x", reference="r", received_at=NOON, data={})
     for each in (message, evolve(message, id="2")):
         assert store.keep_message(KeepMessage(each))
@@ -110,6 +110,9 @@ def test_a_damaged_message_holds_up_no_other(store: SqlStore) -> None:
     tampered(store, f"UPDATE {inbox} SET data = {{bytes}} || {{bytes}} WHERE id = '1'")
 
     assert [each.id for each in store.take_messages(TakeMessages(NOON, 10))] == ["2"]
+    with store._engine.begin() as connection:
+        (kept,) = connection.execute(text(f"SELECT due_at, note FROM {inbox} WHERE id = '1'"))
+    assert tuple(kept) == (None, "its data cannot be read")
 
 
 def test_a_damaged_row_of_a_list_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ program makes. This module knows how a function is named on the command line, an
 from __future__ import annotations
 
 import sys
+from collections.abc import Coroutine
 from importlib import import_module
 from pathlib import Path
 
@@ -39,9 +40,15 @@ def hosted(named: str) -> Shop:
     if not callable(opens):
         raise _wrong(f"{module} has no function {function!r}", "Name a function that opens the shop and returns it.")
     shop = opens()
-    if not isinstance(shop, Shop):
-        raise _wrong(f"{named} returned {type(shop).__name__}", "Return what orderkit.open(…) gives.")
-    return shop
+    if isinstance(shop, Shop) and not shop.closed:
+        return shop
+    if isinstance(shop, Coroutine):
+        shop.close()
+        raise _wrong(
+            f"{named} is an async function", "Name one that is not: a worker needs what orderkit.open(…) gives."
+        )
+    what = "a shop that is closed" if isinstance(shop, Shop) else type(shop).__name__
+    raise _wrong(f"{named} returned {what}", "Return what orderkit.open(…) gives.")
 
 
 def _wrong(message: str, remedy: str) -> Misconfigured:

@@ -102,25 +102,25 @@ def worker(
 
     if gates:
         return _list_gates()
-    if hosts is not None:
-        _refuse_beside_shop(context)
-        chosen = _roles(roles, "the program's own")
-        opens: Callable[[], Shop] = partial(hosted, hosts)
+    named = _roles(roles)
+    if (own := _own_shop(context, hosts)) is not None:
+        opens: Callable[[], Shop] = partial(hosted, own)
     else:
-        chosen = _roles(roles, bus)
-        opens = _by_urls(chosen, store, payments, carriers, {"bus": bus, **reactions})
+        opens = _by_urls(named, store, payments, carriers, {"bus": bus, **reactions})
+    shop = opens() if once else _opened(opens, interval)
+    heard = bus is not None if own is None else shop.is_heard
+    chosen = named or (ALL_ROLES if heard else tuple(role for role in ALL_ROLES if role != "relay"))
+    said = _left_out(named, chosen, own, reactions)
     if once:
-        _say_left_out(chosen, roles, hosts, reactions)
-        with opens() as shop:
-            return _work_once(shop, chosen, limit)
+        with shop:
+            return _work_once(shop, chosen, limit, said)
     plan = Plan(roles=chosen, concurrency=concurrency, limit=limit, interval=interval, lease_seconds=lease, grace=grace)
     name, begin = f"worker {socket.gethostname()}/{os.getpid()}", time.monotonic()
-    shop = _opened(opens, interval)
     found = Worker(shop, plan, say=_say)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: found.stop() if not found.stopping else os._exit(130))
     _say(f"{name} started: roles {','.join(chosen)}; {concurrency} orders at a time")
-    _say_left_out(chosen, roles, hosts, reactions)
+    _say(*said)
     ended = found.run()
     counts = ", ".join(f"{count} {word}" for word, count in sorted(found.counts.items()) if count) or "nothing to do"
     _say(f"{name} stopped after {time.monotonic() - begin:.1f} s: {counts}")
@@ -132,25 +132,39 @@ def worker(
     return None
 
 
-def _refuse_beside_shop(context: click.Context) -> None:
-    """Refuse URLs beside a program's own shop: two answers to one question."""
-    for name in ("store", "payments", "carriers", "bus", *REACTIONS):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--shop opens the shop with all that it needs: leave out --{name}")
+def _own_shop(context: click.Context, named: str | None) -> str | None:
+    """Return the function that opens the program's own shop, if it is that. URLs beside it would be two answers to one question.
+
+    What is typed goes before what the environment says. Raises: `click.UsageError`.
+    """
+    typed = [n for n in ("store", "payments", "carriers", "bus", *REACTIONS) if _typed(context, n)]
+    if named is not None and typed and _typed(context, "hosts"):
+        raise click.UsageError(f"--shop opens the shop with all that it needs: leave out --{typed[0]}")
+    return None if typed else named
+
+
+def _typed(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _by_urls(
-    roles: tuple[str, ...], store: str, payments: str | None, carriers: str | None, more: dict[str, str | None]
+    roles: tuple[str, ...] | None, store: str, payments: str | None, carriers: str | None, more: dict[str, str | None]
 ) -> Callable[[], Shop]:
     """Return what opens a shop by URLs. Where nobody named who is to be told, the relay publishes and no more.
 
-    Raises: `Misconfigured` (`missing_port`).
+    Raises: `Misconfigured` (`missing_port`); also for a relay without a bus: a record that is marked as published never comes again.
     """
+    if roles is not None and "relay" in roles and more["bus"] is None:
+        raise Misconfigured(
+            "nobody said which event bus this shop has: the relay would mark records as published that nobody got",
+            code="missing_port",
+            field="--bus",
+            remedy="Name it: --bus URL, or ORDERKIT_BUS; memory: where nobody is to be told.",
+            facts={"port": "bus"},
+        )
     reacts = any(more[name] for name in REACTIONS)
     ports: dict[str, Any] = {**ports_of(store, payments, carriers), **more, "settings": Settings(reacts=reacts)}
-    acts = bool(
-        set(roles) - {"relay"}
-    )  # every other role goes on with orders, and whatever they wait for may need both
+    acts = roles != ("relay",)  # every other role goes on with orders, and whatever they wait for may need both
     if acts:
         check_named(ports)
 
@@ -167,22 +181,27 @@ def _by_urls(
     return opens
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _say(*lines: str) -> None:
+    for line in lines:
+        click.echo(line, err=True)
 
 
-def _say_left_out(
-    chosen: tuple[str, ...], named: str | None, hosts: str | None, reactions: dict[str, str | None]
-) -> None:
+def _left_out(
+    named: tuple[str, ...] | None, chosen: tuple[str, ...], own: str | None, reactions: dict[str, str | None]
+) -> list[str]:
     """Say what nobody asked for: that the relay is left out, or that it tells no customer."""
     if named is None and "relay" not in chosen:
-        _say(
-            "nothing is relayed: nobody named the event bus (--bus URL, or ORDERKIT_BUS); what was committed waits for it"
+        why = (
+            "nobody named the event bus (--bus URL, or ORDERKIT_BUS)"
+            if own is None
+            else "the program's shop has neither a bus nor a channel but in the memory of its process"
         )
-    if "relay" in chosen and hosts is None and not reactions["notifications"]:
-        _say(
+        return [f"nothing is relayed: {why}; what was committed waits for it"]
+    if "relay" in chosen and own is None and not reactions["notifications"]:
+        return [
             "customers are told nothing: nobody named --notifications (or ORDERKIT_NOTIFICATIONS); consumers of the bus may do it"
-        )
+        ]
+    return []
 
 
 def _list_gates() -> None:
@@ -191,26 +210,15 @@ def _list_gates() -> None:
     click.echo("\n".join(GATES))
 
 
-def _roles(text: str | None, bus: str | None) -> tuple[str, ...]:
-    """Return the roles that were named, else all. Without a bus nothing is relayed: a record that is marked as published never comes again.
-
-    Raises: `Misconfigured` (`missing_port`: the relay was named, and no bus).
-    """
+def _roles(text: str | None) -> tuple[str, ...] | None:
+    """Return the roles that were named, if any."""
     if text is None:
-        return ALL_ROLES if bus is not None else tuple(role for role in ALL_ROLES if role != "relay")
-    chosen = tuple(role.strip() for role in text.split(",") if role.strip())
+        return None
+    chosen = tuple(dict.fromkeys(role.strip() for role in text.split(",") if role.strip()))
     if unknown := set(chosen) - set(ALL_ROLES):
         raise click.BadParameter(f"no such role: {', '.join(sorted(unknown))}", param_hint="--roles")
     if not chosen:
         raise click.BadParameter("name at least one role", param_hint="--roles")
-    if "relay" in chosen and bus is None:
-        raise Misconfigured(
-            "nobody said which event bus this shop has: the relay would mark records as published that nobody got",
-            code="missing_port",
-            field="--bus",
-            remedy="Name it: --bus URL, or ORDERKIT_BUS; memory: where nobody is to be told.",
-            facts={"port": "bus"},
-        )
     return chosen
 
 
@@ -226,9 +234,17 @@ def _opened(opens: Callable[[], Shop], interval: float) -> Shop:
             pause = min(pause * 2, RETRY_OPEN_MAX)
 
 
-def _work_once(shop: Shop, roles: tuple[str, ...], limit: int) -> None:
-    done = failed = 0
-    while not (swept := shop.sweep(roles=roles, limit=limit)).idle:
+def _work_once(shop: Shop, roles: tuple[str, ...], limit: int, said: list[str]) -> None:
+    _say(*said)
+    done, failed, error = 0, 0, ""
+    while True:
+        swept = shop.sweep(roles=roles, limit=limit)
         done += swept.claimed + swept.published + swept.messages
         failed += swept.failed
+        error = swept.error or error
+        if swept.idle:
+            break
     _say(f"worked on {done} things, {failed} of them failed and are due again")
+    if error:
+        _say(f"something is not told yet, and comes again: {error}")
+        raise SystemExit(1)

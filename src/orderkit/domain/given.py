@@ -72,7 +72,7 @@ def one_of(kind: type[E], word: str, field: str) -> E:
 
 def check_text(text: object, field: str) -> None:
     """Refuse what is no text, and a text that not every store keeps. Raises: `InvalidInput`, naming the field."""
-    if type(text) is not str and not isinstance(text, StrEnum):  # of other subclasses no store has heard
+    if not isinstance(text, str):
         raise InvalidInput(f"a text is expected, not {type(text).__name__}", field=field)
     if not storable(text):
         raise _refused(field)
@@ -84,7 +84,7 @@ def check_number(number: object, field: str) -> None:
         raise InvalidInput(f"a tracking number has {NUMBER_MAX} characters at most", field=field)
 
 
-def kept(part: T, name: str, kind: type | None = None, *, strict: bool = False) -> T:
+def kept(part: T, name: str, kind: type | None = None) -> T:
     """Return a part of a request as it will be read again once it is stored: a value of this kind, or several.
 
     Refused is such a text wherever in the part it is, and a value whose fields are not of their kinds: nobody could read it any more. Without a kind
@@ -106,7 +106,7 @@ def kept(part: T, name: str, kind: type | None = None, *, strict: bool = False) 
     if written is None:
         raise InvalidInput("what is in it cannot be written down", field=name)
     try:
-        return read_again(given, written, kind, several=several, strict=strict)  # type: ignore[no-any-return]  # it is one of its kind
+        return read_again(given, written, kind, several=several)  # type: ignore[no-any-return]  # it is one of its kind
     except Misfit as error:
         what, where = error.args
         raise InvalidInput(what, field=where.removeprefix(".") if where.startswith(".") else name + where) from None

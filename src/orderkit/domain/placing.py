@@ -140,6 +140,8 @@ def divided(
     """
     if not tenders:
         raise InvalidInput("nothing to pay with", code="tenders_mismatch", field="tenders")
+    if total_minor and any(tender.method == "" for tender in tenders):
+        raise InvalidInput("say what pays: a method's token", field="pay_with")
     if len(tenders) > PAYMENTS_MAX:
         raise InvalidInput(
             f"{len(tenders)} tenders are more than {PAYMENTS_MAX}", code="tenders_mismatch", field="tenders"

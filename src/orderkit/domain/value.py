@@ -85,23 +85,22 @@ class Misfit(Exception):
     """A value with a field that is not of its kind."""
 
 
-def read_again(part: Any, written: bytes, kind: type, *, several: bool = False, strict: bool = False) -> Any:
+def read_again(part: Any, written: bytes, kind: type, *, several: bool = False) -> Any:
     """Return a value of this kind, or several, as its bytes tell it: with an enumeration's member where its text was given.
 
-    Raises: `Misfit` for one that is not what it was, or none of this kind: bytes of Python's own, say, are read as a text. A list in the place of a
-    tuple is the same, unless it is `strict`.
+    Raises: `Misfit` for one that is not what it was, or none of this kind: bytes of Python's own, say, are read as a text.
     """
     try:
         again = _reader(kind, several=several)(written)
     except ValidationError as error:
         what, _, where = str(error).rstrip("`").partition(" - at `$")
         raise Misfit(what[:1].lower() + what[1:], where) from None
-    if again != part and (found := _difference(part, again, strict=strict)) is not None:
+    if again != part and (found := _difference(part, again)) is not None:
         raise Misfit(*found)
     return again
 
 
-def _difference(part: Any, again: Any, *, strict: bool) -> tuple[str, str] | None:
+def _difference(part: Any, again: Any) -> tuple[str, str] | None:
     """Return how a value and what was read from its bytes differ, and where first; nothing where they mean the same."""
     if part == again and not isinstance(part, Struct):
         return None
@@ -110,11 +109,11 @@ def _difference(part: Any, again: Any, *, strict: bool) -> tuple[str, str] | Non
     pairs: list[tuple[str, Any, Any]] | None = None
     if isinstance(part, type(again)) and (names := field_names(type(again))):
         pairs = [(f".{name}", getattr(part, name), getattr(again, name)) for name in names]
-    elif isinstance(again, tuple) and isinstance(part, tuple if strict else Sequence):
+    elif isinstance(again, tuple) and isinstance(part, Sequence):
         pairs = [(f"[{n}]", *pair) for n, pair in enumerate(zip(part, again, strict=True))]
     elif isinstance(part, Mapping) and isinstance(again, Mapping) and part.keys() == again.keys():
         pairs = [(f".{name}", part[name], again[name]) for name in part]
-    elif isinstance(again, frozenset) and not strict and isinstance(part, (list, tuple, set)) and again == set(part):
+    elif isinstance(part, (list, tuple, set)) and isinstance(again, (frozenset, tuple)) and set(again) == set(part):
         pairs = []
     if pairs is None:
         same = type(part) is type(again)
@@ -125,7 +124,7 @@ def _difference(part: Any, again: Any, *, strict: bool) -> tuple[str, str] | Non
             "",
         )
     for where, inner, read in pairs:
-        if inner != read and (found := _difference(inner, read, strict=strict)) is not None:
+        if inner != read and (found := _difference(inner, read)) is not None:
             return found[0], where + found[1]
     return None
 

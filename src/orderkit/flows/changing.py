@@ -68,11 +68,11 @@ async def amend_address(
     order_id: str, ship_to: Address, caller: Caller, *, expected_version: int | None = None
 ) -> Order:
     """Send what has not left to another address."""
-    ship_to = kept(ship_to, "ship_to", Address)
+    to = kept(ship_to, "ship_to", Address)
     return await changed(
         order_id,
         "amend_address",
-        lambda order, now: amending.address_amended(order, now, ship_to),
+        lambda order, now: amending.address_amended(order, now, to),
         caller,
         request=(ship_to,),
         expected_version=expected_version,
@@ -83,12 +83,12 @@ async def amend_delivery(
     order_id: str, delivery: DeliveryPreference, caller: Caller, *, expected_version: int | None = None
 ) -> Order:
     """Wish for another day or service."""
-    delivery = kept(delivery, "delivery", DeliveryPreference)
+    wish = kept(delivery, "delivery", DeliveryPreference)
     settings = await ReadSettings()
 
     def decide(order: Order, now: datetime) -> Decision:
         warehouses = settings.known({s.warehouse for s in order.shipments})
-        return amending.delivery_amended(order, now, delivery, warehouses=warehouses, handling=settings.handling)
+        return amending.delivery_amended(order, now, wish, warehouses=warehouses, handling=settings.handling)
 
     return await changed(
         order_id, "amend_delivery", decide, caller, request=(delivery,), expected_version=expected_version
@@ -106,9 +106,8 @@ async def accept_lines(
         )
     if not cart.lines:
         raise InvalidInput("nothing to add", code="empty_cart", field="add")
-    tenders = tenders_of(pay_with)
-    cart = kept(cart, "cart", Cart)
-    tenders = kept(tenders, "tenders", Tender)
+    asked = cart, tenders_of(pay_with)
+    cart, tenders = kept(cart, "cart", type(cart)), kept(asked[1], "tenders", Tender)
 
     def first(current: Order) -> int:
         return 1 + max(line.number for line in current.facts.lines)
@@ -130,7 +129,7 @@ async def accept_lines(
         ),
         caller,
         partial="refuse",
-        request=(cart, tenders),
+        request=asked,
         expected_version=expected_version,
     )
 

@@ -43,7 +43,7 @@ def tenders_of(pay_with: PayWith) -> tuple[Tender, ...]:
     if isinstance(pay_with, str):
         pay_with = Tender(method=pay_with)
     found = tuple(pay_with) if isinstance(pay_with, Iterable) else (pay_with,)
-    if not all(isinstance(each, Tender) for each in found) or any(each.method == "" for each in found):
+    if not all(isinstance(each, Tender) for each in found):
         raise InvalidInput("say what pays: a method's token, a tender, or several", field="pay_with")
     return found
 
@@ -59,10 +59,11 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
     """Plan, reserve, and make the order durable with its payment intents; nothing outside is called."""
     settings = await ReadSettings()
     tenders = tenders_of(pay_with)
-    read, tenders = kept(cart, "cart", Cart), kept(tenders, "tenders", Tender)
+    read, paying = kept(cart, "cart", type(cart)), kept(tenders, "tenders", Tender)
+    claim = caller.claim("place", cart, tenders)  # as they were given: a repeat gives them in the same way
     if read != cart:  # else the cart itself goes on: a copy has cold texts, and costs a twentieth of placing
         cart = read
-    claim = caller.claim("place", cart, tenders)
+    tenders = paying
     facts = cart.facts(settings.policies)
     divided(tenders, facts.prices.total_minor, facts.currency) if facts.prices.total_minor else None
     order_id = await NewId()
@@ -96,8 +97,8 @@ async def place(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
 
 async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Order:
     """Make new payment intents durable: on an order whose payment failed, whose goods are reserved again, or for what a confirmed one misses."""
-    tenders = tenders_of(pay_with)
-    tenders = kept(tenders, "tenders", Tender)
+    asked = tenders_of(pay_with)
+    tenders = kept(asked, "tenders", Tender)
 
     def decide(order: Order, now: datetime, plan: Plan, settings: Settings) -> Decision:
         if order.state == "confirmed":  # its goods are where they are
@@ -112,7 +113,7 @@ async def accept_payment(order_id: str, pay_with: PayWith, caller: Caller) -> Or
         decide,
         caller,
         partial="refuse",
-        request=(tenders,),
+        request=(asked,),
     )
 
 

@@ -225,6 +225,7 @@ async def accept_receipt(
 ) -> Order:
     """Book a receipt: units by SKU or line of one grade, units already graded, or everything that is outstanding."""
     await check_warehouses((warehouse,))
+    request = return_id, arrived, warehouse, grade, reason, deduction_minor
     if arrived is not None and not isinstance(arrived, Mapping):
         arrived = kept(arrived, "arrived", Graded)
     found_as = one_of(Grade, grade, "grade")
@@ -247,7 +248,7 @@ async def accept_receipt(
         decide,
         caller,
         reason=reason,
-        request=(return_id, arrived, warehouse, found_as, reason, deduction_minor),
+        request=request,
     )
 
 

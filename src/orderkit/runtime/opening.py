@@ -89,7 +89,7 @@ def _checked(settings: Settings) -> Settings:
     for warehouse, handling in settings.handling.items():
         _check_handling(warehouse, handling)
     try:  # the parts of each setting, as its class declares them
-        kept(settings, "settings", Settings, strict=True)
+        kept(settings, "settings", Settings)
     except InvalidInput as error:
         field = (error.field or "settings").replace("[...]", "")  # which of several is not known
         raise wrong(field, f"{field}: {error.message}") from error
