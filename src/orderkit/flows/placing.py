@@ -58,12 +58,11 @@ def tender(
 async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
     """Plan, reserve, and make the order durable with its payment intents; nothing outside is called."""
     settings = await ReadSettings()
-    tenders = tenders_of(pay_with)
-    read, paying = kept(cart, "cart", type(cart)), kept(tenders, "tenders", Tender)
-    claim = caller.claim("place", cart, tenders)  # as they were given: a repeat gives them in the same way
+    asked = tenders_of(pay_with)
+    read, tenders = kept(cart, "cart", type(cart)), kept(asked, "tenders", Tender)
+    claim = caller.claim("place", cart, asked)  # as they were given: a repeat gives them in the same way
     if read != cart:  # else the cart itself goes on: a copy has cold texts, and costs a twentieth of placing
         cart = read
-    tenders = paying
     facts = cart.facts(settings.policies)
     divided(tenders, facts.prices.total_minor, facts.currency) if facts.prices.total_minor else None
     order_id = await NewId()
