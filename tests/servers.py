@@ -179,7 +179,7 @@ def _started(
 ) -> PostgresServer:
     """Start the server; somebody may take the free port in the meantime, so there are three tries."""
     for _ in range(3):
-        port = _free_port()
+        port = free_port()
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,
@@ -219,7 +219,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -229,11 +229,11 @@ def _free_port() -> int:
 # ---------------------------------------------------------------- fixtures
 
 
-def without(why: str) -> NoReturn:
+def without(why: str, enable: str = ENABLE) -> NoReturn:
     """Skip the test, or fail it where servers are required."""
     if os.environ.get(REQUIRED, "") not in ("", "0"):
-        pytest.fail(f"{REQUIRED} is set, but {why}; {ENABLE}")
-    pytest.skip(f"{why}; {ENABLE}")
+        pytest.fail(f"{REQUIRED} is set, but {why}; {enable}")
+    pytest.skip(f"{why}; {enable}")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
     uvicorn app:app
 
-`ORDERKIT_STORE` says where orders are kept (default: a SQLite file in the working directory), `SHOP_TOKENS` who signs in with what.
+`ORDERKIT_STORE` says where orders are kept (default: a SQLite file in the working directory), `ORDERKIT_CACHE` which cache answers for their
+status (default: none), `SHOP_TOKENS` who signs in with what.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from orderkit import AsyncShop, Cart, InvalidInput, Money, Warehouse
 from orderkit_fastapi import Actor, add_problem_handlers, orders_router, shop_of
 
 STORE = os.environ.get("ORDERKIT_STORE", "sqlite:///shop.db")
+CACHE = os.environ.get("ORDERKIT_CACHE")
 # token:customer, separated by commas; `staff/` before a name makes a colleague. A real shop verifies tokens that it issued.
 TOKENS = os.environ.get("SHOP_TOKENS", "anna-token:anna,bruno-token:bruno,sofia-token:staff/sofia")
 PRICES = {"MUG": "12.50", "TEE": "20.00", "TENT-2P": "119.00"}  # a real shop asks its catalog
@@ -54,7 +56,11 @@ async def current_actor(given: Annotated[HTTPAuthorizationCredentials | None, De
 async def open_shop() -> AsyncShop:
     """Open the shop, with fakes that remember in files of their own, and fill its shelves; a repeated key counts nothing twice."""
     shop = await orderkit.open_async(
-        STORE, payments="fakepsp:///shop.psp.db", carriers="fakecarrier:///shop.parcels.db", warehouses=WAREHOUSES
+        STORE,
+        payments="fakepsp:///shop.psp.db",
+        carriers="fakecarrier:///shop.parcels.db",
+        cache=CACHE,
+        warehouses=WAREHOUSES,
     )
     for sku, units in STOCK.items():
         await shop.put_stock(sku, units, key=f"opening/{sku}")

@@ -15,10 +15,11 @@ from orderkit.ports.carriers import Booked, BookParcel
 from orderkit.ports.effect import Effect, Outside
 from orderkit.ports.store import Commit
 from orderkit.runtime.admission import Admission
-from orderkit.runtime.bindings import Handlers, Kind, One
+from orderkit.runtime.bindings import Handlers, Kind, One, no_hint
+from orderkit.runtime.guards import HINTS
 from orderkit.runtime.sync import run_sync
 from orderkit.verb import Command
-from orderkit.verbs import Writes
+from orderkit.writes import Writes
 
 if TYPE_CHECKING:  # it needs asyncio
     from orderkit.runtime.asynchronous import AsyncHandlers
@@ -54,7 +55,8 @@ class AsyncPlans(Writes):
     def __init__(self, handlers: AsyncHandlers, admission: Admission) -> None:
         from orderkit.runtime.asynchronous import at_once  # noqa: PLC0415  (whoever has an event loop has it already)
 
-        self._handlers = handlers.over({**_dry(handlers.one), BookParcel: at_once(_as_if_booked)})
+        awaited: dict[Kind, One] = {BookParcel: at_once(_as_if_booked), **dict.fromkeys(HINTS, at_once(no_hint))}
+        self._handlers = handlers.over({**_dry(handlers.one), **awaited})
         self._admission = admission
 
     async def preview_async(self, command: Command[Any], tx: object | None = None, /) -> Preview:
@@ -87,7 +89,7 @@ def _unchanged(order: Order) -> NotAllowed:
 def _dry(kinds: Iterable[Kind]) -> dict[Kind, One]:
     """Return what answers in a dry run in the place of what leaves the process, and of the commit."""
     refused: dict[Kind, One] = {kind: _refuse for kind in kinds if issubclass(kind, Outside)}
-    return {**refused, BookParcel: _as_if_booked, Commit: _stop}
+    return {**refused, **dict.fromkeys(HINTS, no_hint), BookParcel: _as_if_booked, Commit: _stop}
 
 
 def _stop(effect: Any) -> Any:

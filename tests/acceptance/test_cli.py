@@ -217,6 +217,18 @@ def test_a_doctor_finds_that_there_is_no_store(tmp_path: Path) -> None:
     assert (tmp_path / "typo.db").exists()
 
 
+def test_a_doctor_looks_at_a_cache_as_well(folder: Path, store: list[str]) -> None:
+    """One that answers is fine; one that does not is a warning, since nothing is lost by it; one that cannot be is an error."""
+    pytest.importorskip("redis", reason="pip install 'orderkit[redis]'")
+    fine = run("doctor", *store, "--cache", "memory:", cwd=folder).stdout
+    away = answer("doctor", *store, "--cache", "redis://127.0.0.1:1/0", cwd=folder)["findings"]
+    wrong = run("doctor", *store, "--cache", "redis://127.0.0.1:1/zero", cwd=folder, status=1).stdout
+
+    assert fine.strip() == "nothing wrong was found"
+    assert [(found["id"], found["severity"]) for found in away] == [("D040-cache", "warning")]
+    assert "D001-open" in wrong
+
+
 @pytest.mark.parametrize("arguments", [("order", "list", "--status", "delivred"), ("worker", "--once", "--roles", "")])
 def test_a_word_that_means_nothing_is_refused(arguments: tuple[str, ...], folder: Path, store: list[str]) -> None:
     """An empty answer would look like an empty shop."""

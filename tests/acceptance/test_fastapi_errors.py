@@ -106,6 +106,7 @@ async def test_the_list_of_another_customer_is_403(web: Web) -> None:
     ("method", "path", "body"),
     [
         ("GET", "", None),
+        ("GET", "/status", None),
         ("GET", "/timeline", None),
         ("GET", "/actions", None),
         ("PATCH", "", {"delivery_preference": "express"}),

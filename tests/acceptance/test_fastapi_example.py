@@ -58,12 +58,12 @@ async def follow(client: AsyncClient) -> list[Response]:
 
 
 async def test_the_flow_of_the_readme_works(example: ModuleType) -> None:
-    """Place, read, actions, timeline, search, cancel a part, deliver, return: as written down."""
+    """Place, read, actions, status, timeline, search, cancel a part, deliver, return: as written down."""
     async with running(example.app) as (client, _):
-        place, read, actions, timeline, search, cancel, deliver, back = await follow(client)
+        place, read, actions, status, timeline, search, cancel, deliver, back = await follow(client)
 
     assert place.status_code == 201
-    assert {a.status_code for a in (read, actions, timeline, search, cancel, deliver, back)} == {200}
+    assert {a.status_code for a in (read, actions, status, timeline, search, cancel, deliver, back)} == {200}
     assert (place.json()["total"], cancel.json()["refund_amount"], back.json()["refund_amount"]) == (
         "57.50",
         "20.00",

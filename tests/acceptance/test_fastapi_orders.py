@@ -16,7 +16,7 @@ from tests.acceptance.served import CART, PROBLEM, Web, opening, served
 @pytest.fixture(params=["memory", "sqlite"])
 async def web(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Web]:
     store = "memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/shop.db"
-    async with served(opening(store)) as found:
+    async with served(opening(store, cache="memory:")) as found:
         yield found
 
 
@@ -284,6 +284,28 @@ async def test_staff_search_everybodys_orders(web: Web) -> None:
     assert await search(f"tracking_number={number}") == [bruno]
     assert await search("placed_until=2001-01-01T00:00:00Z") == []
     assert await search("placed_from=2001-01-01T00:00:00Z&payment_status=paid") == sorted([anna, bruno])
+
+
+async def test_a_status_is_told_from_the_cache(web: Web) -> None:
+    """Where the order stands, its parcels, when it changed; who has seen that version is told so, and the next one comes with the relay."""
+    order_id = await placed(web)
+    path = f"/api/v1/orders/{order_id}/status"
+
+    first = await web.ask("GET", path)
+    same = await web.ask("GET", path, headers={"If-None-Match": first.headers["ETag"]})
+    await web.delivered(order_id)
+    await web.shop.sweep()
+    later = await web.ask("GET", path, headers={"If-None-Match": first.headers["ETag"]})
+    order = await web.shop.order(order_id)
+
+    assert first.json()["status"] == "payment_confirmed"
+    assert (same.status_code, same.content) == (304, b"")
+    assert later.json() == {
+        "order_id": order_id,
+        "status": "delivered",
+        "tracking": [shipment.tracking_number for shipment in order.shipments],
+        "updated_at": order.updated_at.isoformat(),
+    }
 
 
 async def test_a_timeline_tells_what_happened(web: Web) -> None:

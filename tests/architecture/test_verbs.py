@@ -9,7 +9,8 @@ import pytest
 from orderkit import AsyncShop, Shop, flows
 from orderkit.plans import AsyncPlans, Plans
 from orderkit.verb import Query, Verb
-from orderkit.verbs import Verbs, Writes
+from orderkit.verbs import Verbs
+from orderkit.writes import Writes
 
 # A flow whose verb has another name, or that is a part of one.
 VERB_OF = {

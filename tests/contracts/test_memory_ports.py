@@ -212,9 +212,9 @@ def test_a_file_that_cannot_be_made_is_said_at_once(tmp_path: Path) -> None:
 def test_a_full_cache_drops_what_is_over_and_then_the_oldest() -> None:
     """It never grows above its bound; the newest entries stay."""
     cache = MemoryCache(entries_max=10)
-    cache.remember(Remember({"over": "x"}, 0))
+    cache.remember(Remember("over", "x", 0))
     for n in range(11):
-        cache.remember(Remember({f"key-{n}": str(n)}, 60))
+        cache.remember(Remember(f"key-{n}", str(n), 60))
 
     kept = [n for n in range(11) if cache.recall(Recall(f"key-{n}")) is not None]
     assert kept[-1] == 10

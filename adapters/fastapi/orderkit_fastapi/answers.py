@@ -24,7 +24,12 @@ from orderkit_fastapi.serving import Answer
 
 def tag(order: Order) -> str:
     """Return the order's entity tag."""
-    return f'"{quote(order.id, safe="")}:v{order.version}"'
+    return tag_of(order.id, order.version)
+
+
+def tag_of(order_id: str, version: int) -> str:
+    """Return the entity tag of an order at a version."""
+    return f'"{quote(order_id, safe="")}:v{version}"'
 
 
 def link(url: object) -> str:

@@ -21,6 +21,7 @@ from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import payment, word
 from orderkit.flows import expected_refund
+from orderkit.flows.glancing import Glance
 from orderkit.ports.store import OrderSummary
 
 _AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
@@ -303,6 +304,16 @@ def summarized(row: OrderSummary) -> dict[str, Any]:
         "currency": row.currency,
         "placed_at": row.placed_at.isoformat(),
         "shipments": row.shipments,
+    }
+
+
+def glanced(found: Glance) -> dict[str, Any]:
+    """Return where an order stands."""
+    return {
+        "order_id": found.order_id,
+        "status": found.status,
+        "tracking": found.tracking,
+        "updated_at": found.updated_at.isoformat(),
     }
 
 

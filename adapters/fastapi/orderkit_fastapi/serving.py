@@ -23,6 +23,7 @@ from orderkit.domain.returns import Return
 from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, answered_by_the_winner
+from orderkit.flows.glancing import Glance
 from orderkit.flows.placing import accept, accept_payment, tender
 from orderkit.ports.clock import NewId
 from orderkit.ports.effect import Flow
@@ -124,13 +125,26 @@ def caller_of(who: Actor, key: str | None = None) -> Caller:
 
 async def owned(order_id: str, who: Actor) -> Order:
     """Return the order if it is the actor's business; else there is no word on whether it exists."""
-    missing = NotFound(f"no order {order_id!r}", code="order_not_found", field="order_id")
     if not order_id.isprintable():
-        raise missing
+        raise _missing(order_id)
     order = await flows.order(order_id)
     if not who.may_see(order.facts.customer):
-        raise missing
+        raise _missing(order_id)
     return order
+
+
+async def glanced(order_id: str, who: Actor) -> Glance:
+    """Return where an order stands, if it is the actor's business, from the cache where it knows."""
+    if not order_id.isprintable():
+        raise _missing(order_id)
+    found = await flows.status(order_id)
+    if not who.may_see(found.customer):
+        raise _missing(order_id)
+    return found
+
+
+def _missing(order_id: str) -> NotFound:
+    return NotFound(f"no order {order_id!r}", code="order_not_found", field="order_id")
 
 
 async def placed(desk: Desk, cart: Cart, method: str, caller: Caller) -> Answer:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from orderkit.ports.cache import Forget, Recall, Remember
+from orderkit.ports.cache import Entry, Forget, Recall, Remember
 
 ENTRIES_MAX = 100_000
 
@@ -20,38 +20,44 @@ class MemoryCache:
         """Open an empty cache for at most `entries_max` entries."""
         self._seconds = seconds
         self._entries_max = entries_max
-        self._entries: dict[str, tuple[str, float]] = {}  # in the order of remembering
+        self._entries: dict[str, tuple[Entry | None, float]] = {}  # in the order of coming; `None` keeps a key empty
         self._lock = threading.Lock()
 
     def remember(self, asked: Remember) -> None:
-        """Keep entries; a new value under an old key takes its place."""
+        """Keep an entry in the place of what is there, unless that is newer or was just forgotten."""
         with self._lock:
             now = self._seconds()
-            for key, value in asked.entries.items():
-                self._entries.pop(key, None)
-                self._entries[key] = (value, now + asked.seconds)
-            if len(self._entries) > self._entries_max:
-                self._shrink(now)
+            if asked.key in self._entries:
+                there, until = self._entries[asked.key]
+                if until > now and (there is None or _version(there) > _version(asked.entry)):
+                    return
+            self._put(asked.key, asked.entry, now + asked.seconds)
+
+    def recall(self, asked: Recall) -> Entry | None:
+        """Return an entry, if it is still there."""
+        with self._lock:
+            entry, until = self._entries.get(asked.key, (None, 0.0))
+            return entry if until > self._seconds() else None
+
+    def forget(self, asked: Forget) -> None:
+        """Drop an entry, and keep its key empty for a while."""
+        with self._lock:
+            self._put(asked.key, None, self._seconds() + asked.seconds)
+
+    def _put(self, key: str, entry: Entry | None, until: float) -> None:
+        self._entries.pop(key, None)
+        self._entries[key] = entry, until
+        if len(self._entries) > self._entries_max:
+            self._shrink(self._seconds())
 
     def _shrink(self, now: float) -> None:
         """Drop what is over, and then the oldest, until a tenth is free: so this is rare."""
         alive = [(key, entry) for key, entry in self._entries.items() if entry[1] > now]
         self._entries = dict(alive[-(self._entries_max * 9 // 10) :])
 
-    def recall(self, asked: Recall) -> str | None:
-        """Return an entry, if it is still there."""
-        with self._lock:
-            value, until = self._entries.get(asked.key, (None, 0.0))
-            if value is not None and until <= self._seconds():
-                del self._entries[asked.key]
-                return None
-            return value
-
-    def forget(self, asked: Forget) -> None:
-        """Drop entries."""
-        with self._lock:
-            for key in asked.keys:
-                self._entries.pop(key, None)
-
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _version(entry: Entry) -> int:
+    return int(entry.get("version", "0")) if isinstance(entry, Mapping) else 0

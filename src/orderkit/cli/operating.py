@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import closing
 from datetime import datetime
 
 import click
@@ -11,6 +13,7 @@ from orderkit.cli.arguments import Command
 from orderkit.cli.output import existing_store_option, format_option, payments_option, say, store_option, table
 from orderkit.cli.providers import ports_of
 from orderkit.errors import NotAllowed, OrderkitError, PortError
+from orderkit.ports.cache import Recall, Remember
 
 
 @click.command(cls=Command)
@@ -70,15 +73,16 @@ def retire(store: str, before: datetime, *, unpublished: bool) -> None:
 @click.command(cls=Command)
 @existing_store_option
 @payments_option
+@click.option("--cache", metavar="URL", help="A cache to look at as well: what it is told is forgotten again.")
 @format_option
-def doctor(store: str, payments: str | None, carriers: str | None, form: str) -> None:
+def doctor(store: str, payments: str | None, carriers: str | None, cache: str | None, form: str) -> None:
     """Look for problems and say how to solve them; exit status 1 when there is one.
 
     \b
     Example:
       orderkit doctor --store sqlite:///shop.db
     """
-    findings = _examined(store, payments, carriers)
+    findings = _examined(store, payments, carriers) + ([] if cache is None else _cached(cache))
     if form == "json":
         say({"findings": findings})
     elif findings:
@@ -108,6 +112,25 @@ def _examined(store: str, payments: str | None, carriers: str | None) -> list[di
         return found
 
 
+def _cached(url: str) -> list[dict[str, str]]:
+    """Tell the cache something and ask for it: in a shop its failures are not heard of, since it loses nothing but time."""
+    from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (loads pluggy)
+
+    try:
+        with closing(Plugins().open_cache(url)) as cache:
+            key = f"orderkit_doctor:{secrets.token_hex(8)}"
+            cache.remember(Remember(key, "told", PROBE_SECONDS))
+            heard = cache.recall(Recall(key))
+    except PortError as error:
+        return [_finding("D040-cache", "warning", str(error), error.remedy)]
+    except OrderkitError as error:
+        return [_finding("D001-open", "error", str(error), error.remedy)]
+    if heard == "told":
+        return []
+    return [_finding("D040-cache", "warning", "the cache does not know what it was just told", "Give it more memory.")]
+
+
+PROBE_SECONDS = 10
 PARKED_MAX = 50  # enough to see that something is wrong; `order list` shows the rest
 
 

@@ -7,6 +7,7 @@ or with hundreds of others, it does not know. A host's own flows stand on the sa
 from orderkit.flows.advancing import advance
 from orderkit.flows.changing import add_lines, amend_address, amend_delivery, attend, cancel, hold, refund, release_hold
 from orderkit.flows.fulfilling import deliver, dispatch, refuse, release, ship, track
+from orderkit.flows.glancing import latest, status
 from orderkit.flows.kit import Caller
 from orderkit.flows.placing import Accepted, pay, place, tender
 from orderkit.flows.reading import (
@@ -52,6 +53,7 @@ __all__ = [
     "dispatch",
     "expected_refund",
     "hold",
+    "latest",
     "offered",
     "order",
     "orders",
@@ -69,6 +71,7 @@ __all__ = [
     "request_return",
     "send_return",
     "ship",
+    "status",
     "stock",
     "sweep",
     "tender",

@@ -15,6 +15,7 @@ from orderkit.domain.order import Facts, Order, OrderLine
 from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value, evolve
 from orderkit.errors import Conflict, InvalidInput, KeyReused, NotAllowed, NotFound
+from orderkit.ports.cache import Recall, Remember
 from orderkit.ports.clock import Now
 from orderkit.ports.settings import ReadSettings, Settings
 from orderkit.ports.store import (
@@ -33,6 +34,7 @@ from orderkit.ports.store import (
 )
 
 KEY_LENGTH_MAX = 255  # what every proxy and header passes on
+KEY_SECONDS = 86_400  # how long the cache knows of a key; the store always does
 
 Decide: TypeAlias = Callable[[Order, datetime], Decision]
 DecideWithPlan: TypeAlias = Callable[[Order, datetime, Plan, Settings], Decision]
@@ -252,6 +254,20 @@ async def outdated(order: Order, claim: KeyClaim | None) -> Order:
 async def spent_on(claim: KeyClaim | None) -> DuplicateKey | None:
     """Return what the key of a request stands for already, if anything."""
     return None if claim is None else await FindKey(claim.principal, claim.operation, claim.key)
+
+
+async def recalled(claim: KeyClaim) -> DuplicateKey | None:
+    """Return what the key stands for already, if the cache has heard of it. The cache is only asked whether; what it is, the store says."""
+    return None if await Recall(_hint_of(claim)) is None else await spent_on(claim)
+
+
+async def remembered(claim: KeyClaim, order_id: str) -> None:
+    """Tell the cache of a key that is spent, after its commit."""
+    await Remember(_hint_of(claim), order_id, KEY_SECONDS)
+
+
+def _hint_of(claim: KeyClaim) -> str:
+    return f"idempotency:{claim.principal}:{claim.operation}:{claim.key}"
 
 
 async def replayed(known: DuplicateKey, claim: KeyClaim | None) -> Order:

@@ -23,7 +23,18 @@ from orderkit.domain.quantities import Bucket
 from orderkit.domain.value import Value
 from orderkit.errors import Conflict, InvalidInput
 from orderkit.flows.advancing import answered_by_the_winner, continued, followed
-from orderkit.flows.kit import Caller, committed, demand_of, planned, replanned, replayed, spent_on, waiting
+from orderkit.flows.kit import (
+    Caller,
+    committed,
+    demand_of,
+    planned,
+    recalled,
+    remembered,
+    replanned,
+    replayed,
+    spent_on,
+    waiting,
+)
 from orderkit.ports.clock import NewId, Now
 from orderkit.ports.settings import ReadSettings, Settings
 from orderkit.ports.store import Committed, DuplicateKey, OutOfStock
@@ -65,6 +76,9 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
         cart = read
     facts = cart.facts(settings.policies)
     divided(tenders, facts.prices.total_minor, facts.currency) if facts.prices.total_minor else None
+    hinting = claim if settings.recalls_keys else None
+    if hinting is not None and (spent := await recalled(hinting)) is not None:
+        return Accepted(await replayed(spent, claim), replayed=True)
     order_id = await NewId()
     for _ in range(settings.retry_max):
         now = await Now()
@@ -75,6 +89,8 @@ async def accept(cart: Cart, pay_with: PayWith, caller: Caller) -> Accepted:
         order, answer = await committed(None, decision, caller.stamp("place", now), key=claim, not_due_before=later)
         match answer:
             case Committed():
+                if hinting is not None:
+                    await remembered(hinting, order_id)
                 return Accepted(order)
             case DuplicateKey():
                 return Accepted(await replayed(answer, claim), replayed=True)

@@ -15,13 +15,11 @@ from orderkit.domain.messages import event_of, messages_of
 from orderkit.domain.money import to_text
 from orderkit.domain.order import Order
 from orderkit.domain.status import axes, word
-from orderkit.ports.cache import Forget, Remember
+from orderkit.flows.glancing import forget_latest, remember_status
 from orderkit.ports.documents import MakeDocument
 from orderkit.ports.notifications import Notify
 from orderkit.ports.search import Index
 from orderkit.ports.store import Load, ReadRecords
-
-STATUS_SECONDS = 300
 
 
 async def react(record: Record) -> None:
@@ -44,9 +42,9 @@ async def react(record: Record) -> None:
             data=_told(order, record, template),
         )
     await Index((document(order),))
-    await Remember({f"order_status:{order.id}": word(order)}, STATUS_SECONDS)
+    await remember_status(order)
     if record.version == 1:
-        await Forget((f"user_orders:{order.facts.customer}",))
+        await forget_latest(order.facts.customer)
 
 
 def _told(order: Order, record: Record, template: str) -> Mapping[str, Any]:

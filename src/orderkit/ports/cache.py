@@ -1,36 +1,45 @@
-"""The cache: hints only. Losing it costs time, never correctness, so its failures are swallowed by whoever asks."""
+"""The cache: hints only. Losing it costs time, never correctness, so its failures are swallowed by whoever asks.
+
+An entry is a text, a list of texts, or fields by name. What is old never takes the place of what is new: fields that tell their own `version`
+stay when older ones come late, and what was forgotten stays away for a while, whoever still holds what was read before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from orderkit.ports.effect import Outside
 
+Entry: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
+"""A text; a list of texts, not empty; or fields by name, not empty, of which `version` may be a whole number of 0 or more in digits."""
+
 
 class Remember(Outside[None]):
-    """Keep these entries for `seconds`."""
+    """Keep an entry for `seconds`, unless the one that is there has a higher `version`, or the key was forgotten a moment ago."""
 
-    entries: Mapping[str, str]
+    key: str
+    entry: Entry
     seconds: int
 
 
-class Recall(Outside["str | None"]):
+class Recall(Outside["Entry | None"]):
     """The entry under that key, if it is still there."""
 
     key: str
 
 
 class Forget(Outside[None]):
-    """Drop these entries."""
+    """Drop an entry; for `seconds` nothing is remembered under its key, since it may have been read before."""
 
-    keys: tuple[str, ...]
+    key: str
+    seconds: int
 
 
 class Cache(Protocol):
     """What a cache adapter fulfills."""
 
     def remember(self, asked: Remember) -> None: ...
-    def recall(self, asked: Recall) -> str | None: ...
+    def recall(self, asked: Recall) -> Entry | None: ...
     def forget(self, asked: Forget) -> None: ...
     def close(self) -> None: ...

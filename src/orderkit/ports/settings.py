@@ -17,6 +17,7 @@ class Settings(Value, kw_only=True):
     """The shop's own rules. `handling` is by warehouse id, `*` for all others; a warehouse that is not listed has the defaults.
 
     `reacts` says whether the relay of this process also sends messages, makes documents and indexes; with a broker its consumers do.
+    `recalls_keys` says whether the cache is asked for a placement's key before the store: a trip more for each order, less work for each repeat.
     """
 
     warehouses: Mapping[str, Warehouse] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class Settings(Value, kw_only=True):
     handover_after: timedelta = timedelta(seconds=10)
     doubts_max: int = 6
     reacts: bool = True
+    recalls_keys: bool = False
 
     def known(self, ids: Iterable[str]) -> dict[str, Warehouse]:
         """Return the warehouses with those ids; one that was never described has the defaults."""

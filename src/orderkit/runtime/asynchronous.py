@@ -25,11 +25,12 @@ from orderkit.runtime.bindings import (
     checked,
     fitted_ports,
     lanes_of,
+    no_hint,
     refused,
     shares,
     unanswered,
 )
-from orderkit.runtime.guards import guarded_async, miscounted
+from orderkit.runtime.guards import HINTS, guarded_async, miscounted
 from orderkit.runtime.lanes import Answer, Lane
 
 A = TypeVar("A")
@@ -206,6 +207,7 @@ def bound_async(
 def joined_async(handlers: AsyncHandlers, store_: Any) -> AsyncHandlers:
     """Return the handlers for a transaction of the host: the store's effects go there, and nothing leaves the process."""
     one = {kind: refused if issubclass(kind, Outside) else handler for kind, handler in handlers.one.items()}
+    one |= dict.fromkeys(HINTS, at_once(no_hint))
     return AsyncHandlers(
         {**one, **{binding.kind: binding.one for binding in _several(store_, lanes=False)}}, in_turn=True
     )

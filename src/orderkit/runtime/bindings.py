@@ -332,7 +332,7 @@ def absent(ports: Mapping[str, Any]) -> list[Binding]:
     """Bind what a shop can do without: telling nobody, remembering nothing, making no document."""
     quiet: dict[str, list[Binding]] = {
         "bus": [On(bus.Publish).to(lambda _: None)],
-        "cache": [On(kind).to(lambda _: None) for kind in HINTS],
+        "cache": [On(kind).to(no_hint) for kind in HINTS],
         "search": [On(search.Index).to(lambda _: None)],
         "notifications": [On(notifications.Notify).to(lambda _: None)],
         "documents": [On(documents.MakeDocument).to(lambda _: "")],
@@ -364,7 +364,12 @@ def refused(effect: Effect[Any]) -> Any:
     )
 
 
+def no_hint(_: Effect[Any]) -> None:
+    """Answer for a cache where nothing may leave the process: the flow goes without."""
+
+
 def joined(handlers: Handlers, store_: Any) -> Handlers:
     """Return the handlers for a transaction of the host: the store's effects go there, and nothing leaves the process."""
     one = {kind: refused if issubclass(kind, Outside) else handler for kind, handler in handlers.one.items()}
+    one |= dict.fromkeys(HINTS, no_hint)
     return Handlers({**one, **{binding.kind: binding.one for binding in store_bindings(store_)}})

@@ -210,7 +210,7 @@ def test_a_declared_failure_that_applied_nothing_is_raised(error: OrderkitError)
 
 
 @pytest.mark.parametrize(
-    "hint", [Remember({"total": "57.50"}, 60), Recall("total"), Forget(("total",))], ids=["keep", "ask", "drop"]
+    "hint", [Remember("total", "57.50", 60), Recall("total"), Forget("total", 60)], ids=["keep", "ask", "drop"]
 )
 async def test_a_cache_that_fails_is_no_cache(hint: Effect[Any]) -> None:
     """Its failure is swallowed."""

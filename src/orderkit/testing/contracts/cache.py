@@ -19,7 +19,7 @@ from functools import partial
 
 import pytest
 
-from orderkit.ports.cache import Cache, Forget, Recall, Remember
+from orderkit.ports.cache import Cache, Entry, Forget, Recall, Remember
 from orderkit.testing.contracts.racing import at_once
 
 
@@ -35,52 +35,124 @@ class CacheContract:
         """Let time pass on the cache's clock."""
         time.sleep(seconds)
 
-    def test_what_is_remembered_is_recalled(self, cache: Cache) -> None:
-        """Every entry of a call, whatever its letters; the empty text is an entry too."""
-        entries = {"order_status:1": "shipped", "schlüssel ✓": "größer 中", "user_orders:anna": ""}
-        cache.remember(Remember(entries, 60))
+    @pytest.mark.parametrize(
+        "entry",
+        [
+            "shipped",
+            "größer 中",
+            "",
+            "(forgotten)",
+            ("order-2", "order-1"),
+            ("",),
+            {"status": "placed", "version": "7", "": "é"},
+        ],
+    )
+    def test_what_is_remembered_is_recalled(self, cache: Cache, entry: Entry) -> None:
+        """A text, a list or fields, whatever their letters; the empty text is an entry too."""
+        cache.remember(Remember("schlüssel ✓", entry, 60))
 
-        assert {key: cache.recall(Recall(key)) for key in entries} == entries
+        assert cache.recall(Recall("schlüssel ✓")) == entry
 
     def test_what_was_never_remembered_is_not_there(self, cache: Cache) -> None:
         """An unknown key is no error."""
         assert cache.recall(Recall("order_status:9")) is None
 
-    def test_a_new_value_takes_the_place_of_the_old(self, cache: Cache) -> None:
-        """The last one counts, and so does its time."""
-        cache.remember(Remember({"order_status:1": "placed"}, 1))
-        cache.remember(Remember({"order_status:1": "shipped"}, 60))
+    @pytest.mark.parametrize("new", ["shipped", ("shipped",), {"status": "shipped"}])
+    @pytest.mark.parametrize("old", ["placed", ("placed", "paid"), {"status": "placed", "paid": "yes"}])
+    def test_a_new_entry_takes_the_place_of_the_old(self, cache: Cache, old: Entry, new: Entry) -> None:
+        """The last one counts, whatever kind it is, and so does its time; nothing of the old one is left in it."""
+        cache.remember(Remember("order_status:1", old, 1))
+        cache.remember(Remember("order_status:1", new, 60))
         self.pass_seconds(cache, 1.1)
 
-        assert cache.recall(Recall("order_status:1")) == "shipped"
+        assert cache.recall(Recall("order_status:1")) == new
+
+    @pytest.mark.parametrize(
+        ("versions", "there"), [((2, 1), 2), ((1, 2), 2), ((10, 9), 10), ((9, 10), 10), ((3, None), 3), ((None, 0), 0)]
+    )
+    def test_a_late_version_does_not_take_the_place_of_a_newer(
+        self, cache: Cache, versions: tuple[int | None, int | None], there: int
+    ) -> None:
+        """Versions are numbers, not texts; fields without one are as old as can be."""
+        for version in versions:
+            cache.remember(Remember("order_status:1", _fields(version), 60))
+
+        assert cache.recall(Recall("order_status:1")) == _fields(there)
+
+    def test_the_same_version_again_lasts_anew(self, cache: Cache) -> None:
+        """What is true at the same version was looked up again, so its time begins again."""
+        cache.remember(Remember("order_status:1", _fields(2), 1))
+        cache.remember(Remember("order_status:1", _fields(2), 60))
+        self.pass_seconds(cache, 1.1)
+
+        assert cache.recall(Recall("order_status:1")) == _fields(2)
+
+    def test_a_version_that_is_over_holds_nothing_up(self, cache: Cache) -> None:
+        """When its time is up, an older one is better than none."""
+        cache.remember(Remember("order_status:1", _fields(5), 1))
+        self.pass_seconds(cache, 1.1)
+        cache.remember(Remember("order_status:1", _fields(4), 60))
+
+        assert cache.recall(Recall("order_status:1")) == _fields(4)
 
     def test_an_entry_ends_with_its_time(self, cache: Cache) -> None:
         """After its seconds it is gone; one with more time is still there."""
-        cache.remember(Remember({"short": "a"}, 1))
-        cache.remember(Remember({"long": "b"}, 60))
+        cache.remember(Remember("short", "a", 1))
+        cache.remember(Remember("long", "b", 60))
         self.pass_seconds(cache, 1.1)
 
         assert (cache.recall(Recall("short")), cache.recall(Recall("long"))) == (None, "b")
 
-    def test_what_is_forgotten_is_gone(self, cache: Cache) -> None:
-        """The named entries and no others; forgetting what is not there is no error."""
-        cache.remember(Remember({"one": "1", "two": "2", "three": "3"}, 60))
-        cache.forget(Forget(("one", "three", "nine")))
-        cache.forget(Forget(()))
+    @pytest.mark.parametrize("entry", ["1", ("1", "2"), {"status": "1", "version": "9"}])
+    def test_what_is_forgotten_stays_away_for_a_while(self, cache: Cache, entry: Entry) -> None:
+        """Somebody may still hold what was read before: it does not come back until the time is up. Other keys are as they were."""
+        cache.remember(Remember("one", entry, 60))
+        cache.remember(Remember("two", entry, 60))
+        cache.forget(Forget("one", 1))
+        cache.remember(Remember("one", entry, 60))
+        held = [cache.recall(Recall(key)) for key in ("one", "two")]
+        self.pass_seconds(cache, 1.1)
+        over = cache.recall(Recall("one"))
+        cache.remember(Remember("one", entry, 60))
 
-        assert [cache.recall(Recall(key)) for key in ("one", "two", "three")] == [None, "2", None]
+        assert held == [None, entry]
+        assert over is None
+        assert cache.recall(Recall("one")) == entry
+
+    def test_what_is_not_there_is_kept_away_as_well(self, cache: Cache) -> None:
+        """Whoever found nothing may be about to remember; and forgetting twice lasts from the second time."""
+        cache.forget(Forget("one", 1))
+        cache.forget(Forget("one", 60))
+        self.pass_seconds(cache, 1.1)
+        cache.remember(Remember("one", "late", 60))
+
+        assert cache.recall(Recall("one")) is None
 
     def test_threads_do_not_disturb_each_other(self, cache: Cache) -> None:
-        """Eight threads remember, recall and forget keys of their own: none meets another's value."""
+        """Eight threads remember and recall keys of their own: none meets another's entry."""
 
-        def use(n: int) -> list[str | None]:
-            seen: list[str | None] = []
+        def use(n: int) -> list[Entry | None]:
+            seen: list[Entry | None] = []
             for round_ in range(50):
-                cache.remember(Remember({f"key-{n}": f"{n}/{round_}"}, 60))
+                cache.remember(Remember(f"key-{n}", f"{n}/{round_}", 60))
                 seen.append(cache.recall(Recall(f"key-{n}")))
-                cache.forget(Forget((f"key-{n}",)))
             return seen
 
         assert at_once([partial(use, n) for n in range(8)]) == [
             [f"{n}/{round_}" for round_ in range(50)] for n in range(8)
         ]
+
+    def test_the_newest_version_wins_whoever_comes_last(self, cache: Cache) -> None:
+        """Eight threads remember versions of one order in every order: the highest is what is left."""
+
+        def remember(versions: list[int]) -> None:
+            for version in versions:
+                cache.remember(Remember("order_status:1", _fields(version), 60))
+
+        at_once([partial(remember, [*range(n, 40, 8)][:: 1 if n % 2 else -1]) for n in range(8)])
+
+        assert cache.recall(Recall("order_status:1")) == _fields(39)
+
+
+def _fields(version: int | None) -> dict[str, str]:
+    return {"status": "placed"} if version is None else {"status": f"at {version}", "version": str(version)}
