@@ -166,6 +166,12 @@ def outbox(session: nox.Session) -> None:
 
 
 @nox.session(python=LOWEST)
+def caches(session: nox.Session) -> None:
+    """Flush, kill and stop the cache six hundred times under load: time is lost, and nothing else."""
+    chaos(session, "test_caches.py")
+
+
+@nox.session(python=LOWEST)
 def oracle(session: nox.Session) -> None:
     """Hold the planner against OR-Tools."""
     install(session, "test", "oracle")

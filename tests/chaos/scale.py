@@ -16,12 +16,13 @@ class Scale:
 
     kills: int
     pauses: int
+    attacks: int
     outbox_rows: int
     every_gate: bool
 
 
-SHORT = Scale(kills=5, pauses=4, outbox_rows=10_000, every_gate=False)
-LONG = Scale(kills=100, pauses=50, outbox_rows=1_000_000, every_gate=True)
+SHORT = Scale(kills=5, pauses=4, attacks=12, outbox_rows=10_000, every_gate=False)
+LONG = Scale(kills=100, pauses=50, attacks=600, outbox_rows=1_000_000, every_gate=True)
 
 
 def scale() -> Scale:

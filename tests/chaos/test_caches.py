@@ -1,0 +1,166 @@
+"""The cache is flushed, killed and stopped while orders are placed, changed and looked at: time is lost, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+import orderkit
+from orderkit import NotAllowed, Shop
+from orderkit.domain.status import word
+from orderkit.domain.value import evolve
+from orderkit.plugins.manager import Plugins
+from tests.caches import RedisServer
+from tests.chaos.books import acknowledged, examined, settled
+from tests.chaos.placer import again
+from tests.chaos.scale import scale
+from tests.chaos.shops import METHODS, SETTINGS, a_cart, stocked
+
+pytestmark = [pytest.mark.chaos, pytest.mark.postgres, pytest.mark.redis, pytest.mark.slow]
+CACHED = evolve(SETTINGS, recalls_keys=True, reacts=True)
+NEWEST = 50  # of so many orders the threads choose
+
+
+@attrs.define
+class Crowd:
+    """Threads that place orders, change them and look at them until they are stopped, and what they found wrong."""
+
+    shop: Shop
+    store: str
+    acks: Path
+    wrong: list[str] = attrs.Factory(list)
+    glances: int = 0
+    _known: list[str] = attrs.Factory(list)
+    _numbers: Iterator[int] = attrs.Factory(itertools.count)
+    _threads: list[tuple[threading.Thread, threading.Event]] = attrs.Factory(list)
+
+    def start(self, work: Callable[[random.Random], None]) -> None:
+        """Do some work in a thread of its own, again and again."""
+        enough, dice = threading.Event(), random.Random(len(self._threads))
+
+        def run() -> None:
+            try:
+                while not enough.is_set():
+                    work(dice)
+            except Exception as error:  # noqa: BLE001  (the test tells it)
+                self.wrong.append(repr(error))
+
+        self._threads.append((threading.Thread(target=run), enough))
+        self._threads[-1][0].start()
+
+    def end(self, first: int = 0) -> None:
+        """Stop the threads, or those that were started first."""
+        chosen = self._threads[: first or None]
+        for _, enough in chosen:
+            enough.set()
+        for thread, _ in chosen:
+            thread.join()
+
+    def place(self, _: random.Random) -> None:
+        """Send a placement twice under one key: it makes one order."""
+        n = next(self._numbers)
+        method, key = METHODS[n % len(METHODS)], f"key-{n}"
+        first, second = (again(lambda: self.shop.place(a_cart(n), method, key=key)).id for _ in range(2))
+        if first != second:
+            self.wrong.append(f"{key} made {first} and {second}")
+        with self.acks.open("a", encoding="utf-8") as file:
+            file.write(f"{key} {first} placed\n")
+        self._known.append(first)
+
+    def change(self, dice: random.Random) -> None:
+        """Give an order two more versions."""
+        with contextlib.suppress(NotAllowed, IndexError):  # its payment failed; there is none yet
+            order_id = dice.choice(self._known[-NEWEST:])
+            order = again(lambda: self.shop.hold(order_id, reason="manual"))
+            again(lambda: self.shop.release_hold(order_id, order.active_holds[0].id))
+
+    def reader(self) -> Callable[[random.Random], None]:
+        """Return somebody who looks at orders, and minds to be told an older version than before."""
+        seen: dict[str, int] = {}
+
+        def look(dice: random.Random) -> None:
+            with contextlib.suppress(IndexError):  # there is none yet
+                order_id = dice.choice(self._known[-NEWEST:])
+                version = again(lambda: self.shop.status(order_id)).version
+                if version < seen.get(order_id, 0):
+                    self.wrong.append(f"{order_id} was told at {version} after {seen[order_id]}")
+                seen[order_id] = version
+                self.glances += 1
+
+        return look
+
+    def sweep(self, _: random.Random) -> None:
+        """Relay, and go on with what is due."""
+        again(self.shop.sweep)
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def crowd(make_postgres_database: Callable[[], str], redis_server: RedisServer, tmp_path: Path) -> Iterator[Crowd]:
+    """A shop on PostgreSQL with a cache, and nobody in it yet."""
+    scale()
+    store = make_postgres_database()
+    Plugins().migrate_store(store)
+    with orderkit.open(
+        store,
+        payments=f"fakepsp:///{tmp_path}/psp.db",
+        bus=None,
+        notifications=None,
+        documents=None,
+        cache=f"{redis_server.url}?rest_ms=200",
+        settings=CACHED,
+    ) as shop:
+        stocked(shop)
+        found = Crowd(shop, store, tmp_path / "acks")
+        yield found
+        found.end()
+
+
+def test_a_cache_that_is_flushed_killed_and_stopped_costs_time_only(
+    crowd: Crowd, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """Every key makes one order, however often it is sent; no reader sees a version older than one it has seen; the books agree."""
+    writers = [crowd.place, crowd.place, crowd.place, crowd.change]
+    for work in (*writers, crowd.reader(), crowd.reader(), crowd.sweep):
+        crowd.start(work)
+    _attack(redis_server, scale().attacks)
+    crowd.end(len(writers))
+    settled(crowd.store)
+    crowd.end()
+    books = examined(crowd.store, tmp_path / "psp.db", crowd.acks)
+    acks = acknowledged(crowd.acks)
+    told = {order_id: crowd.shop.status(order_id).status for order_id in acks.values()}
+    print({"attacks": scale().attacks, "acknowledged": len(acks), "glances": crowd.glances})  # noqa: T201  (the report)
+
+    assert crowd.wrong == []
+    assert books.wrong == {}
+    assert books.orders == len(acks) > 0
+    assert told == {order_id: word(crowd.shop.order(order_id)) for order_id in told}
+
+
+def _attack(server: RedisServer, attacks: int) -> None:
+    """Flush it, kill it, let it hang, in turn, with a moment of peace between."""
+    import redis  # noqa: PLC0415  (it is there: the server was started)
+
+    dice = random.Random(7)
+    for n in range(attacks):
+        time.sleep(dice.uniform(0.2, 0.5))
+        if n % 3 == 0:
+            with redis.Redis.from_url(server.url) as client:
+                client.flushall()
+        elif n % 3 == 1:
+            server.crash()
+            time.sleep(dice.uniform(0.0, 0.4))
+            server.resume()
+        else:
+            server.hang()
+            time.sleep(dice.uniform(0.1, 0.6))
+            server.go_on()
