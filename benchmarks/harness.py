@@ -27,6 +27,7 @@ NAMES: Mapping[str, str] = {
     "placement": "orders placed per second on PostgreSQL, end to end",
     "sqlite": "orders placed per second in a file, beside a bare sqlite3 script",
     "reads": "an order, a customer's last 20, a timeline, on PostgreSQL and SQLite",
+    "cache": "statuses, lists and repeated keys, with a cache in Redis and without",
     "peers": "the same work as a hand-written handler, with DBOS, with django-oscar",
     "growth": "placement and reads with 10,000 to 10,000,000 orders in the table",
 }

