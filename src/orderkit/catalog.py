@@ -323,6 +323,14 @@ _ENTRIES = (
         "Run `orderkit migrate --store URL`.",
     ),
     Entry(
+        "topics_missing",
+        "The broker has no topics for the events",
+        500,
+        "installation",
+        "not_applied",
+        "Make the topics, or add create=yes to the address of the bus, with partitions= and replication=; what waits is published then.",
+    ),
+    Entry(
         "schema_outdated",
         "The store's tables are of another version",
         500,

@@ -1,6 +1,7 @@
 """Dry runs: every verb up to its commit, and what that commit would do. Nothing is written, and nobody outside is asked.
 
-A dry run is the verb itself, with other answers to two effects: the commit ends it, and a carrier takes every parcel. This module knows no adapter.
+A dry run is the verb itself, with other answers to some effects: the commit ends it, a carrier takes every parcel, no cache is asked.
+This module knows no adapter.
 """
 
 from __future__ import annotations
@@ -55,8 +56,8 @@ class AsyncPlans(Writes):
     def __init__(self, handlers: AsyncHandlers, admission: Admission) -> None:
         from orderkit.runtime.asynchronous import at_once  # noqa: PLC0415  (whoever has an event loop has it already)
 
-        awaited: dict[Kind, One] = {BookParcel: at_once(_as_if_booked), **dict.fromkeys(HINTS, at_once(no_hint))}
-        self._handlers = handlers.over({**_dry(handlers.one), **awaited})
+        dry = _dry(handlers.one)
+        self._handlers = handlers.over({**dry, **{kind: at_once(dry[kind]) for kind in (BookParcel, *HINTS)}})
         self._admission = admission
 
     async def preview_async(self, command: Command[Any], tx: object | None = None, /) -> Preview:

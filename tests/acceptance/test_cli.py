@@ -218,14 +218,17 @@ def test_a_doctor_finds_that_there_is_no_store(tmp_path: Path) -> None:
 
 
 def test_a_doctor_looks_at_a_cache_as_well(folder: Path, store: list[str]) -> None:
-    """One that answers is fine; one that does not is a warning, since nothing is lost by it; one that cannot be is an error."""
+    """One that answers is fine; one that does not is found, with why; one that cannot be is an error of the address."""
     pytest.importorskip("redis", reason="pip install 'orderkit[redis]'")
     fine = run("doctor", *store, "--cache", "memory:", cwd=folder).stdout
-    away = answer("doctor", *store, "--cache", "redis://127.0.0.1:1/0", cwd=folder)["findings"]
+    away = json.loads(
+        run("doctor", *store, "--cache", "redis://127.0.0.1:1/0", "--format", "json", cwd=folder, status=1).stdout
+    )["findings"]
     wrong = run("doctor", *store, "--cache", "redis://127.0.0.1:1/zero", cwd=folder, status=1).stdout
 
     assert fine.strip() == "nothing wrong was found"
-    assert [(found["id"], found["severity"]) for found in away] == [("D040-cache", "warning")]
+    assert [(found["id"], found["severity"]) for found in away] == [("D040-cache", "error")]
+    assert "Connection refused" in away[0]["what"]
     assert "D001-open" in wrong
 
 

@@ -20,7 +20,7 @@ VERB_OF = {
     "dispatch": "ship",
     "offered": "actions",
 }
-NO_FLOWS = {"Accepted", "Caller", "expected_refund", "tender"}
+NO_FLOWS = {"Accepted", "Caller", "Glance", "expected_refund", "tender"}
 WRITES = sorted(name for name, value in vars(Writes).items() if isinstance(value, Verb))
 QUERIES = sorted(name for name, value in vars(Verbs).items() if isinstance(value, Query))
 

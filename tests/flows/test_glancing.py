@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from orderkit import InvalidInput, KeyReused, NotFound, PortError, Settings
 from orderkit.flows.glancing import glance, remember_status
 from orderkit.ports.cache import Entry, Forget, Recall, Remember
 from orderkit.ports.store import FindOrders, Page
-from orderkit_memory import MemoryCache, MemoryStore
+from orderkit_memory import MemoryCache, MemorySearch, MemoryStore
 from tests.shops import NOON, World, a_cart, a_world
 
 
@@ -64,6 +67,29 @@ class Broken(MemoryCache):
         raise OSError("away")
 
 
+class Listening(MemoryCache):
+    """A cache that writes down what it is asked and told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    def remember(self, asked: Remember) -> None:
+        self.asked.append(asked.key)
+        super().remember(asked)
+
+    def recall(self, asked: Recall) -> Entry | None:
+        self.asked.append(asked.key)
+        return super().recall(asked)
+
+
+class Unsearchable(MemorySearch):
+    """An index that takes nothing."""
+
+    def index(self, documents: object) -> None:
+        raise PortError("the index is full")
+
+
 LIES: list[Entry | None] = [
     None,
     "",
@@ -71,7 +97,12 @@ LIES: list[Entry | None] = [
     ("order-9",),
     {"status": "shipped"},
     {"status": "shipped", "customer": "anna", "tracking": "", "updated_at": "now", "version": "1"},
-    {"status": "shipped", "customer": "anna", "tracking": "", "updated_at": NOON.isoformat(), "version": "one"},
+    {"status": "shipped", "customer": "anna", "tracking": "[]", "updated_at": NOON.isoformat(), "version": "one"},
+    {"status": "shipped", "customer": "anna", "tracking": "[]", "updated_at": "2026-03-03T12:00:00", "version": "1"},
+    {"status": "shipped", "customer": "anna", "tracking": "[1, {}]", "updated_at": NOON.isoformat(), "version": "1"},
+    {"status": "shipped", "customer": "anna", "tracking": "7", "updated_at": NOON.isoformat(), "version": "1"},
+    {"status": "bogus", "customer": "anna", "tracking": "[]", "updated_at": NOON.isoformat(), "version": "1"},
+    {"status": None, "customer": 5, "tracking": [], "updated_at": NOON, "version": 1},  # type: ignore[dict-item]  # a host's own cache
 ]
 
 
@@ -173,6 +204,21 @@ def test_a_status_of_no_order(order_id: str) -> None:
     assert cache._entries == {}
 
 
+def test_an_index_that_fails_is_no_reason_to_tell_what_is_over() -> None:
+    """The cache is told before anything else that follows from a change: its record comes again, the old status must not."""
+    world, _, _ = with_cache(search=Unsearchable())
+    first = a_mug_for("anna", world)
+    known = world.shop.latest("anna"), world.shop.status(first).status
+    second = a_mug_for("anna", world)
+    world.shop.cancel(first, reason="changed mind")
+    swept = world.shop.sweep()
+
+    assert "the index is full" in swept.error
+    assert known == ((first,), "payment_confirmed")
+    assert world.shop.status(first).status == "cancelled"
+    assert world.shop.latest("anna") == (second, first)
+
+
 # ---- a customer's latest orders
 
 
@@ -272,12 +318,24 @@ def test_another_request_under_a_known_key_is_refused() -> None:
         cache._entries.clear()
 
 
-def test_a_dry_run_asks_no_cache_and_tells_it_nothing() -> None:
-    """It may not leave the process, and goes without."""
-    world, _, cache = with_cache(settings=Settings(recalls_keys=True))
-    world.shop.plan.place(a_cart(), "pm_visa", key="k")
+def test_a_dry_run_and_a_hosts_transaction_ask_no_cache(tmp_path: Path) -> None:
+    """There nothing may leave the process: they go without, and nothing is told before the host's COMMIT."""
+    cache = Listening()
+    with (
+        orderkit.open(f"sqlite:///{tmp_path}/shop.db", cache=cache, settings=Settings(recalls_keys=True)) as shop,
+        closing(sqlite3.connect(tmp_path / "shop.db", isolation_level=None)) as connection,
+    ):
+        shop.put_stock("MUG", {"berlin": 5})
+        shop.plan.place(a_cart(("MUG", 1, "5.00")), "pm_visa", key="k")
+        connection.execute("BEGIN IMMEDIATE")
+        staged = shop.place(a_cart(("MUG", 1, "5.00")), "pm_visa", key="k", tx=connection)
+        connection.execute("COMMIT")
+        quiet = list(cache.asked)
+        again = shop.place(a_cart(("MUG", 1, "5.00")), "pm_visa", key="k")
 
-    assert cache._entries == {}
+    assert quiet == []
+    assert again.id == staged.id
+    assert cache.asked == ["idempotency:shop:place:k"]
 
 
 async def test_the_same_on_an_event_loop() -> None:

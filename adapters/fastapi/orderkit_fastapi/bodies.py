@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from orderkit import Glance
 from orderkit.domain.actions import Action
 from orderkit.domain.cart import Cart
 from orderkit.domain.money import to_text
@@ -21,7 +22,6 @@ from orderkit.domain.returns import Return
 from orderkit.domain.shipment import Shipment
 from orderkit.domain.status import payment, word
 from orderkit.flows import expected_refund
-from orderkit.flows.glancing import Glance
 from orderkit.ports.store import OrderSummary
 
 _AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from orderkit import AsyncShop, Caller, Order, flows
+from orderkit import AsyncShop, Caller, Glance, Order, flows
 from orderkit.domain.cart import Cart
 from orderkit.domain.events import Record
 from orderkit.domain.order import Refund
@@ -23,7 +23,6 @@ from orderkit.domain.returns import Return
 from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured, NotFound, OrderkitError
 from orderkit.flows.advancing import advanced, answered_by_the_winner
-from orderkit.flows.glancing import Glance
 from orderkit.flows.placing import accept, accept_payment, tender
 from orderkit.ports.clock import NewId
 from orderkit.ports.effect import Flow

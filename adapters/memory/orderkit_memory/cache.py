@@ -1,4 +1,4 @@
-"""A cache in memory: entries with an end. It forgets by itself, the oldest first when it is full, and all of it with the process."""
+"""A cache in memory: entries and kept-away keys, each with an end. It forgets by itself, the oldest first when it is full, all with the process."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class MemoryCache:
                 there, until = self._entries[asked.key]
                 if until > now and (there is None or _version(there) > _version(asked.entry)):
                     return
-            self._put(asked.key, asked.entry, now + asked.seconds)
+            entry = dict(asked.entry) if isinstance(asked.entry, Mapping) else asked.entry
+            self._put(asked.key, entry, now + asked.seconds)
 
     def recall(self, asked: Recall) -> Entry | None:
         """Return an entry, if it is still there."""
@@ -60,4 +61,5 @@ class MemoryCache:
 
 
 def _version(entry: Entry) -> int:
-    return int(entry.get("version", "0")) if isinstance(entry, Mapping) else 0
+    version = entry.get("version", "") if isinstance(entry, Mapping) else ""
+    return int(version) if version.isascii() and version.isdecimal() else 0

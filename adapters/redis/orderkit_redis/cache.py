@@ -1,33 +1,30 @@
-"""A cache in Redis or Valkey. It answers within its time-out or fails, and after a failure it rests: a cache may cost nobody his patience.
+"""A cache in Redis or Valkey. It answers within its time-out or fails, and is left alone after a failure: a cache may cost nobody his patience.
 
-No call is ever repeated by the driver, and nothing that decides is kept here. What the server should have been told while it was away is owed to it:
-it is told as soon as it answers again, before anything is read from it, so that what this process knew to be over is not heard of once more.
+No call is ever repeated by the driver, and nothing that decides is kept here. What the server could not be told leaves something old behind: such
+keys are owed to it, and dropped before this process asks it for anything again.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as TooSlow
 from redis.retry import Retry
 
-from orderkit.errors import PortError
+from orderkit.errors import Misconfigured, PortError
+from orderkit.plugins.url import hidden
 from orderkit.ports.cache import Entry, Forget, Recall, Remember
-from orderkit_redis.resting import Rest
+from orderkit_redis.outage import Outage
 from orderkit_redis.scripts import FORGET, RECALL, REMEMBER
 
 TIMEOUT_SECONDS, REST_SECONDS = 0.05, 1.0
 CONNECTIONS_MAX = 16
-OWED_MAX = 1_000
-_AWAY = (NotConnected, TooSlow)
+DROPPED_AT_ONCE = 500
 _log = logging.getLogger("orderkit_redis")
 
 
@@ -35,92 +32,76 @@ class RedisCache:
     """Entries in Redis, every key behind `prefix`. Safe to use from many threads."""
 
     def __init__(
-        self,
-        client: Redis,
-        *,
-        prefix: str = "",
-        rest_seconds: float = REST_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
-        owned: bool = False,
+        self, client: Redis, *, prefix: str = "", rest_seconds: float = REST_SECONDS, owned: bool = False
     ) -> None:
-        """Use a client; one that is not `owned` is closed by whoever made it. It bounds each wait by time-outs of its own, and answers in texts."""
+        """Use a client; one that is not `owned` is closed by whoever made it. It bounds each wait by time-outs of its own.
+
+        Raises: `Misconfigured` for what is no such client, and for one that answers in bytes.
+        """
+        if not _answers_in_texts(client):
+            raise Misconfigured(
+                "the cache needs a redis.Redis that answers in texts: Redis(…, decode_responses=True)", field="client"
+            )
+        if not isinstance(prefix, str):
+            raise Misconfigured(f"a prefix is a text, not {prefix!r}", field="prefix")
         self._client, self._prefix, self._owned = client, prefix, owned
         self._remember, self._recall, self._forget = map(client.register_script, (REMEMBER, RECALL, FORGET))
-        self._rest = Rest(rest_seconds, clock=clock)
-        self._owed: dict[str, Remember | Forget] = {}  # the last of each key
+        self._outage = Outage(self._drop, seconds=rest_seconds)
 
     def remember(self, asked: Remember) -> None:
         """Keep an entry in the place of what is there, unless that is newer or was just forgotten."""
-        with self._telling(asked):
-            self._tell(asked)
+        with self._asking(owes=asked.key if isinstance(asked.entry, Mapping) else None):
+            self._remember([self._prefix + asked.key], [asked.seconds, _version(asked.entry), *_written(asked.entry)])
 
     def recall(self, asked: Recall) -> Entry | None:
-        """Return an entry, if it is still there."""
+        """Return an entry, if it is still there. What is no text at all is none."""
         with self._asking():
-            found = self._recall([self._prefix + asked.key])
+            try:
+                found = self._recall([self._prefix + asked.key])
+            except UnicodeDecodeError:
+                return None
         return None if found is None else _read(*found)
 
     def forget(self, asked: Forget) -> None:
         """Drop an entry, and keep its key empty for a while."""
-        with self._telling(asked):
-            self._tell(asked)
-
-    def _tell(self, asked: Remember | Forget, client: Redis | None = None) -> None:
-        key = [self._prefix + asked.key]
-        if isinstance(asked, Forget):
-            self._forget(key, [asked.seconds], client)
-        else:
-            self._remember(key, [asked.seconds, _version(asked.entry), *_written(asked.entry)], client)
+        with self._asking(owes=asked.key, empty_seconds=asked.seconds):
+            self._forget([self._prefix + asked.key], [asked.seconds])
 
     def close(self) -> None:
-        """Close the connections, if they are its own."""
+        """Tell the server what it is owed, if it is there, and close the connections, if they are its own."""
+        self._outage.close()
         if self._owned:
             self._client.connection_pool.disconnect()
 
-    # ---- a server that may be away
-
     @contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Ask the server, if it is not resting; let it rest if it does not answer. Raises: `PortError`."""
-        if not self._rest.over:
-            raise PortError("the cache did not answer a moment ago, and is left alone", outcome="not_applied")
+    def _asking(self, *, owes: str | None = None, empty_seconds: int = 0) -> Iterator[None]:
+        """Ask the server, if it is not left alone. What it does not hear it is owed: a key to be dropped. Raises: `PortError`."""
+        if self._outage.here:
+            self._failed(owes, empty_seconds, "it failed a moment ago")
+            raise PortError("the cache failed a moment ago, and is left alone", outcome="not_applied")
         try:
-            if self._owed:
-                self._settle()
             yield
-        except _AWAY as error:
-            if self._rest.begin():
-                _log.warning(
-                    "the cache does not answer, and rests for %s s: %s", self._rest.seconds, type(error).__name__
-                )
-            raise PortError(f"the cache does not answer: {type(error).__name__}", outcome="unknown") from error
-        except RedisError as error:
-            raise PortError(f"the cache refuses: {error}", outcome="unknown") from error
+        except Exception as error:  # whatever a driver raises: a host's name that cannot be, a certificate
+            said = f"{type(error).__name__}: {error}"
+            self._failed(owes, empty_seconds, said)
+            raise PortError(f"the cache failed: {said}", outcome="unknown") from error
 
-    @contextmanager
-    def _telling(self, asked: Remember | Forget) -> Iterator[None]:
-        """Tell the server something; what would leave something old behind if it is not heard is owed."""
-        try:
-            with self._asking():
-                yield
-        except PortError:
-            if isinstance(asked, Forget) or isinstance(asked.entry, Mapping):
-                self._owed[asked.key] = asked
-                while len(self._owed) > OWED_MAX:  # the oldest has the least to go until it is over by itself
-                    with suppress(KeyError, StopIteration, RuntimeError):  # others owe at the same time
-                        del self._owed[next(iter(self._owed))]
-            raise
+    def _failed(self, owes: str | None, empty_seconds: int, said: str) -> None:
+        if owes is not None:
+            self._outage.owe(owes, empty_seconds)
+        if self._outage.begin():
+            _log.warning("the cache is left alone until it answers: %s", said)
 
-    def _settle(self) -> None:
-        """Tell the server what is owed, all at once. What fails is still owed."""
-        owed = dict(self._owed)
-        with self._client.pipeline(transaction=False) as several:
-            for asked in owed.values():
-                self._tell(asked, several)
-            several.execute()
-        for key, asked in owed.items():
-            if self._owed.get(key) is asked:
-                self._owed.pop(key, None)
+    def _drop(self, keys: Mapping[str, int]) -> None:
+        """See whether the server answers, and drop keys, many in one go."""
+        self._client.ping()
+        rest = iter(keys.items())
+        while some := list(islice(rest, DROPPED_AT_ONCE)):
+            with self._client.pipeline(transaction=False) as several:
+                for key, seconds in some:
+                    self._forget([self._prefix + key], [seconds], several)
+                several.execute()
+        _log.info("the cache answers again")
 
 
 def open_cache(
@@ -134,40 +115,48 @@ def open_cache(
 ) -> RedisCache:
     """Open a cache at an address that the driver understands (`redis://`, `rediss://`); nothing is connected until it is used.
 
-    `timeout_seconds` bounds each wait: for a connection, for a free one of `connections_max`, and for an answer.
+    `timeout_seconds` bounds each wait: for a connection, for a free one of `connections_max`, and for an answer. Raises: `Misconfigured`.
     """
-    pool = BlockingConnectionPool.from_url(
-        address,
-        max_connections=connections_max,
-        timeout=timeout_seconds,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=timeout_seconds,
-        retry=Retry(NoBackoff(), 0),  # by itself the driver asks again, and waits ten times as long
-        decode_responses=True,
-        **tls,
-    )
+    try:
+        pool = BlockingConnectionPool.from_url(
+            address,
+            max_connections=connections_max,
+            timeout=timeout_seconds,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
+            retry=Retry(NoBackoff(), 0),  # by itself the driver asks again, and waits ten times as long
+            decode_responses=True,
+            **tls,
+        )
+    except ValueError:  # what it says may quote the password
+        raise Misconfigured(f"{hidden(address)!r} is no address of a Redis server", code="bad_url") from None
     return RedisCache(Redis(connection_pool=pool), prefix=prefix, rest_seconds=rest_seconds, owned=True)
+
+
+def _answers_in_texts(client: object) -> bool:
+    return isinstance(client, Redis) and bool(client.get_encoder().decode_responses)
 
 
 # ---- the forms of an entry
 
 
 def _version(entry: Entry) -> int:
-    return int(entry.get("version", "0")) if isinstance(entry, Mapping) else 0
+    version = entry.get("version", "") if isinstance(entry, Mapping) else ""
+    return int(version) if version.isascii() and version.isdecimal() else 0
 
 
 def _written(entry: Entry) -> list[str]:
     """Return the form and the parts of an entry, as the script takes them."""
     if isinstance(entry, str):
-        return ["text", entry]
+        return ["string", entry]
     if isinstance(entry, Mapping):
-        return ["fields", *(part for field in entry.items() for part in field)]
+        return ["hash", *(part for field in entry.items() for part in field)]
     return ["list", *entry]
 
 
 def _read(form: str, parts: Any) -> Entry:
     """Return the entry of what the script answers."""
-    if form == "text":
+    if form == "string":
         text: str = parts
         return text
     if form == "list":

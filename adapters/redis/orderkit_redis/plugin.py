@@ -18,8 +18,9 @@ from orderkit.ports.cache import Cache
 
 SCHEMES = ("redis", "rediss")
 OPTIONS = ("prefix", "timeout_ms", "rest_ms", "connections")
-_USER, _HOST, _PORT, _DATABASE = r"(?:[^@]*@)?", r"(?:[^/@:\[\]]+|\[[^/@\[\]]+\])", r"(?::\d{1,5})?", r"(?:/\d{0,5})?"
-_PLACE = re.compile(f"//{_USER}{_HOST}{_PORT}{_DATABASE}")
+_USER, _HOST = r"(?:[^@/#\s]*@)?", r"(?:[^@/#:\[\]\s]+|\[[^@/#\[\]\s]+\])"
+_PLACE = re.compile(rf"//{_USER}{_HOST}(?::(?P<port>\d{{1,5}}))?(?:/\d{{0,5}})?")
+_PORT_MAX = 65_535
 
 
 @hookimpl
@@ -27,14 +28,17 @@ def open_cache(url: Url) -> Cache | None:
     """Open the cache that the URL names."""
     if url.scheme not in SCHEMES:
         return None
-    tls = {"ssl_ca_certs": url.query["ca"]} if "ca" in url.accepts(*_options(url.scheme)).query else {}
+    url.accepts(*_options(url.scheme))
+    # Earlier versions of the driver did not look at the name in the certificate unless they were told to.
+    tls = {"ssl_ca_certs": url.query.get("ca"), "ssl_check_hostname": True} if url.scheme == "rediss" else {}
+    address = _address(url)
     from orderkit_redis.cache import open_cache as opened  # noqa: PLC0415  (the driver takes a fifth of a second to import)
 
     return opened(
-        _address(url),
+        address,
         prefix=url.query.get("prefix", ""),
         timeout_seconds=url.integer("timeout_ms", 50, lowest=1, highest=60_000) / 1_000,
-        rest_seconds=url.integer("rest_ms", 1_000, lowest=0, highest=3_600_000) / 1_000,
+        rest_seconds=url.integer("rest_ms", 1_000, lowest=10, highest=3_600_000) / 1_000,
         connections_max=url.integer("connections", 16, lowest=1, highest=10_000),
         **tls,
     )
@@ -52,7 +56,8 @@ def _options(scheme: str) -> tuple[str, ...]:
 
 def _address(url: Url) -> str:
     """Return the URL as the driver takes it. Raises: `Misconfigured` (`bad_url`)."""
-    if _PLACE.fullmatch(url.rest) is None:
+    found = _PLACE.fullmatch(url.rest)
+    if found is None or url.driver or int(found["port"] or 0) > _PORT_MAX:
         raise Misconfigured(
             f"{str(url)!r} is no address of a Redis server: write {url.scheme}://host:6379/0, the path being the number of a database",
             code="bad_url",

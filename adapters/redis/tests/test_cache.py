@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
-from orderkit.errors import PortError
+from orderkit.errors import Misconfigured, PortError
 from orderkit.ports.cache import Cache, Entry, Forget, Recall, Remember
 from orderkit.testing.contracts.cache import CacheContract
 from tests.caches import RedisServer
@@ -89,108 +90,169 @@ def test_the_hosts_client_stays_open(redis_server: RedisServer) -> None:
 
 # ---- a server that is away
 
+PATIENT_SECONDS = 30.0  # for servers that are well, on a machine that is busy
+HURRIED_SECONDS = 0.2  # for one that hangs
 
-def test_a_server_that_hangs_costs_one_budget_and_then_nothing(redis_server: RedisServer) -> None:
-    """The first call waits for its time-out, those after it are refused at once, and when the rest is over the server is asked again."""
-    with closing(open_cache(redis_server.url, timeout_seconds=0.2, rest_seconds=3_600)) as cache:
-        cache.remember(Remember("key", "text", 60))
-        redis_server.hang()
+
+@pytest.fixture
+def peer(redis_server: RedisServer) -> Iterator[RedisCache]:
+    """Another process's cache, which is in no hurry."""
+    with closing(open_cache(redis_server.url, timeout_seconds=PATIENT_SECONDS)) as cache:
+        yield cache
+
+
+def opened_hurried(server: RedisServer, *, rest_seconds: float = 0.05) -> Any:
+    """Open the cache that meets an outage."""
+    return closing(open_cache(server.url, timeout_seconds=HURRIED_SECONDS, rest_seconds=rest_seconds))
+
+
+def test_a_server_that_hangs_costs_one_budget_and_then_nothing(redis_server: RedisServer, peer: RedisCache) -> None:
+    """The first call waits for its time-out, those after it are refused at once; a thread of the cache's own finds it again."""
+    peer.remember(Remember("key", "text", 60))
+    redis_server.hang()
+    with opened_hurried(redis_server) as cache:
         begin = time.monotonic()
-        with pytest.raises(PortError) as first:
-            cache.recall(Recall("key"))
-        refused = [_failed(cache, Recall("key")) for _ in range(200)]
+        outcomes = [_failed(cache, Recall("key")) for _ in range(500)]
         took = time.monotonic() - begin
         redis_server.go_on()
-        cache._rest.seconds = 0.0
-        cache._rest._until = 0.0
 
-        assert first.value.outcome == "unknown"
-        assert set(refused) == {"not_applied"}
+        assert outcomes == ["unknown", *["not_applied"] * 499]
         assert took < BUDGET_SECONDS
         assert _until_it_answers(cache, "key") == "text"
 
 
-def test_a_server_that_is_gone_is_found_again(redis_server: RedisServer) -> None:
+def test_a_server_that_is_gone_is_found_again(redis_server: RedisServer, peer: RedisCache) -> None:
     """It comes back empty, without the scripts it knew: nothing but the entries is lost."""
-    with closing(open_cache(redis_server.url, timeout_seconds=1.0, rest_seconds=0.0)) as cache:
-        cache.remember(Remember("key", "text", 60))
-        redis_server.crash()
-        gone = _failed(cache, Recall("key"))
-        redis_server.resume()
-        empty = cache.recall(Recall("key"))
-        cache.remember(Remember("key", "again", 60))
+    peer.remember(Remember("key", "text", 60))
+    redis_server.crash()
+    gone = _failed(peer, Recall("key"))
+    redis_server.resume()
+    empty = _until_it_answers(peer, "key")
+    peer.remember(Remember("key", "again", 60))
 
-        assert gone == "unknown"
-        assert empty is None
-        assert cache.recall(Recall("key")) == "again"
+    assert gone == "unknown"
+    assert empty is None
+    assert peer.recall(Recall("key")) == "again"
 
 
-def test_what_could_not_be_forgotten_is_forgotten_before_anything_is_read(redis_server: RedisServer) -> None:
-    """While the server hangs a new order comes: the list that it still has must not be told afterwards."""
-    with closing(open_cache(redis_server.url, timeout_seconds=0.2, rest_seconds=0.0)) as cache:
-        cache.remember(Remember("user_orders:anna", ("1",), 3_600))
-        redis_server.hang()
+def test_what_it_did_not_hear_is_dropped_before_anything_is_read(redis_server: RedisServer, peer: RedisCache) -> None:
+    """While the server hangs a new order comes, and another one changes: neither the old list nor the old status is told afterwards."""
+    for key in ("order_status:1", "order_status:2", "order_status:3"):
+        peer.remember(Remember(key, {"status": "placed", "version": "1"}, 300))
+    peer.remember(Remember("user_orders:anna", ("1",), 3_600))
+    redis_server.hang()
+    with opened_hurried(redis_server) as cache:
+        for key, version in (("order_status:1", "4"), ("order_status:2", "3"), ("order_status:2", "2")):
+            with pytest.raises(PortError):
+                cache.remember(Remember(key, {"status": "shipped", "version": version}, 300))
         with pytest.raises(PortError):
             cache.forget(Forget("user_orders:anna", 60))
         redis_server.go_on()
+        kept = _until_it_answers(cache, "order_status:3")
 
-        assert _until_it_answers(cache, "user_orders:anna") is None
-        assert cache._owed == {}
+        assert kept == {"status": "placed", "version": "1"}
+        assert [cache.recall(Recall(key)) for key in ("order_status:1", "order_status:2", "user_orders:anna")] == [
+            None
+        ] * 3
+        assert cache._outage.owed == {}
+    peer.remember(Remember("user_orders:anna", ("1",), 3_600))
+    peer.remember(Remember("order_status:1", {"status": "shipped", "version": "4"}, 300))
+
+    assert peer.recall(Recall("user_orders:anna")) is None  # it stays away for its minute
+    assert peer.recall(Recall("order_status:1")) == {"status": "shipped", "version": "4"}
 
 
-def test_a_status_that_was_over_before_is_not_heard_of_again(redis_server: RedisServer) -> None:
-    """A newer version was told while the server hung: it has it as soon as it answers, and the old one is never told again."""
-    with closing(open_cache(redis_server.url, timeout_seconds=0.2, rest_seconds=0.0)) as cache:
-        cache.remember(Remember("order_status:1", {"status": "placed", "version": "1"}, 300))
-        redis_server.hang()
-        for version in ("3", "2"):
-            with pytest.raises(PortError):
-                cache.remember(Remember("order_status:2", {"status": "placed", "version": version}, 300))
+def test_what_is_owed_is_told_without_anybody_asking(redis_server: RedisServer, peer: RedisCache) -> None:
+    """A worker that failed to tell it has nothing more to do: other processes must not go on with what is over."""
+    peer.remember(Remember("user_orders:anna", ("1",), 3_600))
+    redis_server.hang()
+    with opened_hurried(redis_server) as cache:
         with pytest.raises(PortError):
-            cache.remember(Remember("order_status:1", {"status": "shipped", "version": "4"}, 300))
+            cache.forget(Forget("user_orders:anna", 60))
         redis_server.go_on()
-
-        assert _until_it_answers(cache, "order_status:1") == {"status": "shipped", "version": "4"}
-        assert cache._owed == {}
+        until(lambda: peer.recall(Recall("user_orders:anna")) is None)
 
 
-def test_what_is_owed_while_it_rests_is_owed_too_and_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody listens there at all: the oldest of what is owed goes first."""
-    monkeypatch.setattr("orderkit_redis.cache.OWED_MAX", 3)
-    with closing(open_cache("redis://127.0.0.1:1/0", rest_seconds=3_600)) as cache:
-        outcomes = []
-        for n in range(5):
-            with pytest.raises(PortError) as refused:
-                cache.forget(Forget(f"key-{n}", 60))
-            outcomes.append(refused.value.outcome)
+def test_what_is_owed_is_told_at_the_end(redis_server: RedisServer, peer: RedisCache) -> None:
+    """Closing does not wait for the next try."""
+    peer.remember(Remember("user_orders:anna", ("1",), 3_600))
+    redis_server.hang()
+    with opened_hurried(redis_server, rest_seconds=3_600) as cache:
+        with pytest.raises(PortError):
+            cache.forget(Forget("user_orders:anna", 60))
+        redis_server.go_on()
+        with redis.Redis.from_url(redis_server.url) as client:
+            client.ping()  # it is awake
 
-        assert outcomes == ["unknown", *["not_applied"] * 4]
-        assert list(cache._owed) == ["key-2", "key-3", "key-4"]
+    assert peer.recall(Recall("user_orders:anna")) is None
 
 
-def test_one_warning_is_logged_for_each_rest(caplog: pytest.LogCaptureFixture) -> None:
-    """Not one for each call, and nothing of the address, which may hold a password."""
-    with closing(open_cache("redis://:secret@127.0.0.1:1/0", rest_seconds=3_600)) as cache:
-        for _ in range(3):
+def test_one_warning_is_logged_for_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """Not one for each call, and nothing of the password."""
+    with closing(open_cache("redis://:secret@127.0.0.1:1/0", rest_seconds=0.02)) as cache:
+        for _ in range(20):
             _failed(cache, Recall("key"))
+            time.sleep(0.01)
 
     assert len(caplog.records) == 1
+    assert "refused" in caplog.text
     assert "secret" not in caplog.text
 
 
-def test_a_wrong_password_is_said(redis_server: RedisServer) -> None:
-    """It is no reason to rest, but the call fails; the password is not in what it says."""
+def test_a_wrong_password_is_said_and_not_asked_again(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever it is that fails, the server is left alone; the password is not in what is said."""
     wrong = redis_server.url.replace(redis_server.password, "wrong-one")
-    with closing(open_cache(wrong, timeout_seconds=5)) as cache, pytest.raises(PortError) as refused:
-        cache.recall(Recall("key"))
+    with closing(open_cache(wrong, timeout_seconds=PATIENT_SECONDS, rest_seconds=3_600)) as cache:
+        with pytest.raises(PortError) as refused:
+            cache.recall(Recall("key"))
+        outcome = _failed(cache, Recall("key"))
 
-    assert "wrong-one" not in str(refused.value)
+    assert "WRONGPASS" in str(refused.value) or "invalid username-password" in str(refused.value)
+    assert outcome == "not_applied"
+    assert "wrong-one" not in str(refused.value) + caplog.text
+
+
+def test_a_server_that_only_reads_is_left_alone(redis_server: RedisServer, peer: RedisCache) -> None:
+    """What it is owed cannot be told, so nothing is asked of it until it can."""
+    peer.remember(Remember("order_status:1", {"status": "placed", "version": "1"}, 300))
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.replicaof("127.0.0.1", "1")
+        with pytest.raises(PortError, match="replica"):
+            peer.remember(Remember("order_status:1", {"status": "shipped", "version": "2"}, 300))
+        outcomes = {_failed(peer, Recall("order_status:1")) for _ in range(50)}
+        client.replicaof("NO", "ONE")
+
+    assert outcomes == {"not_applied"}
+    assert _until_it_answers(peer, "order_status:1") is None
+
+
+@pytest.mark.parametrize("entry", ["text", ("one", "two"), {"status": "placed"}])
+def test_a_server_without_room_refuses(redis_server: RedisServer, peer: RedisCache, entry: Entry) -> None:
+    """A new entry takes the place of an old one only where there is room for it: the limit of a server is kept."""
+    peer.remember(Remember("key", ("old", "list"), 60))
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.config_set("maxmemory-policy", "noeviction")
+        client.config_set("maxmemory", 1)
+        with pytest.raises(PortError, match="maxmemory"):
+            peer.remember(Remember("new", entry, 60))
+        client.config_set("maxmemory", 0)
+
+
+@pytest.mark.parametrize(
+    "client", [None, "redis://localhost", redis.Redis, redis.Redis(), redis.asyncio.Redis(decode_responses=True)]
+)
+def test_a_client_that_cannot_be_one_is_refused(client: Any) -> None:
+    """One that answers in bytes would never be understood, one for event loops never awaited."""
+    with pytest.raises(Misconfigured, match="decode_responses=True"):
+        RedisCache(client)
 
 
 def test_more_callers_than_connections_wait_for_their_turn(redis_server: RedisServer) -> None:
     """Sixteen threads on two connections: nobody is refused."""
     failures: list[Exception] = []
-    with closing(open_cache(redis_server.url, timeout_seconds=30, connections_max=2)) as cache:
+    with closing(open_cache(redis_server.url, timeout_seconds=PATIENT_SECONDS, connections_max=2)) as cache:
 
         def ask() -> None:
             try:
@@ -217,12 +279,15 @@ def _failed(cache: RedisCache, asked: Recall) -> str:
     return ""
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    end = time.monotonic() + PATIENT_SECONDS
+    while not holds():
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.01)
+
+
 def _until_it_answers(cache: RedisCache, key: str) -> Entry | None:
-    """Recall from a server that wakes: its first answers may be late."""
-    until = time.monotonic() + 30
-    while True:
-        try:
-            return cache.recall(Recall(key))
-        except PortError:
-            if time.monotonic() > until:
-                raise
+    """Recall from a server that wakes, as soon as it is not left alone any more."""
+    until(lambda: not _failed(cache, Recall(key)))
+    return cache.recall(Recall(key))

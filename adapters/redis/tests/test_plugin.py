@@ -26,6 +26,12 @@ DRIVER = "pip install 'orderkit[redis]'"
         "redis:h",
         "redis://[::1",
         "redis://a:b:c/0",
+        "redis://h:65536",
+        "redis://a#b@h",
+        "redis://:a#b@h",
+        "redis://:a/b@h",
+        "redis+tls://h",
+        "redis://a b",
     ],
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
@@ -35,6 +41,8 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
 
     assert refused.value.code == "bad_url"
     assert "redis://host:6379/0" in str(refused.value)
+    assert ":a#b" not in str(refused.value)
+    assert ":a/b" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +52,7 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         ("redis://h/0?ca=/etc/ca.pem", "ca"),
         ("redis://h/0?timeout_ms=0", "timeout_ms"),
         ("redis://h/0?timeout_ms=soon", "timeout_ms"),
-        ("redis://h/0?rest_ms=-1", "rest_ms"),
+        ("redis://h/0?rest_ms=0", "rest_ms"),
         ("redis://h/0?connections=0", "connections"),
     ],
 )
@@ -88,6 +96,7 @@ def test_tls_trusts_the_named_certificate() -> None:
 
         assert pool.connection_class.__name__ == "SSLConnection"
         assert pool.connection_kwargs["ssl_ca_certs"] == "/etc/ca.pem"
+        assert pool.connection_kwargs["ssl_check_hostname"] is True
 
 
 def test_other_urls_are_somebody_elses() -> None:

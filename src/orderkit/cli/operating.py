@@ -13,7 +13,7 @@ from orderkit.cli.arguments import Command
 from orderkit.cli.output import existing_store_option, format_option, payments_option, say, store_option, table
 from orderkit.cli.providers import ports_of
 from orderkit.errors import NotAllowed, OrderkitError, PortError
-from orderkit.ports.cache import Recall, Remember
+from orderkit.ports.cache import Forget, Recall, Remember
 
 
 @click.command(cls=Command)
@@ -73,7 +73,7 @@ def retire(store: str, before: datetime, *, unpublished: bool) -> None:
 @click.command(cls=Command)
 @existing_store_option
 @payments_option
-@click.option("--cache", metavar="URL", help="A cache to look at as well: what it is told is forgotten again.")
+@click.option("--cache", metavar="URL", envvar="ORDERKIT_CACHE", help="A cache to look at as well.")
 @format_option
 def doctor(store: str, payments: str | None, carriers: str | None, cache: str | None, form: str) -> None:
     """Look for problems and say how to solve them; exit status 1 when there is one.
@@ -113,7 +113,7 @@ def _examined(store: str, payments: str | None, carriers: str | None) -> list[di
 
 
 def _cached(url: str) -> list[dict[str, str]]:
-    """Tell the cache something and ask for it: in a shop its failures are not heard of, since it loses nothing but time."""
+    """Tell the cache something, ask for it and drop it: in a shop its failures are not heard of, since it loses nothing but time."""
     from orderkit.plugins.manager import Plugins  # noqa: PLC0415  (loads pluggy)
 
     try:
@@ -121,13 +121,15 @@ def _cached(url: str) -> list[dict[str, str]]:
             key = f"orderkit_doctor:{secrets.token_hex(8)}"
             cache.remember(Remember(key, "told", PROBE_SECONDS))
             heard = cache.recall(Recall(key))
+            cache.forget(Forget(key, 0))
     except PortError as error:
-        return [_finding("D040-cache", "warning", str(error), error.remedy)]
+        remedy = "Start it, or correct its address, its password or its rights; until then everything is read from the store."
+        return [_finding("D040-cache", "error", str(error), remedy)]
     except OrderkitError as error:
         return [_finding("D001-open", "error", str(error), error.remedy)]
     if heard == "told":
         return []
-    return [_finding("D040-cache", "warning", "the cache does not know what it was just told", "Give it more memory.")]
+    return [_finding("D040-cache", "error", "the cache does not know what it was just told", "Give it more memory.")]
 
 
 PROBE_SECONDS = 10

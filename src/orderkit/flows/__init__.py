@@ -7,7 +7,7 @@ or with hundreds of others, it does not know. A host's own flows stand on the sa
 from orderkit.flows.advancing import advance
 from orderkit.flows.changing import add_lines, amend_address, amend_delivery, attend, cancel, hold, refund, release_hold
 from orderkit.flows.fulfilling import deliver, dispatch, refuse, release, ship, track
-from orderkit.flows.glancing import latest, status
+from orderkit.flows.glancing import Glance, latest, status
 from orderkit.flows.kit import Caller
 from orderkit.flows.placing import Accepted, pay, place, tender
 from orderkit.flows.reading import (
@@ -38,6 +38,7 @@ from orderkit.flows.working import sweep
 __all__ = [
     "Accepted",
     "Caller",
+    "Glance",
     "add_lines",
     "advance",
     "amend_address",

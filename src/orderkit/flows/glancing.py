@@ -6,10 +6,12 @@ and then the store is asked. No flow that changes anything may call these; they 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from orderkit.domain.given import check_text, storable
+from orderkit.domain.given import check_text, instant, storable
+from orderkit.domain.lifecycle import STATUS
 from orderkit.domain.order import Order
 from orderkit.domain.status import word
 from orderkit.domain.value import Value
@@ -19,6 +21,7 @@ from orderkit.ports.store import FindOrders, OrderQuery
 
 STATUS_SECONDS, LATEST_SECONDS = 300, 3_600
 LATEST_MAX = 20
+_FIELDS = ("customer", "status", "tracking", "updated_at", "version")
 # Longer than any reader holds a list before it remembers it: one that was read before the newest order must not come back.
 FORGOTTEN_SECONDS = 60
 
@@ -51,8 +54,8 @@ async def latest(customer: str) -> tuple[str, ...]:
     """Return the ids of a customer's latest orders, twenty at most, newest first; a new one may be missing as long as the relay is behind."""
     check_text(customer, "customer")
     ids = await Recall(_latest_key(customer))
-    if isinstance(ids, tuple):
-        return ids
+    if isinstance(ids, tuple) and ids:
+        return ids[:LATEST_MAX]
     page = await FindOrders(OrderQuery(customer=customer, limit=LATEST_MAX))
     ids = tuple([order.id for order in page.items])
     if ids:
@@ -65,7 +68,7 @@ async def remember_status(order: Order) -> None:
     at = glance(order)
     fields = {
         "status": at.status,
-        "tracking": "\n".join(at.tracking),
+        "tracking": json.dumps(at.tracking, ensure_ascii=False),
         "updated_at": at.updated_at.isoformat(),
         "version": str(at.version),
         "customer": at.customer,
@@ -92,19 +95,21 @@ def glance(order: Order) -> Glance:
 
 def _read(order_id: str, entry: object) -> Glance | None:
     """Return what an entry says, if it says all of it: others may write there too."""
-    if not isinstance(entry, Mapping):
+    if not isinstance(entry, Mapping) or not all(isinstance(entry.get(name), str) for name in _FIELDS):
         return None
     try:
-        return Glance(
+        found = Glance(
             order_id=order_id,
             customer=entry["customer"],
             status=entry["status"],
-            tracking=tuple(entry["tracking"].splitlines()),
-            updated_at=datetime.fromisoformat(entry["updated_at"]),
+            tracking=tuple(json.loads(entry["tracking"])),
+            updated_at=instant(entry["updated_at"]),
             version=int(entry["version"]),
         )
-    except (KeyError, ValueError):
+    except (TypeError, ValueError):
         return None
+    fine = found.status in STATUS.states and all(isinstance(number, str) for number in found.tracking)
+    return found if fine else None
 
 
 def _status_key(order_id: str) -> str:

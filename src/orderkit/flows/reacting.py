@@ -27,6 +27,9 @@ async def react(record: Record) -> None:
     order = await Load(record.order_id)
     if order is None:
         return
+    await remember_status(order)  # first: a mail that is not sent is no reason to tell what is over
+    if record.version == 1:
+        await forget_latest(order.facts.customer)
     papers = invoices(order, record)
     if may_credit(order, record):
         papers += memos(order, await ReadRecords(order.id))
@@ -42,9 +45,6 @@ async def react(record: Record) -> None:
             data=_told(order, record, template),
         )
     await Index((document(order),))
-    await remember_status(order)
-    if record.version == 1:
-        await forget_latest(order.facts.customer)
 
 
 def _told(order: Order, record: Record, template: str) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 from orderkit.ports.effect import Outside
 
 Entry: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
-"""A text; a list of texts, not empty; or fields by name, not empty, of which `version` may be a whole number of 0 or more in digits."""
+"""A text; a list of texts, not empty; or fields by name, not empty. A `version` among them is a whole number in digits; any other counts as 0."""
 
 
 class Remember(Outside[None]):

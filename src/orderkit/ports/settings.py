@@ -17,7 +17,7 @@ class Settings(Value, kw_only=True):
     """The shop's own rules. `handling` is by warehouse id, `*` for all others; a warehouse that is not listed has the defaults.
 
     `reacts` says whether the relay of this process also sends messages, makes documents and indexes; with a broker its consumers do.
-    `recalls_keys` says whether the cache is asked for a placement's key before the store: a trip more for each order, less work for each repeat.
+    `recalls_keys` says whether the cache is asked for a placement's key before the store: two trips more for each order, less work for each repeat.
     """
 
     warehouses: Mapping[str, Warehouse] = field(default_factory=dict)

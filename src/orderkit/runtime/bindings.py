@@ -365,7 +365,7 @@ def refused(effect: Effect[Any]) -> Any:
 
 
 def no_hint(_: Effect[Any]) -> None:
-    """Answer for a cache where nothing may leave the process: the flow goes without."""
+    """Answer for a cache where there is none, or where nothing may leave the process: the flow goes without."""
 
 
 def joined(handlers: Handlers, store_: Any) -> Handlers:

@@ -64,11 +64,14 @@ class BusContract:
         return list(dict.fromkeys(version for name, version in self.heard(bus) if name == order_id))
 
     def test_what_is_published_arrives(self, bus: EventBus) -> None:
-        """All records of a whole life arrive, in their order."""
+        """All records of a whole life arrive, in their order; those without an event may be left out, since they tell nobody anything."""
         records = [commit.record for commit in a_life("life-1")]
+        telling = names([record for record in records if record.events])
         bus.publish(records)
+        heard = list(dict.fromkeys(self.heard(bus)))
 
-        assert list(dict.fromkeys(self.heard(bus))) == names(records)
+        assert [name for name in heard if name in telling] == telling
+        assert set(heard) <= set(names(records))
 
     def test_nothing_published_is_nothing_heard(self, bus: EventBus) -> None:
         """An empty call is no error."""
