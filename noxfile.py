@@ -172,6 +172,12 @@ def caches(session: nox.Session) -> None:
 
 
 @nox.session(python=LOWEST)
+def brokers(session: nox.Session) -> None:
+    """Kill each of three brokers of Kafka, and two of them, under a relay: nothing is lost or turned round."""
+    chaos(session, "test_brokers.py")
+
+
+@nox.session(python=LOWEST)
 def oracle(session: nox.Session) -> None:
     """Hold the planner against OR-Tools."""
     install(session, "test", "oracle")

@@ -32,29 +32,29 @@ START_SECONDS_MAX = 300.0  # the first time it gets its jars
 
 @attrs.define
 class KafkaServer:
-    """A private broker: started and stopped here, by its own process id."""
+    """A private broker, or three: started and stopped here, by their own process ids."""
 
     folder: Path
     servers: str = ""
 
     @classmethod
-    def start(cls) -> KafkaServer:
-        """Start a broker on free ports of loopback."""
+    def start(cls, *, brokers: int = 1) -> KafkaServer:
+        """Start a broker, or three, on free ports of loopback."""
         for program in ("java", "mvn"):
             if shutil.which(program) is None:
                 raise NoServer(f"there is no `{program}`")
         server = cls(Path(tempfile.mkdtemp(prefix="orderkit-kafka-")))
         atexit.register(server.stop)  # when the tests end before their fixtures do
-        server.resume()
+        server.servers = server._run("start", "--brokers", str(brokers), "--port", "0", timeout=START_SECONDS_MAX)
         return server
 
     def resume(self) -> None:
-        """Start it, again after a crash on the same port and the same data; wait until it answers."""
-        self.servers = self._run("start", "--port", "0", timeout=START_SECONDS_MAX)
+        """Start whichever is down, on the same port and the same data; wait until all answer."""
+        self._run("start", timeout=START_SECONDS_MAX)
 
-    def crash(self) -> None:
-        """Kill it."""
-        self._run("kill", "--node", "1")
+    def crash(self, node: int = 1) -> None:
+        """Kill one."""
+        self._run("kill", "--node", str(node))
 
     def hang(self) -> None:
         """Let it take connections and answer nothing."""
@@ -90,12 +90,12 @@ class KafkaServer:
 # ---------------------------------------------------------------- fixtures
 
 
-def started() -> KafkaServer:
-    """Start a broker. Skips where there is none."""
+def started(*, brokers: int = 1) -> KafkaServer:
+    """Start a broker, or three. Skips where there is none."""
     if importlib.util.find_spec("confluent_kafka") is None:
         without("confluent-kafka is not installed (pip install 'orderkit[kafka]')", ENABLE)
     try:
-        return KafkaServer.start()
+        return KafkaServer.start(brokers=brokers)
     except (NoServer, subprocess.TimeoutExpired) as missing:
         without(str(missing), ENABLE)
 

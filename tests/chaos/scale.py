@@ -19,10 +19,11 @@ class Scale:
     attacks: int
     outbox_rows: int
     every_gate: bool
+    three_brokers: bool
 
 
-SHORT = Scale(kills=5, pauses=4, attacks=12, outbox_rows=10_000, every_gate=False)
-LONG = Scale(kills=100, pauses=50, attacks=600, outbox_rows=1_000_000, every_gate=True)
+SHORT = Scale(kills=5, pauses=4, attacks=12, outbox_rows=10_000, every_gate=False, three_brokers=False)
+LONG = Scale(kills=100, pauses=50, attacks=600, outbox_rows=1_000_000, every_gate=True, three_brokers=True)
 
 
 def scale() -> Scale:

@@ -21,6 +21,7 @@ from orderkit_kafka.topics import DEAD, TOPICS
 from orderkit_memory import MemoryStore
 from tests.brokers import KafkaServer
 from tests.shops import a_cart
+from tests.topics import firsts, prefix_of, read
 
 kafka = pytest.importorskip("confluent_kafka", reason="pip install 'orderkit[kafka]'")
 
@@ -30,34 +31,6 @@ pytestmark = pytest.mark.kafka
 def opened(url: str) -> Any:
     """Open a bus by its URL, as a shop does."""
     return plugin.open_bus(Url.parse(url))
-
-
-def prefix_of(url: str) -> str:
-    """Return what stands before the names of the bus's topics."""
-    return Url.parse(url).query["prefix"]
-
-
-def read(url: str) -> list[Any]:
-    """Return every message of the bus's topics, each partition from its beginning to what is its end now."""
-    address, prefix = Url.parse(url), prefix_of(url)
-    consumer = kafka.Consumer({"bootstrap.servers": address.location, "group.id": "test", "enable.auto.commit": False})
-    try:
-        known = consumer.list_topics(timeout=30).topics
-        parts = [
-            kafka.TopicPartition(name, number, 0)
-            for name in (prefix + topic for topic in TOPICS)
-            for number in (known[name].partitions if name in known else ())
-        ]
-        ends = {(part.topic, part.partition): consumer.get_watermark_offsets(part, timeout=30)[1] for part in parts}
-        consumer.assign(parts)
-        found: list[Any] = []
-        until = time.monotonic() + 60
-        while len(found) < sum(ends.values()):
-            assert time.monotonic() < until, f"{len(found)} of {sum(ends.values())} messages were read"
-            found += [message for message in consumer.consume(100, timeout=0.5) if message.error() is None]
-        return found
-    finally:
-        consumer.close()
 
 
 class TestKafkaBus(BusContract):
@@ -70,20 +43,6 @@ class TestKafkaBus(BusContract):
     def heard(self, bus: EventBus) -> Sequence[Name]:
         """The records by the versions of their orders: what is promised is their order in each topic, and that was looked at."""
         return sorted(firsts(read(self.url)))
-
-
-def firsts(messages: Sequence[Any]) -> set[Name]:
-    """Return the (order id, version) of what came; in each topic every order's versions have to be in order, each where it came first."""
-    found: dict[tuple[str, str], list[int]] = {}
-    seen: set[str] = set()
-    for message in messages:
-        event = msgspec.json.decode(message.value())
-        if event["id"] not in seen:
-            found.setdefault((message.topic(), event["subject"]), []).append(event["orderversion"])
-        seen.add(event["id"])
-    for (topic, order_id), versions in found.items():
-        assert versions == sorted(versions), f"{order_id} in {topic}"
-    return {(order_id, version) for (_, order_id), versions in found.items() for version in versions}
 
 
 # ---- what others read
