@@ -44,7 +44,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 # What reads, and what works on its own behalf in transactions of its own (it calls providers, which no host's transaction may wait for).
-READS = {"order", "orders", "records", "replay", "timeline", "actions", "why", "stock", "cart_of"}
+READS = {"order", "orders", "records", "replay", "timeline", "actions", "why", "status", "latest", "stock", "cart_of"}
 WORKS = {"advance", "sweep"}
 
 

@@ -15,7 +15,7 @@ from orderkit.testing.sim.scenarios import named
 from orderkit.testing.sim.workload import drawn
 
 SEEDS = 12
-KNOWN = "4bfd98260c3a27f57fea9c101840dc90ece83f169d1a5607b0d9bb0810ff990e"
+KNOWN = "fe3c545c9c00b8270a7087ee784341568685a4eabc0946c26dfc2eb77deb727e"
 FINGERPRINT = "from orderkit.testing.sim import campaigns; print(campaigns.seeds({count}).fingerprint)"
 
 
