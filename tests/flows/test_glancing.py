@@ -101,6 +101,17 @@ LIES: list[Entry | None] = [
     {"status": "shipped", "customer": "anna", "tracking": "[]", "updated_at": "2026-03-03T12:00:00", "version": "1"},
     {"status": "shipped", "customer": "anna", "tracking": "[1, {}]", "updated_at": NOON.isoformat(), "version": "1"},
     {"status": "shipped", "customer": "anna", "tracking": "7", "updated_at": NOON.isoformat(), "version": "1"},
+    {"status": "shipped", "customer": "anna", "tracking": '"abc"', "updated_at": NOON.isoformat(), "version": "1"},
+    {"status": "shipped", "customer": "anna", "tracking": '{"a": 1}', "updated_at": NOON.isoformat(), "version": "1"},
+    {
+        "status": "shipped",
+        "customer": "anna",
+        "tracking": "[" * 200_000,
+        "updated_at": NOON.isoformat(),
+        "version": "1",
+    },
+    {"status": "shipped", "customer": "anna", "tracking": "[]", "updated_at": NOON.isoformat(), "version": "-5"},
+    {"status": "shipped", "customer": "anna", "tracking": "[]", "updated_at": NOON.isoformat(), "version": "9" * 5_000},
     {"status": "bogus", "customer": "anna", "tracking": "[]", "updated_at": NOON.isoformat(), "version": "1"},
     {"status": None, "customer": 5, "tracking": [], "updated_at": NOON, "version": 1},  # type: ignore[dict-item]  # a host's own cache
 ]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -35,6 +35,17 @@ PROPERTIES: Mapping[str, Any] = {
     "partitioner": "murmur2_random",
     "message.timeout.ms": 0,
 }
+# Other names of these, and what would undo them.
+_ALIASES = frozenset(
+    {
+        "bootstrap.servers",
+        "delivery.timeout.ms",
+        "message.send.max.retries",
+        "metadata.broker.list",
+        "request.required.acks",
+        "retries",
+    }
+)
 DEFAULTS: Mapping[str, Any] = {"client.id": "orderkit", "linger.ms": 5, "compression.type": "lz4"}
 _log = logging.getLogger("orderkit_kafka")
 
@@ -56,46 +67,48 @@ class KafkaBus:
 
         Raises: `Misconfigured` for a property that the driver does not know, or that is no choice.
         """
-        if chosen := sorted(set(properties) & {*PROPERTIES, "bootstrap.servers"}):
+        if chosen := sorted(set(properties) & {*PROPERTIES, *_ALIASES}):
             raise Misconfigured(f"{chosen[0]} is not to be chosen: a bus needs it as it is", field=chosen[0])
         self._settings = {**DEFAULTS, **properties, **PROPERTIES, "bootstrap.servers": servers}
         self._prefix, self._source = prefix, source
         self._timeout_seconds, self._layout = timeout_seconds, layout
         self._subscribers: tuple[Subscriber, ...] = ()
         self._producer: Producer | None = None
-        self._lock = threading.RLock()
+        self._closed = False
+        self._lock = threading.Lock()
         self._made()  # nothing is connected by that, and what is wrong is said now
 
     def publish(self, records: Sequence[Record]) -> None:
         """Publish the records, then hand them to this process's subscribers. Raises `PortError` when the brokers do not acknowledge all."""
-        messages = list(messages_of(records, source=self._source, prefix=self._prefix))
-        if messages:
-            self._send(self._ready(), messages)
+        if messages := list(messages_of(records, source=self._source, prefix=self._prefix)):
+            until = time.monotonic() + self._timeout_seconds
+            with self._alone():
+                self._send(self._ready(), messages, until)
         for record in records:
             for subscriber in self._subscribers:
                 subscriber(record)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call this for every record that this process publishes from now on."""
-        with self._lock:
-            self._subscribers = (*self._subscribers, subscriber)
+        self._subscribers = (*self._subscribers, subscriber)
 
     def close(self) -> None:
         """Drop the connections; a second time does nothing. Whatever was published has been acknowledged."""
-        with self._lock:
-            self._producer = None
+        self._closed, self._producer = True, None
 
     # ---- sending
 
-    def _send(self, producer: Producer, messages: Sequence[Message]) -> None:
+    def _send(self, producer: Producer, messages: Sequence[Message], until: float) -> None:
         reports: list[KafkaError | None] = []
-        until = time.monotonic() + self._timeout_seconds
         try:
             for message in messages:
                 self._produce(producer, message, reports, until)
             while len(reports) < len(messages) and time.monotonic() < until:
                 producer.poll(POLL_SECONDS)
             _check(reports, len(messages))
+        except KafkaException as error:  # the driver cannot go on
+            self._give_up(producer)
+            raise _failed(error.args[0]) from error
         except BaseException:  # whatever ends it: nothing of it may be sent later
             self._give_up(producer)
             raise
@@ -119,23 +132,33 @@ class KafkaBus:
         raise PortError("the queue of Kafka's driver stays full", outcome="unknown")
 
     def _give_up(self, producer: Producer) -> None:
-        """Take back what waits, of others who publish at the same time too, and begin anew with the next call."""
-        producer.purge()
-        producer.poll(0)
-        with self._lock:
-            if self._producer is producer:
-                self._producer = None
+        """Take back what waits, and begin anew with the next call."""
+        self._producer = None
+        with suppress(KafkaException):
+            producer.purge()
+            producer.poll(0)
 
     # ---- brokers and topics
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one call publish at a time: what it takes back when it gives up is its own. Raises: `PortError`."""
+        if not self._lock.acquire(timeout=self._timeout_seconds):
+            raise PortError("others who publish to Kafka take too long", outcome="not_applied")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _ready(self) -> Producer:
         """Return the producer; a new one has looked whether the topics are there."""
-        with self._lock:
-            if self._producer is None:
-                found = self._made()
-                self._check_topics(found)
-                self._producer = found
-            return self._producer
+        if self._closed:
+            raise PortError("the bus is closed", outcome="not_applied")
+        if self._producer is None:
+            found = self._made()
+            self._check_topics(found)
+            self._producer = found
+        return self._producer
 
     def _made(self) -> Producer:
         try:
@@ -163,8 +186,7 @@ class KafkaBus:
     def _make(self, names: Sequence[str], layout: Layout) -> None:
         if not names:
             return
-        settings = {name: value for name, value in self._settings.items() if name not in {*PROPERTIES, *DEFAULTS}}
-        admin = AdminClient(settings)  # it has to live until the answers are there
+        admin = AdminClient(self._settings, logger=_log)  # it has to live until the answers are there
         made = admin.create_topics(
             [NewTopic(name, layout.partitions, layout.replication, config=layout.settings) for name in names],
             request_timeout=self._timeout_seconds,

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 import orderkit
+from orderkit.domain.events import Event
+from orderkit.domain.value import evolve
 from orderkit.errors import Misconfigured, OrderkitError, PortError
 from orderkit.plugins.url import Url
 from orderkit.ports.bus import EventBus
@@ -168,10 +170,10 @@ def test_a_relay_goes_on_when_the_broker_is_back(kafka_server: KafkaServer) -> N
     assert firsts(read(url)) == told_of
 
 
-def test_many_publish_at_once_while_one_gives_up(kafka_server: KafkaServer) -> None:
-    """Who gives up takes back what others had handed over as well; they are told so, and nobody waits for ever."""
-    url = f"kafka://{kafka_server.servers}?prefix=y.&create=yes&partitions=3&replication=1&timeout_ms=2000"
-    with closing(opened(url)) as bus:
+def test_many_who_publish_while_it_hangs_are_told_so(kafka_server: KafkaServer) -> None:
+    """One after the other, or that it takes too long; nobody waits for ever, and nothing of it comes later."""
+    url = f"kafka://{kafka_server.servers}?prefix=y.&create=yes&partitions=3&replication=1"
+    with closing(opened(f"{url}&timeout_ms=2000")) as bus:
         bus.publish(some_records("order-0", 1))
         kafka_server.hang()
         outcomes: list[str] = []
@@ -188,9 +190,30 @@ def test_many_publish_at_once_while_one_gives_up(kafka_server: KafkaServer) -> N
         for thread in threads:
             thread.join(60)
         kafka_server.go_on()
-        bus_again = opened(url.replace("timeout_ms=2000", "timeout_ms=60000"))
-        with closing(bus_again):
-            bus_again.publish(some_records("order-9", 2))
+        with closing(opened(f"{url}&timeout_ms=60000")) as again:
+            again.publish(some_records("order-9", 2))
 
     assert len(outcomes) == 4
-    assert {("order-9", 1), ("order-9", 2)} <= firsts(read(url))
+    assert set(outcomes) <= {"unknown", "not_applied"}
+    assert {("order-0", 1), ("order-9", 1), ("order-9", 2)} <= firsts(read(url))
+
+
+def test_a_closed_bus_publishes_nothing(kafka_url: str) -> None:
+    """A second time it is closed does nothing."""
+    bus = opened(kafka_url)
+    bus.close()
+    bus.close()
+    with pytest.raises(PortError, match="closed"):
+        bus.publish(some_records("order-1", 1))
+
+
+def test_an_event_that_is_refused_is_said(kafka_url: str) -> None:
+    """The brokers take no message of that size; the next call begins anew."""
+    (small,) = some_records("order-1", 1)
+    large = evolve(small, events=(Event(type="order.noted", data={"text": "x" * 1_100_000}),))
+    with closing(opened(kafka_url)) as bus:
+        with pytest.raises(PortError, match="MSG_SIZE_TOO_LARGE"):
+            bus.publish([large])
+        bus.publish([small])
+
+    assert firsts(read(kafka_url)) == {("order-1", 1)}

@@ -70,7 +70,9 @@ def test_a_property_that_the_driver_does_not_know_is_refused(query: str, said: s
         plugin.open_bus(Url.parse(f"kafka://h?{query}"))
 
 
-@pytest.mark.parametrize("name", ["enable.idempotence", "message.timeout.ms", "bootstrap.servers"])
+@pytest.mark.parametrize(
+    "name", ["enable.idempotence", "message.timeout.ms", "bootstrap.servers", "delivery.timeout.ms", "retries"]
+)
 def test_what_makes_it_a_bus_is_not_to_be_chosen(name: str) -> None:
     """Else records could be lost, doubled or overtaken."""
     pytest.importorskip("confluent_kafka", reason=DRIVER)

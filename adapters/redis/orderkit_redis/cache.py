@@ -50,22 +50,34 @@ class RedisCache:
 
     def remember(self, asked: Remember) -> None:
         """Keep an entry in the place of what is there, unless that is newer or was just forgotten."""
-        with self._asking(owes=asked.key if isinstance(asked.entry, Mapping) else None):
-            self._remember([self._prefix + asked.key], [asked.seconds, _version(asked.entry), *_written(asked.entry)])
+        key = self._key(asked.key)
+        with self._asking(owes=key if isinstance(asked.entry, Mapping) else None):
+            self._remember([key], [asked.seconds, _version(asked.entry), *_written(asked.entry)])
 
     def recall(self, asked: Recall) -> Entry | None:
         """Return an entry, if it is still there. What is no text at all is none."""
+        key = self._key(asked.key)
         with self._asking():
             try:
-                found = self._recall([self._prefix + asked.key])
+                found = self._recall([key])
             except UnicodeDecodeError:
                 return None
         return None if found is None else _read(*found)
 
     def forget(self, asked: Forget) -> None:
         """Drop an entry, and keep its key empty for a while."""
-        with self._asking(owes=asked.key, empty_seconds=asked.seconds):
-            self._forget([self._prefix + asked.key], [asked.seconds])
+        key = self._key(asked.key)
+        with self._asking(owes=key, empty_seconds=asked.seconds):
+            self._forget([key], [asked.seconds])
+
+    def _key(self, key: str) -> str:
+        """Return the whole key. One that is no text that can be sent is refused before it could be owed. Raises: `PortError`."""
+        whole = self._prefix + key
+        try:
+            whole.encode()
+        except UnicodeEncodeError as error:
+            raise PortError("a key of the cache is no text", outcome="not_applied") from error
+        return whole
 
     def close(self) -> None:
         """Tell the server what it is owed, if it is there, and close the connections, if they are its own."""
@@ -76,21 +88,15 @@ class RedisCache:
     @contextmanager
     def _asking(self, *, owes: str | None = None, empty_seconds: int = 0) -> Iterator[None]:
         """Ask the server, if it is not left alone. What it does not hear it is owed: a key to be dropped. Raises: `PortError`."""
-        if self._outage.here:
-            self._failed(owes, empty_seconds, "it failed a moment ago")
+        if self._outage.refuses(owes, empty_seconds):
             raise PortError("the cache failed a moment ago, and is left alone", outcome="not_applied")
         try:
             yield
         except Exception as error:  # whatever a driver raises: a host's name that cannot be, a certificate
             said = f"{type(error).__name__}: {error}"
-            self._failed(owes, empty_seconds, said)
+            if self._outage.begin(owes, empty_seconds):
+                _log.warning("the cache is left alone until it answers: %s", said)
             raise PortError(f"the cache failed: {said}", outcome="unknown") from error
-
-    def _failed(self, owes: str | None, empty_seconds: int, said: str) -> None:
-        if owes is not None:
-            self._outage.owe(owes, empty_seconds)
-        if self._outage.begin():
-            _log.warning("the cache is left alone until it answers: %s", said)
 
     def _drop(self, keys: Mapping[str, int]) -> None:
         """See whether the server answers, and drop keys, many in one go."""
@@ -99,9 +105,8 @@ class RedisCache:
         while some := list(islice(rest, DROPPED_AT_ONCE)):
             with self._client.pipeline(transaction=False) as several:
                 for key, seconds in some:
-                    self._forget([self._prefix + key], [seconds], several)
+                    self._forget([key], [seconds], several)
                 several.execute()
-        _log.info("the cache answers again")
 
 
 def open_cache(

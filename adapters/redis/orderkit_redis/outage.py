@@ -36,22 +36,36 @@ class Outage:
         with self._lock:
             return dict(self._owed)
 
-    def owe(self, key: str, seconds: int) -> None:
-        """Keep a key to be dropped. Of too many the oldest goes: it has the least to last."""
+    def refuses(self, owes: str | None, empty_seconds: int) -> bool:
+        """Say whether the server is left alone at this moment; then what it should have been told is owed to it."""
         with self._lock:
+            if self._thread is None:
+                return False
+            self._owe(owes, empty_seconds)
+            self._tend()
+            return True
+
+    def begin(self, owes: str | None, empty_seconds: int) -> bool:
+        """Leave the server alone from now on, and owe it what it did not hear; answer whether that is news."""
+        with self._lock:
+            news = self._thread is None
+            self._owe(owes, empty_seconds)
+            self._tend()
+            return news
+
+    def _owe(self, key: str | None, seconds: int) -> None:
+        """Keep a key to be dropped. Of too many the oldest goes: it has the least to last."""
+        if key is not None:
             self._owed.pop(key, None)
             self._owed[key] = seconds
-            if len(self._owed) > OWED_MAX:
-                del self._owed[next(iter(self._owed))]
+        while len(self._owed) > OWED_MAX:
+            del self._owed[next(iter(self._owed))]
 
-    def begin(self) -> bool:
-        """Leave the server alone from now on; answer whether that is news."""
-        with self._lock:
-            if self._closed.is_set() or (self._thread is not None and self._thread.is_alive()):
-                return False  # a thread that is not alive was another process's, before a fork
+    def _tend(self) -> None:
+        """Start the thread, if it is not there: one that is not alive was another process's, before a fork."""
+        if not self._closed.is_set() and (self._thread is None or not self._thread.is_alive()):
             self._thread = threading.Thread(target=self._mend, name="orderkit-redis", daemon=True)
             self._thread.start()
-            return True
 
     def _mend(self) -> None:
         while not self._closed.wait(self._seconds):
@@ -59,20 +73,30 @@ class Outage:
                 return
 
     def _settled(self) -> bool:
-        """Tell the server what it is owed; answer whether it heard, and nothing was added meanwhile."""
+        """Tell the server what it is owed; answer whether it heard all of it.
+
+        The most of it at once; then the rest, while nobody can add to it: else callers who are refused would keep the outage going.
+        """
         with self._lock:
             taken, self._owed = self._owed, {}
-        try:
-            self._reach(taken)
-        except Exception:  # noqa: BLE001  (it is not there, for whatever reason, and is tried again)
+        if not self._reached(taken):
             with self._lock:
                 self._owed = {**taken, **self._owed}
+                self._owe(None, 0)
             return False
         with self._lock:
-            if self._owed:
+            if self._owed and not self._reached(self._owed):
                 return False
+            self._owed = {}
             self._thread = None
             return True
+
+    def _reached(self, keys: Mapping[str, int]) -> bool:
+        try:
+            self._reach(keys)
+        except Exception:  # noqa: BLE001  (it is not there, for whatever reason, and is tried again)
+            return False
+        return True
 
     def close(self) -> None:
         """End the thread; what is still owed is tried once more."""

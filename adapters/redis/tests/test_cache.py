@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -171,6 +171,55 @@ def test_what_is_owed_is_told_without_anybody_asking(redis_server: RedisServer, 
             cache.forget(Forget("user_orders:anna", 60))
         redis_server.go_on()
         until(lambda: peer.recall(Recall("user_orders:anna")) is None)
+
+
+def test_an_outage_ends_however_many_are_refused(redis_server: RedisServer, peer: RedisCache) -> None:
+    """While it lasts, and when it ends, threads tell it one thing after the other: each is owed, and none of that keeps it going."""
+    peer.remember(Remember("key", "text", 60))
+    redis_server.hang()
+    enough = threading.Event()
+    with opened_hurried(redis_server) as cache:
+
+        def tell(n: int) -> None:
+            count = 0
+            while not enough.is_set():
+                count += 1
+                with suppress(PortError):
+                    cache.remember(Remember(f"order_status:{n}", {"status": "placed", "version": str(count)}, 300))
+
+        threads = [threading.Thread(target=tell, args=(n,)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        until(lambda: cache._outage.here)
+        redis_server.go_on()
+        answers = _until_it_answers(cache, "key")
+        enough.set()
+        for thread in threads:
+            thread.join()
+
+    assert answers == "text"
+
+
+def test_a_key_that_is_no_text_is_not_owed_for_ever() -> None:
+    """It could never be told."""
+    with closing(open_cache("redis://127.0.0.1:1/0", rest_seconds=3_600)) as cache:
+        for asked in (Forget("user_orders:\ud83d", 60), Recall("\ud83d")):
+            with pytest.raises(PortError, match="no text"):
+                cache.forget(asked) if isinstance(asked, Forget) else cache.recall(asked)
+
+        assert (cache._outage.here, cache._outage.owed) == (False, {})
+
+
+def test_what_is_owed_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest goes first, whoever is about to tell it."""
+    monkeypatch.setattr("orderkit_redis.outage.OWED_MAX", 3)
+    with closing(open_cache("redis://127.0.0.1:1/0", rest_seconds=0.02)) as cache:
+        for n in range(50):
+            with pytest.raises(PortError):
+                cache.forget(Forget(f"key-{n}", 60))
+            time.sleep(0.005)
+
+        until(lambda: list(cache._outage.owed) == ["key-47", "key-48", "key-49"])
 
 
 def test_what_is_owed_is_told_at_the_end(redis_server: RedisServer, peer: RedisCache) -> None:

@@ -7,6 +7,7 @@ and then the store is asked. No flow that changes anything may call these; they 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from orderkit.ports.store import FindOrders, OrderQuery
 
 STATUS_SECONDS, LATEST_SECONDS = 300, 3_600
 LATEST_MAX = 20
+_VERSION = re.compile(r"[1-9][0-9]{0,17}")
 _FIELDS = ("customer", "status", "tracking", "updated_at", "version")
 # Longer than any reader holds a list before it remembers it: one that was read before the newest order must not come back.
 FORGOTTEN_SECONDS = 60
@@ -98,18 +100,21 @@ def _read(order_id: str, entry: object) -> Glance | None:
     if not isinstance(entry, Mapping) or not all(isinstance(entry.get(name), str) for name in _FIELDS):
         return None
     try:
-        found = Glance(
-            order_id=order_id,
-            customer=entry["customer"],
-            status=entry["status"],
-            tracking=tuple(json.loads(entry["tracking"])),
-            updated_at=instant(entry["updated_at"]),
-            version=int(entry["version"]),
-        )
-    except (TypeError, ValueError):
+        numbers, at = json.loads(entry["tracking"]), instant(entry["updated_at"])
+    except (ValueError, RecursionError):
         return None
-    fine = found.status in STATUS.states and all(isinstance(number, str) for number in found.tracking)
-    return found if fine else None
+    if not isinstance(numbers, list) or not all(isinstance(number, str) for number in numbers):
+        return None
+    if entry["status"] not in STATUS.states or _VERSION.fullmatch(entry["version"]) is None:
+        return None
+    return Glance(
+        order_id=order_id,
+        customer=entry["customer"],
+        status=entry["status"],
+        tracking=tuple(numbers),
+        updated_at=at,
+        version=int(entry["version"]),
+    )
 
 
 def _status_key(order_id: str) -> str:
