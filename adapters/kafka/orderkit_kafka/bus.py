@@ -23,9 +23,8 @@ from orderkit.ports.bus import Subscriber
 from orderkit_kafka.messages import CONTENT_TYPE, Message, messages_of
 from orderkit_kafka.topics import DEAD, TOPICS, Layout
 
-TIMEOUT_SECONDS = (
-    20.0  # less than the lease of what the relay has taken, more than a broker needs to hand over to another
-)
+# Less than the lease of what the relay has taken, more than a broker needs to hand over to another.
+TIMEOUT_SECONDS = 20.0
 POLL_SECONDS = 0.02
 # What makes a bus of it, and is nobody's choice: every message once in its partition, acknowledged by all replicas in sync, an order's
 # messages where every other client would look for them, and none that is sent after it was given up.
@@ -81,9 +80,8 @@ class KafkaBus:
     def publish(self, records: Sequence[Record]) -> None:
         """Publish the records, then hand them to this process's subscribers. Raises `PortError` when the brokers do not acknowledge all."""
         if messages := list(messages_of(records, source=self._source, prefix=self._prefix)):
-            until = time.monotonic() + self._timeout_seconds
             with self._alone():
-                self._send(self._ready(), messages, until)
+                self._send(self._ready(), messages)
         for record in records:
             for subscriber in self._subscribers:
                 subscriber(record)
@@ -98,8 +96,9 @@ class KafkaBus:
 
     # ---- sending
 
-    def _send(self, producer: Producer, messages: Sequence[Message], until: float) -> None:
+    def _send(self, producer: Producer, messages: Sequence[Message]) -> None:
         reports: list[KafkaError | None] = []
+        until = time.monotonic() + self._timeout_seconds
         try:
             for message in messages:
                 self._produce(producer, message, reports, until)
@@ -114,19 +113,16 @@ class KafkaBus:
             raise
 
     def _produce(self, producer: Producer, message: Message, reports: list[KafkaError | None], until: float) -> None:
-        """Hand one message to the driver, whose queue may be full: others publish as well."""
+        """Hand one message to the driver, whose queue may be full."""
         while time.monotonic() < until:
             with suppress(BufferError):
-                try:
-                    producer.produce(
-                        message.topic,
-                        message.value,
-                        message.key,
-                        headers={"content-type": CONTENT_TYPE},
-                        on_delivery=lambda error, _: reports.append(error),
-                    )
-                except KafkaException as error:
-                    raise _failed(error.args[0]) from error
+                producer.produce(
+                    message.topic,
+                    message.value,
+                    message.key,
+                    headers={"content-type": CONTENT_TYPE},
+                    on_delivery=lambda error, _: reports.append(error),
+                )
                 return
             producer.poll(POLL_SECONDS)
         raise PortError("the queue of Kafka's driver stays full", outcome="unknown")
