@@ -40,9 +40,8 @@ class KafkaServer:
     @classmethod
     def start(cls, *, brokers: int = 1) -> KafkaServer:
         """Start a broker, or three, on free ports of loopback."""
-        for program in ("java", "mvn"):
-            if shutil.which(program) is None:
-                raise NoServer(f"there is no `{program}`")
+        if shutil.which("java") is None:
+            raise NoServer("there is no `java`")
         server = cls(Path(tempfile.mkdtemp(prefix="orderkit-kafka-")))
         atexit.register(server.stop)  # when the tests end before their fixtures do
         server.servers = server._run("start", "--brokers", str(brokers), "--port", "0", timeout=START_SECONDS_MAX)

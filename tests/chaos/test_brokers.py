@@ -76,7 +76,10 @@ def test_killed_brokers_lose_nothing_and_turn_nothing_round(brokers: KafkaServer
             single = len(publisher.failures), publisher.longest
             for node in (1, 2):
                 brokers.crash(node)
-            time.sleep(25)
+            time.sleep(1)
+            before = len(publisher.done)
+            time.sleep(24)
+            stopped = len(publisher.done) - before
             brokers.resume()
             _until_more(publisher)
         finally:
@@ -88,6 +91,7 @@ def test_killed_brokers_lose_nothing_and_turn_nothing_round(brokers: KafkaServer
     print(figures)  # noqa: T201  (the report)
 
     assert single[0] == 0
+    assert stopped == 0
     assert publisher.failures
     assert {name for order_id in publisher.done for name in names(some_records(order_id, VERSIONS))} <= told
 

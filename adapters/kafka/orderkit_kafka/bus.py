@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from orderkit.catalog import Outcome
 from orderkit.domain.events import Record
 from orderkit.errors import Misconfigured, PortError
 from orderkit.ports.bus import Subscriber
@@ -32,11 +33,15 @@ PROPERTIES: Mapping[str, Any] = {
     "acks": "all",
     "enable.idempotence": True,
     "partitioner": "murmur2_random",
+    "enable.gapless.guarantee": True,  # what a broker refuses for good stops what comes after it
     "message.timeout.ms": 0,
 }
 # Other names of these, and what would undo them.
 _ALIASES = frozenset(
     {
+        "default.topic.config",
+        "delivery.report.only.error",
+        "transactional.id",
         "bootstrap.servers",
         "delivery.timeout.ms",
         "message.send.max.retries",
@@ -45,7 +50,8 @@ _ALIASES = frozenset(
         "retries",
     }
 )
-DEFAULTS: Mapping[str, Any] = {"client.id": "orderkit", "linger.ms": 5, "compression.type": "lz4"}
+# The driver tells every attempt at a connection; what matters is in the errors of the calls.
+DEFAULTS: Mapping[str, Any] = {"client.id": "orderkit", "linger.ms": 5, "compression.type": "lz4", "log_level": 2}
 _log = logging.getLogger("orderkit_kafka")
 
 
@@ -73,15 +79,16 @@ class KafkaBus:
         self._timeout_seconds, self._layout = timeout_seconds, layout
         self._subscribers: tuple[Subscriber, ...] = ()
         self._producer: Producer | None = None
-        self._closed = False
+        self._closed, self._heard = False, ""
         self._lock = threading.Lock()
         self._made()  # nothing is connected by that, and what is wrong is said now
 
     def publish(self, records: Sequence[Record]) -> None:
         """Publish the records, then hand them to this process's subscribers. Raises `PortError` when the brokers do not acknowledge all."""
         if messages := list(messages_of(records, source=self._source, prefix=self._prefix)):
+            until = time.monotonic() + self._timeout_seconds
             with self._alone():
-                self._send(self._ready(), messages)
+                self._send(self._ready(until), messages, until)
         for record in records:
             for subscriber in self._subscribers:
                 subscriber(record)
@@ -96,18 +103,17 @@ class KafkaBus:
 
     # ---- sending
 
-    def _send(self, producer: Producer, messages: Sequence[Message]) -> None:
+    def _send(self, producer: Producer, messages: Sequence[Message], until: float) -> None:
         reports: list[KafkaError | None] = []
-        until = time.monotonic() + self._timeout_seconds
         try:
             for message in messages:
                 self._produce(producer, message, reports, until)
             while len(reports) < len(messages) and time.monotonic() < until:
                 producer.poll(POLL_SECONDS)
-            _check(reports, len(messages))
+            self._check(reports, len(messages))
         except KafkaException as error:  # the driver cannot go on
             self._give_up(producer)
-            raise _failed(error.args[0]) from error
+            raise self._failed(error.args[0]) from error
         except BaseException:  # whatever ends it: nothing of it may be sent later
             self._give_up(producer)
             raise
@@ -116,13 +122,17 @@ class KafkaBus:
         """Hand one message to the driver, whose queue may be full."""
         while time.monotonic() < until:
             with suppress(BufferError):
-                producer.produce(
-                    message.topic,
-                    message.value,
-                    message.key,
-                    headers={"content-type": CONTENT_TYPE},
-                    on_delivery=lambda error, _: reports.append(error),
-                )
+                try:
+                    producer.produce(
+                        message.topic,
+                        message.value,
+                        message.key,
+                        headers={"content-type": CONTENT_TYPE},
+                        on_delivery=lambda error, _: reports.append(error),
+                    )
+                except KafkaException as error:
+                    what = f"{len(message.value):,} bytes of order {message.key.decode()!r} for {message.topic}"
+                    raise self._failed(error.args[0], what=what) from error
                 return
             producer.poll(POLL_SECONDS)
         raise PortError("the queue of Kafka's driver stays full", outcome="unknown")
@@ -146,66 +156,86 @@ class KafkaBus:
         finally:
             self._lock.release()
 
-    def _ready(self) -> Producer:
+    def _ready(self, until: float) -> Producer:
         """Return the producer; a new one has looked whether the topics are there."""
         if self._closed:
             raise PortError("the bus is closed", outcome="not_applied")
         if self._producer is None:
             found = self._made()
-            self._check_topics(found)
+            self._check_topics(found, until)
             self._producer = found
         return self._producer
 
     def _made(self) -> Producer:
         try:
-            return Producer(self._settings, logger=_log)
+            return Producer({**self._settings, "error_cb": self._hear}, logger=_log)
         except KafkaException as error:
             raise Misconfigured(f"the driver of Kafka refuses: {error.args[0].str()}", field="bus") from error
+        except (AttributeError, TypeError, ValueError) as error:  # a property that is no text
+            raise Misconfigured(f"the driver of Kafka refuses: {error}", field="bus") from error
 
-    def _check_topics(self, producer: Producer) -> None:
+    def _hear(self, error: KafkaError) -> None:
+        """Keep what the driver says in the meantime: a call that fails by its time alone would not know why."""
+        self._heard = error.str()
+
+    def _check_topics(self, producer: Producer, until: float) -> None:
         """Make sure that every topic is there: a message to one that is not would wait until its time is up."""
         try:
-            there = set(producer.list_topics(timeout=self._timeout_seconds).topics)
+            there = set(producer.list_topics(timeout=_left(until)).topics)
         except KafkaException as error:
-            raise _failed(error.args[0], outcome="not_applied") from error
+            producer.poll(0)
+            raise self._failed(error.args[0], outcome="not_applied") from error
         wanted = [self._prefix + topic for topic in TOPICS]
         if self._layout is not None:
-            self._make([name for topic in wanted for name in (topic, topic + DEAD) if name not in there], self._layout)
+            names = [name for topic in wanted for name in (topic, topic + DEAD) if name not in there]
+            self._make(names, self._layout, until)
         elif missing := [name for name in wanted if name not in there]:
             raise Misconfigured(
-                f"the topics are not there: {', '.join(missing)}",
+                f"the topics are not there: {', '.join(missing)}; make them, or add create=yes to the address",
                 code="topics_missing",
                 field="bus",
                 facts={"topics": missing},
             )
 
-    def _make(self, names: Sequence[str], layout: Layout) -> None:
+    def _make(self, names: Sequence[str], layout: Layout, until: float) -> None:
         if not names:
             return
         admin = AdminClient(self._settings, logger=_log)  # it has to live until the answers are there
         made = admin.create_topics(
             [NewTopic(name, layout.partitions, layout.replication, config=layout.settings) for name in names],
-            request_timeout=self._timeout_seconds,
+            request_timeout=_left(until),
         )
         for name, future in made.items():
             try:
-                future.result(timeout=2 * self._timeout_seconds)
+                future.result(timeout=_left(until) + 1)
             except TimeoutError as error:
                 raise PortError(f"Kafka did not say whether the topic {name} was made", outcome="unknown") from error
             except KafkaException as error:
+                if error.args[0].retriable() or error.args[0].code() < 0:  # a broker that is not there, or not yet
+                    raise self._failed(error.args[0]) from error
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was faster
                     raise Misconfigured(
                         f"the topic {name} cannot be made: {error.args[0].str()}", field="bus"
                     ) from error
 
+    # ---- what went wrong
 
-def _check(reports: Sequence[KafkaError | None], messages: int) -> None:
-    """Raise `PortError` unless every message was acknowledged."""
-    if refused := [report for report in reports if report is not None]:
-        raise _failed(refused[0])
-    if missing := messages - len(reports):
-        raise PortError(f"Kafka did not acknowledge {missing} of {messages} messages in time", outcome="unknown")
+    def _check(self, reports: Sequence[KafkaError | None], messages: int) -> None:
+        """Raise `PortError` unless every message was acknowledged."""
+        if refused := [report for report in reports if report is not None]:
+            raise self._failed(refused[0])
+        if missing := messages - len(reports):
+            why = f": {self._heard}" if self._heard else ""
+            raise PortError(
+                f"Kafka did not acknowledge {missing} of {messages} messages in time{why}", outcome="unknown"
+            )
+        self._heard = ""
+
+    def _failed(self, error: KafkaError, *, what: str = "", outcome: Outcome = "unknown") -> PortError:
+        said = [part for part in (what, error.name(), self._heard) if part]
+        return PortError(f"Kafka failed: {': '.join(said)}", outcome=outcome, facts={"kafka": error.name()})
 
 
-def _failed(error: KafkaError, outcome: Any = "unknown") -> PortError:
-    return PortError(f"Kafka failed: {error.name()}", outcome=outcome, facts={"kafka": error.name()})
+def _left(until: float) -> float:
+    """Return the seconds that are left, a moment at least."""
+    return max(until - time.monotonic(), 0.1)

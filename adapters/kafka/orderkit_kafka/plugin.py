@@ -22,6 +22,9 @@ SCHEME = "kafka"
 OPTIONS = ("prefix", "source", "timeout_ms", "create", "partitions", "replication", "min_insync", "retention_hours")
 _BROKER = r"(?:[^/@#:,\[\]\s]+|\[[^/@#,\[\]\s]+\])(?::\d{1,5})?"
 _BROKERS = re.compile(f"//{_BROKER}(?:,{_BROKER})*/?")
+_PORTS = re.compile(r":(\d+)(?=,|/?$)")
+_PORT_MAX = 65_535
+_SOURCE = re.compile(r"[!-~]+")
 _NAME = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 
 
@@ -30,12 +33,18 @@ def open_bus(url: Url) -> EventBus | None:
     """Open the bus that the URL names."""
     if url.scheme != SCHEME:
         return None
-    if _BROKERS.fullmatch(url.rest) is None or url.driver:
+    ports = [int(port) for port in _PORTS.findall(url.rest)]
+    if _BROKERS.fullmatch(url.rest) is None or url.driver or not all(0 < port <= _PORT_MAX for port in ports):
         raise _bad(f"{str(url)!r} names no brokers: write kafka://host:9092, or several with commas between")
     url.accepts(*OPTIONS, *(name for name in url.query if "." in name))
     prefix = url.query.get("prefix", "")
     if _NAME.fullmatch(prefix) is None:
-        raise _bad("the option 'prefix' of kafka: has letters, digits, dots, dashes and underscores", field="prefix")
+        raise _bad(
+            "the option 'prefix' of kafka: has up to 100 letters, digits, dots, dashes, underscores", field="prefix"
+        )
+    source = url.query.get("source", "/orderkit")
+    if _SOURCE.fullmatch(source) is None:
+        raise _bad("the option 'source' of kafka: is a URI reference, without spaces, in ASCII", field="source")
     timeout_seconds = url.integer("timeout_ms", 20_000, lowest=100, highest=600_000) / 1_000
     layout = _layout(url)
     from orderkit_kafka.bus import KafkaBus  # noqa: PLC0415  (the driver only when a bus is opened)
@@ -43,7 +52,7 @@ def open_bus(url: Url) -> EventBus | None:
     return KafkaBus(
         url.location.rstrip("/"),
         prefix=prefix,
-        source=url.query.get("source", "/orderkit"),
+        source=source,
         timeout_seconds=timeout_seconds,
         layout=layout,
         **{name: value for name, value in url.query.items() if "." in name},

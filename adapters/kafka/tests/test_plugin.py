@@ -23,6 +23,8 @@ DRIVER = "pip install 'orderkit[kafka]'"
         "kafka:h:9092",
         "kafka://h:9092,",
         "kafka://h:999999",
+        "kafka://h:70000",
+        "kafka://h:9092,i:0",
         "kafka://h/topic",
         "kafka://u:p@h",
         "kafka+ssl://h",
@@ -43,6 +45,8 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
     [
         ("prefx=a", "prefx"),
         ("prefix=a/b", "prefix"),
+        ("source=", "source"),
+        ("source=/a b", "source"),
         ("timeout_ms=0", "timeout_ms"),
         ("partitions=0", "partitions"),
         ("replication=none", "replication"),
@@ -71,7 +75,15 @@ def test_a_property_that_the_driver_does_not_know_is_refused(query: str, said: s
 
 
 @pytest.mark.parametrize(
-    "name", ["enable.idempotence", "message.timeout.ms", "bootstrap.servers", "delivery.timeout.ms", "retries"]
+    "name",
+    [
+        "enable.idempotence",
+        "message.timeout.ms",
+        "bootstrap.servers",
+        "delivery.timeout.ms",
+        "retries",
+        "transactional.id",
+    ],
 )
 def test_what_makes_it_a_bus_is_not_to_be_chosen(name: str) -> None:
     """Else records could be lost, doubled or overtaken."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from orderkit.ports.cache import Entry, Forget, Recall, Remember
 
 ENTRIES_MAX = 100_000
+VERSION_DIGITS_MAX = 19
 
 
 class MemoryCache:
@@ -62,4 +63,4 @@ class MemoryCache:
 
 def _version(entry: Entry) -> int:
     version = entry.get("version", "") if isinstance(entry, Mapping) else ""
-    return int(version) if version.isascii() and version.isdecimal() else 0
+    return int(version) if len(version) < VERSION_DIGITS_MAX and version.isascii() and version.isdecimal() else 0

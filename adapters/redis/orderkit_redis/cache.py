@@ -25,6 +25,7 @@ from orderkit_redis.scripts import FORGET, RECALL, REMEMBER
 TIMEOUT_SECONDS, REST_SECONDS = 0.05, 1.0
 CONNECTIONS_MAX = 16
 DROPPED_AT_ONCE = 500
+VERSION_DIGITS_MAX = 19  # as in the script
 _log = logging.getLogger("orderkit_redis")
 
 
@@ -147,7 +148,7 @@ def _answers_in_texts(client: object) -> bool:
 
 def _version(entry: Entry) -> int:
     version = entry.get("version", "") if isinstance(entry, Mapping) else ""
-    return int(version) if version.isascii() and version.isdecimal() else 0
+    return int(version) if len(version) < VERSION_DIGITS_MAX and version.isascii() and version.isdecimal() else 0
 
 
 def _written(entry: Entry) -> list[str]:

@@ -37,9 +37,9 @@ class Outage:
             return dict(self._owed)
 
     def refuses(self, owes: str | None, empty_seconds: int) -> bool:
-        """Say whether the server is left alone at this moment; then what it should have been told is owed to it."""
+        """Say whether the server is left alone at this moment, or for good; then what it should have been told is owed to it."""
         with self._lock:
-            if self._thread is None:
+            if self._thread is None and not self._closed.is_set():
                 return False
             self._owe(owes, empty_seconds)
             self._tend()

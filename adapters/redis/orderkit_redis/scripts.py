@@ -2,7 +2,7 @@
 
 An entry is kept in Redis's own forms: a text as a string, a list as a list, fields as a hash. A key that was forgotten a moment ago holds a set,
 which no entry is; it keeps the key empty until its time is up. What is written comes before what is taken away, since only then a server without
-room refuses it.
+room refuses it; only an entry of another form has to go first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ local there = redis.call('TYPE', KEYS[1]).ok
 if there == 'set' then return 0 end
 if there == 'hash' then
   local version = redis.call('HGET', KEYS[1], 'version')
-  if version and string.match(version, '^%d+$') and tonumber(version) > tonumber(ARGV[2]) then return 0 end
+  if version and #version < 19 and string.match(version, '^%d+$') and tonumber(version) > tonumber(ARGV[2]) then return 0 end
 end
 if ARGV[3] == 'string' then
   redis.call('SET', KEYS[1], ARGV[4])

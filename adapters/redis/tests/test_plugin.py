@@ -112,5 +112,6 @@ def test_a_shop_opens_without_the_server() -> None:
     with orderkit.open("memory:", cache="redis://127.0.0.1:1/0") as shop:
         shop.put_stock("MUG", {"berlin": 5})
 
+        assert not shop.is_heard  # a cache alone is no reason to relay
         assert shop.latest("anna") == ()
         assert shop.sweep().error == ""

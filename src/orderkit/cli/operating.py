@@ -73,7 +73,9 @@ def retire(store: str, before: datetime, *, unpublished: bool) -> None:
 @click.command(cls=Command)
 @existing_store_option
 @payments_option
-@click.option("--cache", metavar="URL", envvar="ORDERKIT_CACHE", help="A cache to look at as well.")
+@click.option(
+    "--cache", metavar="URL", envvar="ORDERKIT_CACHE", help="A cache to look at as well (env ORDERKIT_CACHE)."
+)
 @format_option
 def doctor(store: str, payments: str | None, carriers: str | None, cache: str | None, form: str) -> None:
     """Look for problems and say how to solve them; exit status 1 when there is one.
