@@ -6,10 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from orderkit.ports.cache import Entry, Forget, Recall, Remember
+from orderkit.ports.cache import Entry, Forget, Recall, Remember, version_of
 
 ENTRIES_MAX = 100_000
-VERSION_DIGITS_MAX = 19
 
 
 class MemoryCache:
@@ -30,7 +29,7 @@ class MemoryCache:
             now = self._seconds()
             if asked.key in self._entries:
                 there, until = self._entries[asked.key]
-                if until > now and (there is None or _version(there) > _version(asked.entry)):
+                if until > now and (there is None or version_of(there) > version_of(asked.entry)):
                     return
             entry = dict(asked.entry) if isinstance(asked.entry, Mapping) else asked.entry
             self._put(asked.key, entry, now + asked.seconds)
@@ -59,8 +58,3 @@ class MemoryCache:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _version(entry: Entry) -> int:
-    version = entry.get("version", "") if isinstance(entry, Mapping) else ""
-    return int(version) if len(version) < VERSION_DIGITS_MAX and version.isascii() and version.isdecimal() else 0

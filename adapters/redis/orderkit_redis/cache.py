@@ -18,14 +18,13 @@ from redis.retry import Retry
 
 from orderkit.errors import Misconfigured, PortError
 from orderkit.plugins.url import hidden
-from orderkit.ports.cache import Entry, Forget, Recall, Remember
+from orderkit.ports.cache import Entry, Forget, Recall, Remember, version_of
 from orderkit_redis.outage import Outage
 from orderkit_redis.scripts import FORGET, RECALL, REMEMBER
 
 TIMEOUT_SECONDS, REST_SECONDS = 0.05, 1.0
 CONNECTIONS_MAX = 16
 DROPPED_AT_ONCE = 500
-VERSION_DIGITS_MAX = 19  # as in the script
 _log = logging.getLogger("orderkit_redis")
 
 
@@ -53,7 +52,7 @@ class RedisCache:
         """Keep an entry in the place of what is there, unless that is newer or was just forgotten."""
         key = self._key(asked.key)
         with self._asking(owes=key if isinstance(asked.entry, Mapping) else None):
-            self._remember([key], [asked.seconds, _version(asked.entry), *_written(asked.entry)])
+            self._remember([key], [asked.seconds, version_of(asked.entry), *_written(asked.entry)])
 
     def recall(self, asked: Recall) -> Entry | None:
         """Return an entry, if it is still there. What is no text at all is none."""
@@ -144,11 +143,6 @@ def _answers_in_texts(client: object) -> bool:
 
 
 # ---- the forms of an entry
-
-
-def _version(entry: Entry) -> int:
-    version = entry.get("version", "") if isinstance(entry, Mapping) else ""
-    return int(version) if len(version) < VERSION_DIGITS_MAX and version.isascii() and version.isdecimal() else 0
 
 
 def _written(entry: Entry) -> list[str]:

@@ -15,6 +15,15 @@ Entry: TypeAlias = str | tuple[str, ...] | Mapping[str, str]
 """A text; a list of texts, not empty; or fields by name, not empty. A `version` among them is a whole number in digits; any other counts as 0."""
 
 
+VERSION_DIGITS_MAX = 18  # more is no version that an order ever has, and larger than what some caches count with
+
+
+def version_of(entry: Entry) -> int:
+    """Return the version that an entry tells, or 0."""
+    said = entry.get("version", "") if isinstance(entry, Mapping) else ""
+    return int(said) if len(said) <= VERSION_DIGITS_MAX and said.isascii() and said.isdecimal() else 0
+
+
 class Remember(Outside[None]):
     """Keep an entry for `seconds`, unless the one that is there has a higher `version`, or the key was forgotten a moment ago."""
 
